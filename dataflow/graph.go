@@ -1,0 +1,120 @@
+package dataflow
+
+import "millrace/repr"
+
+// RowFunc appends to dst what becomes of row and says whether to keep it. A non-nil error sends an error row
+// to the err stream instead; what was appended is then dropped. It may keep scratch space: each worker makes its
+// own. Neither row nor the result may be kept by the function.
+type RowFunc func(dst, row []byte) (out []byte, keep bool, err *repr.Error)
+
+// FlatFunc calls emit for each row that comes of row. The emitted bytes are only valid during the call.
+type FlatFunc func(row []byte, emit func(out []byte)) *repr.Error
+
+// JoinFunc appends to dst what becomes of a pair of rows with the same key: left and right are the values
+// behind the packed key columns of the two arrangements.
+type JoinFunc func(dst, key, left, right []byte) (out []byte, keep bool, err *repr.Error)
+
+// NodeID is the place of a node in its graph.
+type NodeID int
+
+// Node is one operator of a graph over the outputs of earlier nodes.
+type Node struct {
+	Op     Op
+	Inputs []NodeID
+	Label  string // what EXPLAIN and the metrics call it
+}
+
+// Graph is a dataflow to be run: nodes in topological order, and the one whose output is wanted.
+type Graph struct {
+	Nodes  []Node
+	Output NodeID
+}
+
+// Add appends a node and returns its place.
+func (g *Graph) Add(op Op, label string, inputs ...NodeID) NodeID {
+	g.Nodes = append(g.Nodes, Node{Op: op, Inputs: inputs, Label: label})
+	return NodeID(len(g.Nodes) - 1)
+}
+
+// Op is one kind of operator. The set is closed.
+type Op interface{ isOp() }
+
+// Input is the delta of a collection, passed to Step under its number.
+type Input struct{ Collection uint64 }
+
+// Constant is a collection that never changes: its rows come at the first step.
+type Constant struct{ Rows [][]byte }
+
+// Map is filter, map and project in one function.
+type Map struct{ New func() RowFunc }
+
+// FlatMap makes any number of rows of each row: table functions.
+type FlatMap struct{ New func() FlatFunc }
+
+// Union is the sum of its inputs.
+type Union struct{}
+
+// Negate turns each diff around.
+type Negate struct{}
+
+// Threshold keeps each row with a positive sum once for each count (Distinct false) or just once (Distinct true).
+type Threshold struct{ Distinct bool }
+
+// Arrange indexes its input by a key: New makes, of a row, the Keys packed key columns in canonical form followed by
+// the value. Rows for which keep is false are dropped (a NULL in the key of an equi-join).
+type Arrange struct {
+	Keys int
+	New  func() RowFunc
+}
+
+// Join pairs the rows of two Arrange nodes that have equal keys. Inputs: left, right. Both have the same Keys;
+// Keys 0 is a cross join.
+type Join struct{ New func() JoinFunc }
+
+// Reduce groups its input and keeps one row for each group: the Keys key columns and then one column for each
+// aggregate. New makes, of a row, the key columns in canonical form followed by the columns that Aggs name.
+// With Keys 0 there is one group; Default is then emitted while the input is empty (nil: no row).
+type Reduce struct {
+	Keys    int
+	New     func() RowFunc
+	Aggs    []AggSpec
+	Default []byte
+}
+
+// AggSpec is one aggregate of a Reduce. Columns count from 0 behind the key.
+type AggSpec struct {
+	Fn       *repr.Aggregate
+	Args     []int
+	Filter   int // a boolean column: only rows where it is true count; -1 for none
+	Distinct bool
+	Order    []OrderCol // for Fold: the order of rows before the order of their bytes
+}
+
+// OrderCol is one item of an order over columns.
+type OrderCol struct {
+	Col        int
+	Desc       bool
+	NullsFirst bool
+}
+
+// TopK keeps, of each group of rows with equal columns Group, the rows number Offset to Offset+Limit in the order
+// Order, then in the order of their bytes. Limit < 0 is no limit. Columns are those of the input row, which is
+// emitted as it is.
+type TopK struct {
+	Group  []int
+	Order  []OrderCol
+	Limit  int64
+	Offset int64
+}
+
+func (Input) isOp()     {}
+func (Constant) isOp()  {}
+func (Map) isOp()       {}
+func (FlatMap) isOp()   {}
+func (Union) isOp()     {}
+func (Negate) isOp()    {}
+func (Threshold) isOp() {}
+func (Arrange) isOp()   {}
+func (Join) isOp()      {}
+func (Reduce) isOp()    {}
+func (TopK) isOp()      {}
