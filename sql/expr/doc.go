@@ -3,5 +3,9 @@
 //
 // Every node knows its type; operands have been cast to what their function takes, so evaluation never
 // coerces. AND, OR, CASE and COALESCE evaluate no operand that they do not need, so an error is raised only
-// for what SQL would evaluate. Start at expr.go.
+// for what SQL would evaluate. Trees are immutable: Transform and Fold return new nodes and share what did
+// not change.
+//
+// Start at expr.go; compile.go and row.go evaluate, walk.go and equal.go look, fold.go simplifies, format.go
+// prints for EXPLAIN.
 package expr

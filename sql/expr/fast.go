@@ -1,0 +1,165 @@
+package expr
+
+import (
+	"bytes"
+
+	"millrace/repr"
+)
+
+// compileFast gives the typed closure of a call whose operands have a plain machine form: comparisons of
+// integer-like and text values, and 64-bit arithmetic. It is nil for every other call, and for operators that were
+// not named as SQL names them. The answers are those of the function itself; fast_test.go holds them together.
+func compileFast(e *Call, env *Env) Eval {
+	if len(e.Args) != 2 || len(e.Fn.Args) != 2 || e.Fn.Args[0].Kind != e.Fn.Args[1].Kind {
+		return nil
+	}
+	kind := e.Fn.Args[0].Kind
+	switch {
+	case intLike(kind) && e.Fn.Ret.Kind == repr.KindBool:
+		return compileIntCompare(e, env)
+	case kind == repr.KindText && e.Fn.Ret.Kind == repr.KindBool:
+		return compileTextCompare(e, env)
+	case kind == repr.KindInt8 && e.Fn.Ret.Kind == repr.KindInt8:
+		return compileIntArith(e, env)
+	default:
+		return nil
+	}
+}
+
+// intLike says whether values of a kind are ordered by their integer payload.
+func intLike(k repr.Kind) bool {
+	switch k {
+	case repr.KindInt2, repr.KindInt4, repr.KindInt8, repr.KindDate, repr.KindTime, repr.KindTimestamp,
+		repr.KindTimestampTZ, repr.KindOID:
+		return true
+	default:
+		return false
+	}
+}
+
+// compareTest says, of an operator's name, which results of a three-way comparison make it true.
+func compareTest(name string) (less, equal, greater, ok bool) {
+	switch name {
+	case "=":
+		return false, true, false, true
+	case "<>":
+		return true, false, true, true
+	case "<":
+		return true, false, false, true
+	case "<=":
+		return true, true, false, true
+	case ">":
+		return false, false, true, true
+	case ">=":
+		return false, true, true, true
+	default:
+		return false, false, false, false
+	}
+}
+
+func compileIntCompare(e *Call, env *Env) Eval {
+	less, equal, greater, ok := compareTest(e.Fn.Name)
+	if !ok {
+		return nil
+	}
+	left := Compile(e.Args[0], env)
+	if c, isConst := e.Args[1].(*Const); isConst && !c.Val.IsNull() {
+		return intCompareConst(left, c.Val.Int(), [3]bool{less, equal, greater})
+	}
+	right := Compile(e.Args[1], env)
+	return func(r *Row) (repr.Datum, *repr.Error) {
+		a, err := left(r)
+		if err != nil || a.IsNull() {
+			return repr.Null, err
+		}
+		b, err := right(r)
+		if err != nil || b.IsNull() {
+			return repr.Null, err
+		}
+		x, y := a.Int(), b.Int()
+		return repr.Bool((x < y && less) || (x == y && equal) || (x > y && greater)), nil
+	}
+}
+
+func intCompareConst(left Eval, y int64, test [3]bool) Eval {
+	less, equal, greater := test[0], test[1], test[2]
+	return func(r *Row) (repr.Datum, *repr.Error) {
+		a, err := left(r)
+		if err != nil || a.IsNull() {
+			return repr.Null, err
+		}
+		x := a.Int()
+		return repr.Bool((x < y && less) || (x == y && equal) || (x > y && greater)), nil
+	}
+}
+
+func compileTextCompare(e *Call, env *Env) Eval {
+	less, equal, greater, ok := compareTest(e.Fn.Name)
+	if !ok {
+		return nil
+	}
+	left, right := Compile(e.Args[0], env), Compile(e.Args[1], env)
+	return func(r *Row) (repr.Datum, *repr.Error) {
+		a, err := left(r)
+		if err != nil || a.IsNull() {
+			return repr.Null, err
+		}
+		b, err := right(r)
+		if err != nil || b.IsNull() {
+			return repr.Null, err
+		}
+		if less == greater {
+			return repr.Bool(bytes.Equal(a.Bytes(), b.Bytes()) == equal), nil
+		}
+		c := bytes.Compare(a.Bytes(), b.Bytes())
+		return repr.Bool((c < 0 && less) || (c == 0 && equal) || (c > 0 && greater)), nil
+	}
+}
+
+// compileIntArith does +, - and * of bigint; what overflows is left to the function, which knows the error.
+func compileIntArith(e *Call, env *Env) Eval {
+	var op func(x, y int64) (int64, bool)
+	switch e.Fn.Name {
+	case "+":
+		op = addInt64
+	case "-":
+		op = subInt64
+	case "*":
+		op = mulInt64
+	default:
+		return nil
+	}
+	left, right, fn := Compile(e.Args[0], env), Compile(e.Args[1], env), e.Fn.Eval
+	return func(r *Row) (repr.Datum, *repr.Error) {
+		a, err := left(r)
+		if err != nil || a.IsNull() {
+			return repr.Null, err
+		}
+		b, err := right(r)
+		if err != nil || b.IsNull() {
+			return repr.Null, err
+		}
+		if z, ok := op(a.Int(), b.Int()); ok {
+			return repr.Int8(z), nil
+		}
+		return fn(env, []repr.Datum{a, b})
+	}
+}
+
+func addInt64(x, y int64) (int64, bool) {
+	z := x + y
+	return z, (z > x) == (y > 0)
+}
+
+func subInt64(x, y int64) (int64, bool) {
+	z := x - y
+	return z, (z < x) == (y > 0)
+}
+
+func mulInt64(x, y int64) (int64, bool) {
+	const small = 1 << 31
+	if x > -small && x < small && y > -small && y < small {
+		return x * y, true
+	}
+	return 0, false
+}
