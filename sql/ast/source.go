@@ -48,7 +48,7 @@ func (k ExternalKind) String() string { return externalNames[k] }
 
 // External says where a source reads from or a sink writes to.
 //
-//	KAFKA BROKER 'host:9092' TOPIC 't' [KEY (a, b)] [WITH (…)]     Broker, Topic, Key, Options
+//	KAFKA BROKER 'host:9092' TOPIC 't' [WITH (…)]                  Broker, Topic, Options
 //	KAFKA CONNECTION c (TOPIC 't', …)                              Connection, Options
 //	POSTGRES CONNECTION 'host=…' PUBLICATION 'p' [NAMESPACE 'n']   Address, Publication
 //	POSTGRES CONNECTION c (PUBLICATION 'p')                        Connection, Options
