@@ -14,7 +14,7 @@ type translator struct {
 	depth        int
 	first        int            // 1 + index of the first token of the expression being translated; 0 when none yet
 	holes        []tree.Expr    // operands that stand outside the expression whose last operator they belong to
-	allowDefault bool           // DEFAULT may stand here
+	defaultDepth int            // DEFAULT may stand here down to that depth
 	inGroupBy    bool           // GROUPING SETS and () may stand here
 	opened       map[string]int // how many nodes that a keyword opens have been begun
 }
