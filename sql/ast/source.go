@@ -93,9 +93,9 @@ type TableAlias struct {
 
 // Encoding is FORMAT f, or KEY FORMAT k VALUE FORMAT v. All are nil when no format was given.
 type Encoding struct {
-	Both  *Format // FORMAT f
-	Key   *Format // KEY FORMAT f
-	Value *Format // VALUE FORMAT f
+	Both  *MessageFormat // FORMAT f
+	Key   *MessageFormat // KEY FORMAT f
+	Value *MessageFormat // VALUE FORMAT f
 }
 
 // FormatKind is the kind of a message format.
@@ -114,8 +114,8 @@ const (
 	FormatProtobufRegistry // PROTOBUF USING CONFLUENT SCHEMA REGISTRY
 )
 
-// Format is a message format with its parameters.
-type Format struct {
+// MessageFormat is a message format with its parameters.
+type MessageFormat struct {
 	At
 	Kind FormatKind
 
@@ -198,7 +198,7 @@ func (k EnvelopeKind) String() string { return envelopeNames[k] }
 type Envelope struct {
 	At
 	Kind      EnvelopeKind
-	KeyFormat *Format // UPSERT FORMAT f, the form of 2021
+	KeyFormat *MessageFormat // UPSERT FORMAT f, the form of 2021
 	Key       []Ident // UPSERT KEY (a, b), of SUBSCRIBE … ENVELOPE and of sinks that name the key here
 	Options   []Option
 }

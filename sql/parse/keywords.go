@@ -31,7 +31,7 @@ var keywordFuncs = map[string]bool{
 // typeStarters are the words that may begin a type of several words, or with parentheses, before a
 // literal: timestamp with time zone '…', numeric(3, 1) '…'.
 var typeStarters = wordSet(`double character national nchar char time timestamp timestamptz timetz bit
-	varchar numeric decimal dec float`)
+	varchar varbit bpchar numeric decimal dec float`)
 
 // operandStarters are reserved words with which an operand can begin.
 var operandStarters = wordSet(`case array not null true false cast exists row current_catalog current_date

@@ -226,7 +226,7 @@ func (s *skeleton) tryType() (*ast.TypeName, bool) {
 	}
 	s.p.pos = s.i
 	t := s.p.parseType()
-	if s.p.err != nil || t.Setof || s.p.pos >= s.hi {
+	if s.p.err != nil || t.Setof || t.Dims > 0 || s.p.pos >= s.hi {
 		s.p.err = nil
 		return nil, false
 	}

@@ -171,8 +171,8 @@ func (p *parser) encoding() ast.Encoding {
 }
 
 // format reads a message format behind FORMAT.
-func (p *parser) format() *ast.Format {
-	out := &ast.Format{At: p.at()}
+func (p *parser) format() *ast.MessageFormat {
+	out := &ast.MessageFormat{At: p.at()}
 	switch {
 	case p.accept("bytes"):
 		out.Kind = ast.FormatBytes
@@ -203,7 +203,7 @@ func (p *parser) format() *ast.Format {
 }
 
 // csv reads WITH HEADER [(a, b)] or WITH n COLUMNS, and DELIMITED BY.
-func (p *parser) csv(out *ast.Format) {
+func (p *parser) csv(out *ast.MessageFormat) {
 	p.expect("with")
 	if p.accept("header") || p.accept("headers") {
 		out.CSVHeader = true
@@ -218,7 +218,7 @@ func (p *parser) csv(out *ast.Format) {
 }
 
 // registry reads CONFLUENT SCHEMA REGISTRY with its address and options, if it follows.
-func (p *parser) registry(out *ast.Format) bool {
+func (p *parser) registry(out *ast.MessageFormat) bool {
 	if !p.accept("confluent", "schema", "registry") {
 		return false
 	}
@@ -245,7 +245,7 @@ func (p *parser) registry(out *ast.Format) bool {
 }
 
 // seed reads SEED [KEY SCHEMA '…'] VALUE SCHEMA '…'.
-func (p *parser) seed(out *ast.Format) {
+func (p *parser) seed(out *ast.MessageFormat) {
 	p.expect("seed")
 	for _, which := range [...]string{"key", "value"} {
 		at := p.at()
@@ -257,7 +257,7 @@ func (p *parser) seed(out *ast.Format) {
 }
 
 // strategy reads KEY STRATEGY INLINE '…', ID n or LATEST, and VALUE STRATEGY likewise.
-func (p *parser) strategy(out *ast.Format) {
+func (p *parser) strategy(out *ast.MessageFormat) {
 	o := ast.Option{At: p.at(), Name: p.peek().text + " strategy"}
 	p.skip(2)
 	o.Value = ast.OptionValue{At: p.at(), Kind: ast.OptionWord, Text: p.ident().Name}
@@ -272,7 +272,7 @@ func (p *parser) strategy(out *ast.Format) {
 }
 
 // inlineSchema reads SCHEMA '…' and SCHEMA FILE '…'.
-func (p *parser) inlineSchema(out *ast.Format) {
+func (p *parser) inlineSchema(out *ast.MessageFormat) {
 	p.expect("schema")
 	if p.accept("file") {
 		out.SchemaFile = p.stringConst()
@@ -284,7 +284,7 @@ func (p *parser) inlineSchema(out *ast.Format) {
 }
 
 // protobuf reads PROTOBUF USING CONFLUENT SCHEMA REGISTRY …, and PROTOBUF MESSAGE 'm' USING SCHEMA '…'.
-func (p *parser) protobuf(out *ast.Format) {
+func (p *parser) protobuf(out *ast.MessageFormat) {
 	out.Kind = ast.FormatProtobuf
 	if p.accept("message") {
 		out.Message = p.stringConst()
