@@ -1,0 +1,2 @@
+// Package beside is beside.
+package beside

@@ -1,0 +1,4 @@
+// Package allowed goes through the door.
+package allowed
+
+import _ "example/low"

@@ -1,0 +1,8 @@
+package high
+
+import (
+	_ "example.org/tool"
+	"time"
+)
+
+func now() { panic(time.Now()) }

@@ -1,0 +1,4 @@
+// Package upper is above.
+package upper
+
+import _ "example/mid"

@@ -1,0 +1,2 @@
+// Package root lies where no Go file lies.
+package root

@@ -1,0 +1,2 @@
+// Package strange is in a folder that the rules do not know.
+package strange

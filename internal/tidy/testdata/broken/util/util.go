@@ -1,0 +1,2 @@
+// Package util is named after nothing.
+package util
