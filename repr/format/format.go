@@ -1,0 +1,17 @@
+package format
+
+import "millrace/repr"
+
+// Decoder turns messages into columns. One goroutine at a time may use it.
+type Decoder interface {
+	// Columns are what a message becomes.
+	Columns() repr.RowDesc
+	// Append decodes a message and appends its columns, packed. On an error dst is returned as it was.
+	Append(dst, message []byte) ([]byte, error)
+}
+
+// Encoder turns rows into messages. One goroutine at a time may use it.
+type Encoder interface {
+	// Append appends the message for a packed row.
+	Append(dst, row []byte) ([]byte, error)
+}
