@@ -1,0 +1,111 @@
+package rel
+
+import (
+	"fmt"
+
+	"millrace/internal/check"
+	"millrace/repr"
+	"millrace/sql/expr"
+)
+
+// Equal says whether two plans have the same structure: the same operators, columns, functions and constants.
+// Names do not count.
+func Equal(a, b Rel) bool { return a == b || Fingerprint(a) == Fingerprint(b) }
+
+// EqualScalar is Equal for expressions.
+func EqualScalar(a, b expr.Scalar) bool {
+	return a == b || FingerprintScalar(a) == FingerprintScalar(b)
+}
+
+// Fingerprint is a text that is the same exactly for plans that are Equal. Aggregates and table functions stand in
+// it by address, so it means nothing outside the process, and its order means nothing at all.
+func Fingerprint(r Rel) string { return string(appendRel(nil, r)) }
+
+// FingerprintScalar is Fingerprint for expressions.
+func FingerprintScalar(e expr.Scalar) string { return string(appendScalar(nil, e)) }
+
+func appendRel(b []byte, r Rel) []byte {
+	b = fmt.Appendf(b, "%T", r)
+	switch r := r.(type) {
+	case *Get:
+		b = fmt.Appendf(b, " %d", r.ID)
+	case *Ref:
+		b = fmt.Appendf(b, " %d", r.ID)
+	case *Let:
+		b = fmt.Appendf(b, " %d", r.ID)
+	case *Values:
+		b = fmt.Appendf(b, " %d %v", len(r.Rows), r.Cols.Types())
+	case *Project:
+		b = fmt.Appendf(b, " %v", r.Cols)
+	case *Join:
+		b = fmt.Appendf(b, " %d", r.Kind)
+	case *Apply:
+		b = fmt.Appendf(b, " %d", r.Kind)
+	case *TopK:
+		b = fmt.Appendf(b, " %v %v %t %t", r.Group, r.Order, r.Limit != nil, r.Offset != nil)
+	case *FlatMap:
+		b = fmt.Appendf(b, " %p %t", r.Fn, r.Ordinality)
+	case *Reduce:
+		b = appendAggs(b, r)
+	case *Filter, *Map, *Distinct, *Union, *Negate, *Threshold:
+	default:
+		check.Never("fingerprint of %T", r)
+	}
+	b = append(b, '(')
+	for _, e := range Scalars(r) {
+		b = append(appendScalar(b, e), ',')
+	}
+	b = append(b, ';')
+	for _, c := range Children(r) {
+		b = append(appendRel(b, c), ',')
+	}
+	return append(b, ')')
+}
+
+func appendAggs(b []byte, r *Reduce) []byte {
+	b = fmt.Appendf(b, " %d", len(r.Keys))
+	for _, a := range r.Aggs {
+		b = fmt.Appendf(b, " %p/%d/%t/%t/%v", a.Fn, len(a.Args), a.Filter != nil, a.Distinct, a.Typ)
+		for _, o := range a.Order {
+			b = fmt.Appendf(b, "/%t/%t", o.Desc, o.NullsFirst)
+		}
+	}
+	return b
+}
+
+func appendScalar(b []byte, e expr.Scalar) []byte {
+	switch e := e.(type) {
+	case *expr.Column:
+		return fmt.Appendf(b, "#%d", e.Index)
+	case *expr.Outer:
+		return fmt.Appendf(b, "^%d.%d", e.Level, e.Index)
+	case *expr.Const:
+		return fmt.Appendf(b, "=%v %x", e.Typ, repr.Append(nil, e.Val))
+	case *expr.Param:
+		return fmt.Appendf(b, "$%d", e.N)
+	case *expr.Call:
+		b = appendFunc(append(b, "call"...), e.Fn)
+		b = fmt.Appendf(b, " %v", e.Typ)
+	case *expr.Case:
+		b = fmt.Appendf(b, "case %d", len(e.Whens))
+	case *expr.Subquery:
+		b = fmt.Appendf(b, "query %d", e.Kind)
+		for _, op := range e.Ops {
+			b = appendFunc(b, op)
+		}
+		b = append(b, '{')
+		b = append(appendRel(b, e.Query.(Rel)), '}')
+	default:
+		b = fmt.Appendf(b, "%T", e)
+	}
+	b = append(b, '(')
+	for _, c := range expr.Children(e) {
+		b = append(appendScalar(b, c), ',')
+	}
+	return append(b, ')')
+}
+
+// appendFunc tells functions apart as expr.SameFunc does.
+func appendFunc(b []byte, f *expr.Func) []byte {
+	return fmt.Appendf(b, " %q %v %v", f.Name, f.Args, f.Ret)
+}
