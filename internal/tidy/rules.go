@@ -106,6 +106,7 @@ var repository = Rules{
 			Tests: []string{"sources", "sinks", "coord", "internal/registry"},
 		},
 		{Path: "github.com/prometheus/client_golang", In: []string{"console", "coord"}},
+		{Path: "github.com/prometheus/client_model", Tests: []string{"console", "coord"}},
 		{Path: "github.com/tidwall/btree", In: []string{"arrangement"}},
 		{Path: "github.com/tidwall/gjson", In: []string{"repr/format/json", "repr/jsonb"}},
 		{

@@ -128,6 +128,18 @@ func (s *Stack) cached(name string, recipe []byte, fill func(dir string) error) 
 	return dir, nil
 }
 
+// Fetch installs and fetches everything that the end-to-end tests need, and starts nothing.
+func (s *Stack) Fetch(ctx context.Context) error {
+	if err := s.fetch(ctx, Services()); err != nil {
+		return err
+	}
+	if _, err := s.Python(ctx); err != nil {
+		return err
+	}
+	_, err := s.JDBC(ctx)
+	return err
+}
+
 // fetch brings everything that the services need into the cache.
 func (s *Stack) fetch(ctx context.Context, services []Service) error {
 	cache, err := acquire(ctx, filepath.Join(s.cfg.Cache, "lock"), func() { s.say("another run fills the cache, waiting for it") })

@@ -1,6 +1,7 @@
 // Command cmd starts and stops the servers of the end-to-end tests by hand:
 //
 //	go run ./tests/stack/cmd up [service...]
+//	go run ./tests/stack/cmd fetch
 //	go run ./tests/stack/cmd down
 //	go run ./tests/stack/cmd status
 //
@@ -18,6 +19,8 @@ import (
 	"millrace/tests/stack"
 )
 
+const usage = "usage: up [service...] | fetch | down | status"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := command(ctx, os.Args[1:])
@@ -30,7 +33,7 @@ func main() {
 
 func command(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: up [service...] | down | status")
+		return errors.New(usage)
 	}
 	s, err := stack.New(stack.Config{Detach: true})
 	if err != nil {
@@ -39,13 +42,15 @@ func command(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "up":
 		return up(ctx, s, args[1:])
+	case "fetch":
+		return s.Fetch(ctx)
 	case "down":
 		return s.StopAll(ctx)
 	case "status":
 		fmt.Print(s.Status())
 		return nil
 	}
-	return fmt.Errorf("unknown command %q: up [service...] | down | status", args[0])
+	return fmt.Errorf("unknown command %q; %s", args[0], usage)
 }
 
 func up(ctx context.Context, s *stack.Stack, names []string) error {

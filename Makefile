@@ -1,0 +1,58 @@
+# What people and CI run. `make` alone says what there is.
+
+GO        ?= go
+GOFLAGS   ?=
+FUZZ_TIME ?= 5s
+SOAK_TIME ?= 10m
+BENCH     ?= .
+
+LINT = $$($(GO) -C tools tool -n golangci-lint)
+UNIT = $$($(GO) list ./... | grep -v -e /internal/tidy$$ -e /tests/e2e$$)
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo setup test unit race tidy e2e bench fuzz lint golden soak ci
+
+help: ## say what there is
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
+
+build: ## build bin/millrace
+	$(GO) build -trimpath -o bin/millrace ./cmd/millrace
+
+demo: build ## run the server with a broker, a registry and a shop inside; prints what to paste
+	bin/millrace demo
+
+setup: ## install and fetch what the end-to-end tests need, start nothing
+	$(GO) run ./tests/stack/cmd fetch
+
+test: unit tidy e2e ## everything: unit tests, layout, end to end on real servers
+
+unit: ## tests that need nothing but Go
+	$(GO) test $(UNIT)
+
+race: ## the same under the race detector
+	$(GO) test -race $(UNIT)
+
+tidy: ## layout and style: imports, sizes, comments, links
+	$(GO) test -count=1 ./internal/tidy
+
+e2e: build ## end to end: PostgreSQL, MariaDB, Kafka, registry, Debezium, psql and drivers
+	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 30m -v ./tests/e2e
+	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 15m -run TestLive ./tests/stack
+
+bench: ## benchmarks; BENCH=Name for some
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(UNIT)
+
+fuzz: ## every fuzz target for FUZZ_TIME each
+	FUZZ_TIME=$(FUZZ_TIME) .ci/fuzz
+
+lint: ## linters
+	$(LINT) run ./...
+
+golden: ## rewrite golden files with what the tests get; read the diff
+	GOLDEN=update $(GO) test $(UNIT)
+
+soak: build ## random changes and faults for SOAK_TIME on the real servers
+	MILLRACE_E2E=1 MILLRACE_SOAK=$(SOAK_TIME) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./tests/e2e
+
+ci: ## what CI runs
+	.ci/run
