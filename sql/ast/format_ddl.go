@@ -329,12 +329,13 @@ func (p *printer) update(s *Update) {
 	p.put("UPDATE ")
 	p.name(s.Table)
 	p.alias(s.Alias)
-	p.put(" SET ")
+	p.put(" SET")
 	for i, a := range s.Set {
-		p.when(i > 0, ", ")
+		p.when(i > 0, ",")
 		if a.Multiple {
 			p.idents(a.Columns)
 		} else {
+			p.put(" ")
 			p.ident(a.Columns[0].Name)
 		}
 		p.put(" = ")

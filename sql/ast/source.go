@@ -199,7 +199,7 @@ type Envelope struct {
 	At
 	Kind      EnvelopeKind
 	KeyFormat *MessageFormat // UPSERT FORMAT f, the form of 2021
-	Key       []Ident // UPSERT KEY (a, b), of SUBSCRIBE … ENVELOPE and of sinks that name the key here
+	Key       []Ident        // UPSERT KEY (a, b), of SUBSCRIBE … ENVELOPE and of sinks that name the key here
 	Options   []Option
 }
 

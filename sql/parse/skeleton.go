@@ -98,6 +98,7 @@ type frame struct {
 	mutual    bool            // in the list of WITH MUTUALLY RECURSIVE
 	offset    bool            // behind OFFSET
 	double    bool            // opened with two parentheses in the skeleton
+	prefix    bool            // of DISTINCT ON (…), behind which an operand follows
 }
 
 // mark ties a place of the skeleton to a token.
@@ -122,6 +123,7 @@ type skeleton struct {
 	nesting   int
 	operand   bool      // the last token ended an operand
 	ident     bool      // the last token was a name
+	star      bool      // the last token was a bare *
 	pending   frameKind // of the next parenthesis
 	separator map[string]bool
 	mutual    *entry // options for the first CTE to come
@@ -206,6 +208,11 @@ func (s *skeleton) run(lo, hi int) {
 // step adds the next token, or the few that belong together.
 func (s *skeleton) step() {
 	t := s.p.toks[s.i]
+	if s.star && (t.kind == tokQuoted || t.isWord("as") || (t.kind == tokWord && isColumnName(t))) {
+		s.p.unexpectedAt(s.i) // only an alias could stand here, and * takes none
+		return
+	}
+	s.star = false
 	switch t.kind {
 	case tokString:
 		s.node(&ast.StringLit{At: ast.At{Pos: t.char}, Value: t.text})
@@ -300,6 +307,7 @@ func (s *skeleton) punct(t token) {
 // open adds an opening parenthesis and remembers what it opens.
 func (s *skeleton) open() {
 	f := frame{kind: s.pending, separator: s.separator}
+	f.prefix = s.i > 1 && s.prev().isWord("on") && s.p.toks[s.i-2].isWord("distinct")
 	s.pending, s.separator = framePlain, nil
 	if f.kind == framePlain && s.ident {
 		f.kind = frameFunc
@@ -328,7 +336,7 @@ func (s *skeleton) closeParen() {
 	if f.kind == frameFunc && s.withinGroup() {
 		return
 	}
-	s.raw(true)
+	s.raw(!f.prefix)
 }
 
 // withinGroup moves WITHIN GROUP (ORDER BY …) behind a call into its parentheses, where the library takes
@@ -436,6 +444,7 @@ func (s *skeleton) operator(t token) {
 		s.plus()
 	case t.text == "*":
 		s.node(&ast.Star{At: ast.At{Pos: t.char}})
+		s.star = true
 	case isRaw:
 		s.p.unexpectedAt(s.i)
 	default:

@@ -158,6 +158,9 @@ var explainStages = map[string]ast.ExplainStage{
 // explain reads EXPLAIN in PostgreSQL's forms and in Materialize's.
 func (p *parser) explain() ast.Statement {
 	out := &ast.Explain{At: p.at()}
+	if p.depth > 1 {
+		p.unexpected()
+	}
 	p.expect("explain")
 	if stage, ok := explainStages[p.peek().text]; ok && p.peek().kind == tokWord {
 		p.skip(1)
@@ -200,7 +203,7 @@ func (p *parser) explained(out *ast.Explain) {
 		out.Name = p.name()
 		return
 	}
-	if p.peek().kind == tokEOF || p.depth > 2 {
+	if p.peek().kind == tokEOF {
 		p.unexpected()
 		return
 	}
@@ -210,6 +213,9 @@ func (p *parser) explained(out *ast.Explain) {
 // prepare reads PREPARE name [(types)] AS statement.
 func (p *parser) prepare() ast.Statement {
 	out := &ast.Prepare{At: p.at()}
+	if p.depth > 1 {
+		p.unexpected()
+	}
 	p.expect("prepare")
 	out.Name = p.ident().Name
 	if p.acceptPunct("(") {
@@ -223,7 +229,7 @@ func (p *parser) prepare() ast.Statement {
 	}
 	p.expect("as")
 	out.Text = p.raw(p.pos, p.end())
-	if p.peek().kind == tokEOF || p.depth > 1 {
+	if p.peek().kind == tokEOF {
 		p.unexpected()
 		return out
 	}
