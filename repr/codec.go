@@ -300,3 +300,6 @@ func decodeEscaped(b []byte) (val, rest []byte) {
 		i = bytes.IndexByte(b, 0)
 	}
 }
+
+// IsNull says whether the first column of a packed row is NULL.
+func IsNull(row []byte) bool { return row[0] == tagNull }

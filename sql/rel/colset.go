@@ -112,3 +112,14 @@ func (s ColSet) Shift(n int) ColSet {
 	})
 	return out
 }
+
+// Intersect is the set of the columns in both.
+func (s ColSet) Intersect(o ColSet) ColSet {
+	var out ColSet
+	s.All(func(i int) {
+		if o.Has(i) {
+			out = out.Add(i)
+		}
+	})
+	return out
+}
