@@ -1,0 +1,343 @@
+package envelope
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/maphash"
+
+	"millrace/repr"
+	"millrace/repr/format/avro"
+	"millrace/sources"
+)
+
+// The operations of a change event.
+const (
+	opRead     = 'r'
+	opCreate   = 'c'
+	opUpdate   = 'u'
+	opDelete   = 'd'
+	opTruncate = 't'
+	opMessage  = 'm' // of pg_logical_emit_message: no change of a table
+)
+
+// Limits of what is remembered beside the rows themselves.
+const (
+	maxGone      = 1 << 18  // keys that were deleted
+	maxGoneBytes = 16 << 20 // of the rows of keys that were changed
+	maxSeen      = 1 << 18  // changes of tables without keys
+)
+
+// change is a decoded change event. Its slices are valid until the next one is decoded.
+type change struct {
+	op       byte
+	key      []byte // packed in canonical form; nil when the table has no key
+	oldKey   []byte // of a row that changed its key and now comes under the new one: the key before
+	before   []byte // packed row; nil when null. Decoded only for tables without keys
+	after    []byte
+	pos      position
+	snapshot string
+	txn      int64 // what else tells changes apart that share a position
+	order    int64
+	stamp    int64 // when the connector made the event
+}
+
+// changes decodes messages of one format to changes.
+type changes interface {
+	// decode fills c; ok is false when the message is no change of the table and may be passed over.
+	decode(ctx context.Context, m *Message, c *change) (ok bool, err error)
+	// fill gives row the values that were not sent, out of old, which is nil when there is none.
+	fill(row, old []byte) ([]byte, error)
+}
+
+// Debezium keeps a table as its change events tell it. Memory is one entry a row.
+type Debezium struct {
+	changes changes
+	live    map[string]*entry
+	gone    graveyard
+	bag     map[string]int64 // the rows of a table without keys, and how many there are of each
+	seen    recent
+
+	epoch     uint32
+	newest    int64    // the latest time of the database's clock
+	began     int64    // the time at which the epoch began
+	truncated position // of the last truncation
+	swept     position // of the last snapshot that was read to its end
+
+	c change
+}
+
+// entry is the row of a key, and the change that made it.
+type entry struct {
+	row []byte
+	pos position
+	op  byte
+}
+
+func newDebezium(ch changes) *Debezium {
+	return &Debezium{changes: ch, live: map[string]*entry{}, bag: map[string]int64{},
+		gone: graveyard{byKey: map[string]*grave{}}, seen: recent{seed: maphash.MakeSeed(), ids: map[uint64]struct{}{}}}
+}
+
+// Rows is how many rows the table has.
+func (d *Debezium) Rows() int {
+	n := len(d.live)
+	for _, count := range d.bag {
+		n += int(count)
+	}
+	return n
+}
+
+// Apply appends what a change event changes.
+func (d *Debezium) Apply(ctx context.Context, dst []sources.Update, m *Message) ([]sources.Update, error) {
+	if m.Value == nil {
+		return dst, nil // a tombstone follows the delete that it is for
+	}
+	c := &d.c
+	*c = change{}
+	ok, err := d.changes.decode(ctx, m, c)
+	if err != nil || !ok {
+		return dst, err
+	}
+	if err := c.check(); err != nil {
+		return dst, err
+	}
+	d.place(c)
+	switch {
+	case c.op == opTruncate:
+		return d.truncate(dst, c, m), nil
+	case c.key != nil:
+		return d.applyKeyed(dst, c, m)
+	default:
+		return d.applyKeyless(dst, c, m)
+	}
+}
+
+func (c *change) check() error {
+	switch c.op {
+	case opRead, opCreate, opUpdate:
+		if c.after == nil {
+			return notAChange(fmt.Sprintf("op is %q, and after is null", c.op))
+		}
+	case opDelete, opTruncate:
+	default:
+		return notAChange(fmt.Sprintf("op is %q", c.op))
+	}
+	return nil
+}
+
+func notAChange(why string) *repr.Error {
+	return repr.NewError(repr.CodeInvalidText, "the record is not a Debezium change event: "+why).
+		WithHint("ENVELOPE DEBEZIUM takes topics that Debezium writes without ExtractNewRecordState; for others use ENVELOPE NONE.")
+}
+
+// place says which epoch of the log a position is of. When the database is replaced or its log begun anew, positions
+// start over; the change that shows it stands before what we hold of its key, and yet is later than everything that
+// was seen by the database's clock, which no repetition is. From its time on, changes are of the new epoch.
+func (d *Debezium) place(c *change) {
+	if !c.pos.known {
+		return
+	}
+	c.pos.epoch = d.epoch
+	if c.pos.millis < d.began && d.epoch > 0 {
+		c.pos.epoch = d.epoch - 1
+	}
+	if e := d.live[string(c.key)]; c.key != nil && e != nil && c.pos.millis > d.newest && c.pos.compare(e.pos) < 0 {
+		d.epoch++
+		d.began = c.pos.millis
+		c.pos.epoch = d.epoch
+	}
+	d.newest = max(d.newest, c.pos.millis)
+}
+
+// applyKeyed sets or removes the row of a key.
+func (d *Debezium) applyKeyed(dst []sources.Update, c *change, m *Message) ([]sources.Update, error) {
+	e := d.live[string(c.key)]
+	if d.isRepeat(c, e) {
+		return dst, nil
+	}
+	if c.op == opDelete {
+		return d.remove(dst, c, e, m.KeyChanges), nil
+	}
+	row, err := d.complete(c.after, d.oldRow(c, e))
+	if err != nil {
+		return dst, err
+	}
+	row = append(row[:len(row):len(row)], m.Meta...)
+	if e == nil {
+		e = &entry{}
+		d.live[string(c.key)] = e
+		d.gone.drop(c.key)
+	} else if bytes.Equal(e.row, row) {
+		d.note(e, c)
+		return d.sweep(dst, c), nil
+	} else {
+		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
+	}
+	e.row = bytes.Clone(row)
+	d.note(e, c)
+	return d.sweep(append(dst, sources.Update{Row: e.row, Diff: 1}), c), nil
+}
+
+// complete gives a row the values that were not sent.
+func (d *Debezium) complete(row, old []byte) ([]byte, error) {
+	if !bytes.Contains(row, unavailable) {
+		return row, nil
+	}
+	return d.changes.fill(row, old)
+}
+
+func (d *Debezium) note(e *entry, c *change) {
+	if c.pos.known {
+		e.pos = c.pos
+	}
+	e.op = c.op
+}
+
+func (d *Debezium) isRepeat(c *change, e *entry) bool {
+	if e != nil {
+		return repeats(c, e.pos, e.op)
+	}
+	if g := d.gone.find(c.key); g != nil {
+		return repeats(c, g.pos, opDelete)
+	}
+	if d.truncated.known && c.pos.compare(d.truncated) < 0 {
+		return true
+	}
+	return d.swept.known && c.pos.compare(d.swept) < 0 && !c.pos.committedAfter(d.swept, c.op)
+}
+
+// oldRow is the row that a change of a key, or of a row, is a change of.
+func (d *Debezium) oldRow(c *change, e *entry) []byte {
+	if e != nil {
+		return e.row
+	}
+	if c.oldKey == nil {
+		return nil
+	}
+	if old := d.live[string(c.oldKey)]; old != nil {
+		return old.row
+	}
+	if g := d.gone.find(c.oldKey); g != nil {
+		return g.row
+	}
+	return nil
+}
+
+func (d *Debezium) remove(dst []sources.Update, c *change, e *entry, keyChanges bool) []sources.Update {
+	g := &grave{key: string(c.key), pos: c.pos}
+	if e != nil {
+		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
+		delete(d.live, string(c.key))
+		if !c.pos.known {
+			g.pos = e.pos
+		}
+		if keyChanges {
+			g.row = e.row // the new key may want values of this row
+		}
+	}
+	d.gone.add(g)
+	return dst
+}
+
+// sweep ends a snapshot: what is older than it, and was not in it, was deleted while nobody listened.
+func (d *Debezium) sweep(dst []sources.Update, c *change) []sources.Update {
+	if c.op != opRead || !c.pos.known || (c.snapshot != "last" && c.snapshot != "last_in_data_collection") {
+		return dst
+	}
+	d.swept = c.pos
+	return d.retractBefore(dst, c.pos)
+}
+
+func (d *Debezium) retractBefore(dst []sources.Update, p position) []sources.Update {
+	for key, e := range d.live {
+		if e.pos.known && e.pos.compare(p) < 0 {
+			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
+			delete(d.live, key)
+		}
+	}
+	return dst
+}
+
+// truncate retracts every row that was there before.
+func (d *Debezium) truncate(dst []sources.Update, c *change, m *Message) []sources.Update {
+	if d.seen.has(c, m.Partition) {
+		return dst
+	}
+	if c.pos.known {
+		dst = d.retractBefore(dst, c.pos)
+		if d.truncated.compare(c.pos) <= 0 {
+			d.truncated = c.pos
+		}
+	} else {
+		for key, e := range d.live {
+			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
+			delete(d.live, key)
+		}
+	}
+	return d.emptyBag(dst)
+}
+
+func (d *Debezium) emptyBag(dst []sources.Update) []sources.Update {
+	for row, count := range d.bag {
+		dst = append(dst, sources.Update{Row: []byte(row), Diff: -count})
+		delete(d.bag, row)
+	}
+	return dst
+}
+
+// applyKeyless adds and removes rows of a multiset.
+func (d *Debezium) applyKeyless(dst []sources.Update, c *change, m *Message) ([]sources.Update, error) {
+	if len(m.Meta) > 0 {
+		return dst, repr.NewError(repr.CodeFeatureNotSupported, "INCLUDE with ENVELOPE DEBEZIUM needs records with a key")
+	}
+	if d.seen.has(c, m.Partition) {
+		return dst, nil
+	}
+	if c.op == opRead && (c.snapshot == "first" || c.snapshot == "first_in_data_collection") {
+		dst = d.emptyBag(dst) // a new snapshot brings everything again
+	}
+	if c.op == opUpdate || c.op == opDelete {
+		if err := d.checkBefore(c); err != nil {
+			return dst, err
+		}
+	}
+	var row []byte
+	if c.op != opDelete {
+		var err error
+		if row, err = d.complete(c.after, c.before); err != nil {
+			return dst, err
+		}
+	}
+	if c.op == opUpdate || c.op == opDelete {
+		if d.bag[string(c.before)]--; d.bag[string(c.before)] == 0 {
+			delete(d.bag, string(c.before))
+		}
+		dst = append(dst, sources.Update{Row: bytes.Clone(c.before), Diff: -1})
+	}
+	if row == nil {
+		return dst, nil
+	}
+	d.bag[string(row)]++
+	return append(dst, sources.Update{Row: bytes.Clone(row), Diff: 1}), nil
+}
+
+func (d *Debezium) checkBefore(c *change) error {
+	if c.before == nil {
+		return repr.NewError(repr.CodeInvalidText, "a change of a table without a key has no image of the row before it").
+			WithHint("Give the table a primary key, or set REPLICA IDENTITY FULL.")
+	}
+	if d.bag[string(c.before)] == 0 {
+		return repr.NewError(repr.CodeInvalidText, "a change of a table without a key names a row that is not there").
+			WithHint("Read the topic from its beginning.")
+	}
+	return nil
+}
+
+var unavailable = []byte(avro.Unavailable)
+
+// notSent is the error for a value that was not sent and that we do not have.
+func notSent(column string) *repr.Error {
+	return repr.NewError(repr.CodeInvalidText, fmt.Sprintf("column %q was not sent, as the change did not touch it, and the row before the change is not known", column)).
+		WithHint("Read the topic from its beginning, or set REPLICA IDENTITY FULL on the table.")
+}

@@ -1,0 +1,256 @@
+package envelope
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"millrace/repr"
+	"millrace/repr/format/avro"
+	"millrace/repr/jsonb"
+	"millrace/repr/pgfmt"
+)
+
+// NewDebeziumAvro makes an envelope for change events in Avro. cols are the columns of the collection, matched by
+// name to the rows of each event; key are the columns of the message key. With no key columns the bytes of the key
+// stand for the key.
+func NewDebeziumAvro(schemas Schemas, cols, key []avro.Column) *Debezium {
+	return newDebezium(&avroChanges{schemas: schemas, cols: cols, keyCols: key, keys: NewRegistered(schemas, key)})
+}
+
+// avroChanges decodes change events.
+type avroChanges struct {
+	schemas  Schemas
+	cols     []avro.Column
+	keyCols  []avro.Column
+	keys     *Registered
+	programs cache[*avroProgram]
+
+	key, oldKey, canon []byte
+}
+
+// avroProgram takes events of one schema apart.
+type avroProgram struct {
+	keyed   *avro.Extractor // without the row before, which is not used
+	keyless *avro.Extractor
+}
+
+// The slots of an event, those of a table without keys last.
+const (
+	slotAfter = iota
+	slotOp
+	slotFile
+	slotPos
+	slotRow
+	slotLSN
+	slotMillis
+	slotSnapshot
+	slotBefore
+	slotTxn
+	slotOrder
+	slotNanos
+	slotMicros
+	slotStamp
+)
+
+func (a *avroChanges) slots() []avro.Slot {
+	return []avro.Slot{
+		slotAfter: {Path: "after", Columns: a.cols}, slotOp: {Path: "op"},
+		slotFile: {Path: "source.file"}, slotPos: {Path: "source.pos"}, slotRow: {Path: "source.row"},
+		slotLSN: {Path: "source.lsn"}, slotMillis: {Path: "source.ts_ms"}, slotSnapshot: {Path: "source.snapshot"},
+		slotBefore: {Path: "before", Columns: a.cols}, slotTxn: {Path: "source.txId"},
+		slotOrder: {Path: "transaction.total_order"}, slotNanos: {Path: "ts_ns"}, slotMicros: {Path: "ts_us"}, slotStamp: {Path: "ts_ms"},
+	}
+}
+
+func (a *avroChanges) compile(s *avro.Schema) (*avroProgram, error) {
+	if _, ok := s.Sub("op"); !ok {
+		return nil, notAChange(fmt.Sprintf("its schema, %s, has no field op", s.Name()))
+	}
+	slots := a.slots()
+	after, hasAfter := s.Sub("after")
+	_, hasBefore := s.Sub("before")
+	switch {
+	case !hasAfter || !hasBefore:
+		slots = slots[:slotOp+1] // a message of the log has none: op says so
+	case !after.IsRecord():
+		return nil, repr.NewError(repr.CodeFeatureNotSupported, "a Debezium change event whose rows are not Avro records is not supported")
+	}
+	var p avroProgram
+	var err error
+	if p.keyless, err = avro.NewExtractor(s, slots); err != nil {
+		return nil, err
+	}
+	p.keyed, err = avro.NewExtractor(s, slots[:min(len(slots), slotBefore)])
+	return &p, err
+}
+
+func (a *avroChanges) decode(ctx context.Context, m *Message, c *change) (bool, error) {
+	id, record, err := avro.Unframe(m.Value)
+	if err != nil {
+		return false, err
+	}
+	p, err := a.programs.get(ctx, a.schemas, id, a.compile)
+	if err != nil {
+		return false, err
+	}
+	x := p.keyed
+	if m.Key == nil {
+		x = p.keyless
+	}
+	if err := x.Run(record); err != nil {
+		return false, err
+	}
+	if op := x.Value(slotOp).Bytes(); len(op) == 1 {
+		c.op = op[0]
+	}
+	if c.op == opMessage {
+		return false, nil
+	}
+	if !x.Has(slotAfter) {
+		return false, notAChange("its schema has no fields before and after")
+	}
+	if after, ok := x.Row(slotAfter); ok {
+		c.after = after
+	}
+	c.pos = avroPosition(x)
+	c.snapshot = x.Value(slotSnapshot).Str()
+	if m.Key == nil {
+		avroIdentity(x, c)
+		return true, nil
+	}
+	return true, a.decodeKeys(ctx, m, c)
+}
+
+func avroPosition(x *avro.Extractor) position {
+	p := position{millis: x.Value(slotMillis).Int()}
+	if lsn := x.Value(slotLSN); !lsn.IsNull() {
+		p.known, p.lsn, p.offset = true, true, uint64(lsn.Int())
+		return p
+	}
+	if file := x.Value(slotFile); !file.IsNull() {
+		p.log, p.known = logNumber(file.Str())
+		p.offset = uint64(x.Value(slotPos).Int())
+		p.row = uint32(x.Value(slotRow).Int())
+	}
+	return p
+}
+
+// avroIdentity is what tells events of a table without keys apart.
+func avroIdentity(x *avro.Extractor, c *change) {
+	if before, ok := x.Row(slotBefore); ok {
+		c.before = before
+	}
+	c.txn, c.order = x.Value(slotTxn).Int(), x.Value(slotOrder).Int()
+	c.stamp = stampNanos(x.Value(slotNanos), x.Value(slotMicros), x.Value(slotStamp))
+}
+
+// stampNanos is a time in nanoseconds, from the finest that there is.
+func stampNanos(nanos, micros, millis repr.Datum) int64 {
+	switch {
+	case !nanos.IsNull():
+		return nanos.Int()
+	case !micros.IsNull():
+		return micros.Int() * 1000
+	default:
+		return millis.Int() * 1000000
+	}
+}
+
+func (a *avroChanges) decodeKeys(ctx context.Context, m *Message, c *change) error {
+	if len(a.keyCols) == 0 {
+		c.key = m.Key
+		return nil
+	}
+	var err error
+	if a.key, err = a.appendKey(ctx, a.key[:0], m.Key); err != nil {
+		return inKey(err)
+	}
+	c.key = a.key
+	if m.OldKey != nil {
+		// A header that cannot be read is no reason to refuse the row, unless the row needs it: then fill says so.
+		if a.oldKey, err = a.appendOldKey(ctx, a.oldKey[:0], m.OldKey); err == nil {
+			c.oldKey = a.oldKey
+		}
+	}
+	return nil
+}
+
+// appendKey packs a key so that equal keys are equal bytes.
+func (a *avroChanges) appendKey(ctx context.Context, dst, key []byte) ([]byte, error) {
+	row, err := a.keys.Append(ctx, a.canon[:0], key)
+	if err != nil {
+		return dst, err
+	}
+	a.canon = row
+	return appendCanonical(dst, row), nil
+}
+
+func appendCanonical(dst, row []byte) []byte {
+	for len(row) > 0 {
+		var d repr.Datum
+		d, row = repr.Decode(row)
+		dst = repr.AppendKey(dst, d)
+	}
+	return dst
+}
+
+// appendOldKey packs the key in a header, which is Avro or, as Debezium's header converter writes it, JSON.
+func (a *avroChanges) appendOldKey(ctx context.Context, dst, header []byte) ([]byte, error) {
+	if header[0] == 0 {
+		return a.appendKey(ctx, dst, header)
+	}
+	norm, err := jsonb.Normalize(nil, header)
+	if err != nil {
+		return dst, err
+	}
+	norm = unwrap(norm)
+	for i := range a.keyCols {
+		col := &a.keyCols[i]
+		v, ok := field(norm, col.Name)
+		if !ok {
+			return dst, fmt.Errorf("the header has no %s", col.Name)
+		}
+		if jsonb.TypeOf(v) == jsonb.String {
+			v = jsonb.Unquote(v)
+		}
+		d, perr := pgfmt.ParseText(col.Type, string(v), nil)
+		if perr != nil {
+			return dst, perr
+		}
+		dst = repr.AppendKey(dst, d)
+	}
+	return dst, nil
+}
+
+// fill takes the columns that hold the mark for values that were not sent from the old row.
+func (a *avroChanges) fill(row, old []byte) ([]byte, error) {
+	var out []byte
+	for i := range a.cols {
+		d, rest := repr.Decode(row)
+		if !isUnavailable(d) {
+			out = append(out, row[:len(row)-len(rest)]...)
+		} else if old == nil {
+			return nil, notSent(a.cols[i].Name)
+		} else {
+			out = append(out, old[:repr.PrefixLen(old, 1)]...)
+		}
+		row = rest
+		if old != nil {
+			old = repr.Skip(old)
+		}
+	}
+	return out, nil
+}
+
+// isUnavailable says whether a value is the mark, or a list of nothing but the mark.
+func isUnavailable(d repr.Datum) bool {
+	switch d.Kind() {
+	case repr.KindText, repr.KindVarchar, repr.KindBpchar, repr.KindBytea, repr.KindJSONB:
+		return bytes.Equal(d.Bytes(), unavailable)
+	case repr.KindArray:
+		return d.Len() == 1 && isUnavailable(d.Elems(nil)[0])
+	default:
+		return false
+	}
+}

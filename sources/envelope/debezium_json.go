@@ -1,0 +1,188 @@
+package envelope
+
+import (
+	"context"
+	"strconv"
+
+	"millrace/repr"
+	"millrace/repr/format/avro"
+	"millrace/repr/format/json"
+	"millrace/repr/jsonb"
+)
+
+// NewDebeziumJSON makes an envelope for change events in JSON, with or without the schema wrapper of Kafka Connect.
+// The collection has one column, data jsonb: the row as the event writes it. The key is the message's.
+func NewDebeziumJSON() *Debezium { return newDebezium(&jsonChanges{}) }
+
+// DebeziumJSONColumns is the shape of such a collection.
+func DebeziumJSONColumns() repr.RowDesc { return (&json.Decoder{}).Columns() }
+
+type jsonChanges struct {
+	norm, key, oldKey, before, after []byte
+}
+
+func (j *jsonChanges) decode(_ context.Context, m *Message, c *change) (bool, error) {
+	norm, err := jsonb.Normalize(j.norm[:0], m.Value)
+	if err != nil {
+		return false, json.Error(err)
+	}
+	j.norm = norm
+	event := unwrap(norm)
+	op := text(event, "op")
+	if len(op) != 1 {
+		return false, notAChange("it has no field op of one letter")
+	}
+	c.op = op[0]
+	if c.op == opMessage {
+		return false, nil
+	}
+	if j.after, c.after, err = row(j.after[:0], event, "after"); err != nil {
+		return false, err
+	}
+	source, _ := field(event, "source")
+	c.pos = jsonPosition(source)
+	c.snapshot = text(source, "snapshot")
+	if m.Key != nil {
+		return true, j.decodeKeys(m, c)
+	}
+	c.txn, _ = number(source, "txId")
+	if transaction, ok := field(event, "transaction"); ok {
+		c.order, _ = number(transaction, "total_order")
+	}
+	c.stamp = jsonStamp(event)
+	j.before, c.before, err = row(j.before[:0], event, "before")
+	return true, err
+}
+
+func jsonPosition(source []byte) position {
+	var p position
+	p.millis, _ = number(source, "ts_ms")
+	if lsn, ok := number(source, "lsn"); ok {
+		p.known, p.lsn, p.offset = true, true, uint64(lsn)
+		return p
+	}
+	if pos, ok := number(source, "pos"); ok {
+		p.log, p.known = logNumber(text(source, "file"))
+		line, _ := number(source, "row")
+		p.offset, p.row = uint64(pos), uint32(line)
+	}
+	return p
+}
+
+func jsonStamp(event []byte) int64 {
+	var d [3]repr.Datum
+	for i, name := range []string{"ts_ns", "ts_us", "ts_ms"} {
+		if v, ok := number(event, name); ok {
+			d[i] = repr.Int8(v)
+		}
+	}
+	return stampNanos(d[0], d[1], d[2])
+}
+
+// decodeKeys takes the normal form of a key for the key, so that spaces and the order of fields make no difference.
+func (j *jsonChanges) decodeKeys(m *Message, c *change) error {
+	norm, err := jsonb.Normalize(j.key[:0], m.Key)
+	if err != nil {
+		c.key = m.Key // a key of another format is as good: it only has to tell rows apart
+		return nil
+	}
+	j.key = norm
+	c.key = jsonb.Canonical(unwrap(norm))
+	if m.OldKey == nil {
+		return nil
+	}
+	if norm, err = jsonb.Normalize(j.oldKey[:0], m.OldKey); err == nil {
+		j.oldKey = norm
+		c.oldKey = jsonb.Canonical(unwrap(norm))
+	}
+	return nil
+}
+
+// row packs the row image of an event; packed is nil when it is null.
+func row(buf, event []byte, name string) (grown, packed []byte, err error) {
+	v, ok := field(event, name)
+	if !ok {
+		return buf, nil, nil
+	}
+	if jsonb.TypeOf(v) != jsonb.Object {
+		return buf, nil, repr.NewError(repr.CodeFeatureNotSupported, "a Debezium change event whose "+name+" is no JSON object is not supported")
+	}
+	buf = repr.Append(buf, repr.JSONB(v))
+	return buf, buf, nil
+}
+
+// fill takes the members that hold the mark for values that were not sent from the old row.
+func (j *jsonChanges) fill(row, old []byte) ([]byte, error) {
+	d, _ := repr.Decode(row)
+	var before []byte
+	if old != nil {
+		o, _ := repr.Decode(old)
+		before = o.Bytes()
+	}
+	members := make([]jsonb.Member, 0, 16)
+	for name, v := range jsonb.Members(d.Bytes()) {
+		key := string(jsonb.Unquote(name))
+		if isMark(v) {
+			sent, ok := jsonb.Field(before, key)
+			if before == nil || !ok {
+				return nil, notSent(key)
+			}
+			v = sent
+		}
+		members = append(members, jsonb.Member{Key: key, Value: v})
+	}
+	return repr.Append(nil, repr.JSONB(jsonb.AppendObject(nil, members))), nil
+}
+
+// isMark says whether a value is the mark, or a list of nothing but the mark.
+func isMark(v []byte) bool {
+	switch jsonb.TypeOf(v) {
+	case jsonb.String:
+		return string(jsonb.Unquote(v)) == avro.Unavailable
+	case jsonb.Array:
+		first, ok := jsonb.Index(v, 0)
+		return ok && jsonb.Len(v) == 1 && isMark(first)
+	default:
+		return false
+	}
+}
+
+// unwrap takes what Kafka Connect's JSON converter wrote out of its wrapper of schema and payload.
+func unwrap(norm []byte) []byte {
+	if jsonb.TypeOf(norm) != jsonb.Object || jsonb.Len(norm) != 2 {
+		return norm
+	}
+	if _, ok := jsonb.Field(norm, "schema"); !ok {
+		return norm
+	}
+	if payload, ok := jsonb.Field(norm, "payload"); ok {
+		return payload
+	}
+	return norm
+}
+
+// field is a member of an object; a null is none.
+func field(object []byte, name string) ([]byte, bool) {
+	if object == nil || jsonb.TypeOf(object) != jsonb.Object {
+		return nil, false
+	}
+	v, ok := jsonb.Field(object, name)
+	return v, ok && jsonb.TypeOf(v) != jsonb.Null
+}
+
+func text(object []byte, name string) string {
+	v, ok := field(object, name)
+	if !ok || jsonb.TypeOf(v) != jsonb.String {
+		return ""
+	}
+	return string(jsonb.Unquote(v))
+}
+
+func number(object []byte, name string) (int64, bool) {
+	v, ok := field(object, name)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	return n, err == nil
+}
