@@ -1,0 +1,365 @@
+package arrangement
+
+import (
+	"bytes"
+
+	"github.com/tidwall/btree"
+)
+
+// Sizes of the structure, in rows. A block is rewritten whole when something is folded into it; the front is folded
+// when it has grown to a foldRatio-th of the base, so that a rewrite serves many rows.
+const (
+	blockRows  = 192
+	blockBytes = 32 << 10
+	foldRatio  = 8
+	foldLeast  = 4096
+	mostRuns   = 4
+	workPerRow = 6 // rows of merging that each inserted row pays for
+)
+
+// block is an immutable run of neighbouring rows of the base, under its first row.
+type block struct {
+	prefix uint64
+	first  []byte
+	rows   Batch
+}
+
+func lessBlock(a, b block) bool {
+	if a.prefix != b.prefix {
+		return a.prefix < b.prefix
+	}
+	return bytes.Compare(a.first, b.first) < 0
+}
+
+func blockKey(row []byte) block { return block{prefix: prefixOf(row), first: row} }
+
+// Arrangement is the sum of the batches inserted. One goroutine writes; snapshots may be read by any.
+type Arrangement struct {
+	base     *btree.BTreeG[block]
+	baseRows int
+	runs     []Batch // oldest first
+	merge    *merging
+	fold     *folding
+	count    int64 // the sum of all diffs
+	bytes    int64
+	snapshot *Snapshot // of the present content; nil when it has changed since
+}
+
+// merging is the merge of two neighbouring runs in progress.
+type merging struct {
+	at   int // of the older run
+	i, j int
+	out  *output
+}
+
+// folding is a run that is being folded into the base: rows before done are in the base already.
+type folding struct {
+	run  Batch
+	done int
+}
+
+// New makes an empty arrangement.
+func New() *Arrangement {
+	return &Arrangement{base: btree.NewBTreeGOptions(lessBlock, btree.Options{NoLocks: true, Degree: 32})}
+}
+
+// Insert adds a sealed batch and does a share of the merging.
+func (a *Arrangement) Insert(b Batch) {
+	if b.Len() == 0 {
+		return
+	}
+	for i := range b.Len() {
+		a.count += b.Diff(i)
+	}
+	a.snapshot = nil
+	a.runs = append(a.runs, b)
+	a.bytes += int64(b.Bytes())
+	a.Work(workPerRow * b.Len())
+	for len(a.runs) > 2*mostRuns {
+		a.Work(1 << 16)
+	}
+}
+
+// Rows is the number of rows, each as often as it counts.
+func (a *Arrangement) Rows() int64 { return a.count }
+
+// Bytes is the memory of the arrangement.
+func (a *Arrangement) Bytes() int64 { return a.bytes }
+
+// Work merges and folds up to about fuel rows, and says whether nothing is left to do.
+func (a *Arrangement) Work(fuel int) (done bool) {
+	for fuel > 0 {
+		switch {
+		case a.merge != nil:
+			fuel -= a.stepMerge(fuel)
+		case a.fold != nil:
+			fuel -= a.stepFold(fuel)
+		case !a.begin():
+			return true
+		}
+	}
+	return a.merge == nil && a.fold == nil && !a.pending()
+}
+
+// pending says whether a merge or fold should begin.
+func (a *Arrangement) pending() bool { return a.mergeAt() >= 0 || a.foldDue() }
+
+// mergeAt is the place of two neighbouring runs that should be one: of like size, or too many.
+func (a *Arrangement) mergeAt() int {
+	best, size := -1, 0
+	for i := 0; i+1 < len(a.runs); i++ {
+		x, y := a.runs[i].Len(), a.runs[i+1].Len()
+		if x <= 2*y || len(a.runs) > mostRuns {
+			if best < 0 || x+y < size {
+				best, size = i, x+y
+			}
+		}
+	}
+	return best
+}
+
+func (a *Arrangement) foldDue() bool {
+	return len(a.runs) > 0 && a.runs[0].Len() >= max(foldLeast, a.baseRows/foldRatio)
+}
+
+// begin starts the next merge or fold; it says whether there is one.
+func (a *Arrangement) begin() bool {
+	if a.foldDue() {
+		a.fold = &folding{run: a.runs[0]}
+		a.runs = append([]Batch(nil), a.runs[1:]...)
+		a.snapshot = nil
+		return true
+	}
+	i := a.mergeAt()
+	if i < 0 {
+		return false
+	}
+	x, y := a.runs[i], a.runs[i+1]
+	a.merge = &merging{at: i, out: newOutput(x.Len()+y.Len(), len(x.data)+len(y.data), x.diffs != nil || y.diffs != nil)}
+	return true
+}
+
+// stepMerge merges up to fuel rows of the two runs.
+func (a *Arrangement) stepMerge(fuel int) (used int) {
+	m := a.merge
+	x, y := a.runs[m.at], a.runs[m.at+1]
+	for used < fuel && (m.i < x.Len() || m.j < y.Len()) {
+		c := 0
+		switch {
+		case m.i == x.Len():
+			c = 1
+		case m.j == y.Len():
+			c = -1
+		default:
+			c = bytes.Compare(x.Row(m.i), y.Row(m.j))
+		}
+		switch {
+		case c < 0:
+			m.out.add(x.Row(m.i), x.Diff(m.i))
+			m.i++
+		case c > 0:
+			m.out.add(y.Row(m.j), y.Diff(m.j))
+			m.j++
+		default:
+			if d := x.Diff(m.i) + y.Diff(m.j); d != 0 {
+				m.out.add(x.Row(m.i), d)
+			}
+			m.i++
+			m.j++
+		}
+		used++
+	}
+	if m.i < x.Len() || m.j < y.Len() {
+		return used
+	}
+	merged := m.out.batch()
+	runs := append([]Batch(nil), a.runs[:m.at]...)
+	if merged.Len() > 0 {
+		runs = append(runs, merged)
+	}
+	a.runs = append(runs, a.runs[m.at+2:]...)
+	a.bytes += int64(merged.Bytes() - x.Bytes() - y.Bytes())
+	a.merge, a.snapshot = nil, nil
+	return used + 1
+}
+
+// stepFold folds rows of the run into the base, a block at a time.
+func (a *Arrangement) stepFold(fuel int) (used int) {
+	f := a.fold
+	a.snapshot = nil
+	for used < fuel && f.done < f.run.Len() {
+		used += a.foldBlock(f)
+	}
+	if f.done == f.run.Len() {
+		a.bytes -= int64(f.run.Bytes())
+		a.fold = nil
+		used++
+	}
+	return used
+}
+
+// foldBlock folds the rows that belong to one block, at most a few blocks' worth.
+func (a *Arrangement) foldBlock(f *folding) int {
+	row := f.run.Row(f.done)
+	old, found := a.blockOf(row)
+	end := f.run.Len()
+	if found {
+		if next, ok := a.after(old); ok {
+			end = f.run.seek(f.done, next.first)
+		}
+	}
+	end = min(end, f.done+4*blockRows)
+	out := newOutput(old.rows.Len()+end-f.done, len(old.rows.data), old.rows.diffs != nil || f.run.diffs != nil)
+	mergeInto(out, old.rows, f.run, f.done, end)
+	work := old.rows.Len() + end - f.done
+	if found {
+		a.base.Delete(old)
+		a.baseRows -= old.rows.Len()
+		a.bytes -= int64(old.rows.Bytes())
+	}
+	a.store(out.batch())
+	f.done = end
+	return work
+}
+
+// blockOf is the block in which a row belongs: the last whose first row is not greater, or else the first.
+func (a *Arrangement) blockOf(row []byte) (block, bool) {
+	var got block
+	found := false
+	a.base.Descend(blockKey(row), func(b block) bool {
+		got, found = b, true
+		return false
+	})
+	if !found {
+		got, found = a.base.Min()
+	}
+	return got, found
+}
+
+// after is the block behind another.
+func (a *Arrangement) after(b block) (next block, ok bool) {
+	a.base.Ascend(b, func(x block) bool {
+		if bytes.Equal(x.first, b.first) {
+			return true
+		}
+		next, ok = x, true
+		return false
+	})
+	return next, ok
+}
+
+// mergeInto merges all of x with rows from to end of y.
+func mergeInto(out *output, x, y Batch, from, end int) {
+	i := 0
+	for i < x.Len() || from < end {
+		c := 0
+		switch {
+		case i == x.Len():
+			c = 1
+		case from == end:
+			c = -1
+		default:
+			c = bytes.Compare(x.Row(i), y.Row(from))
+		}
+		switch {
+		case c < 0:
+			out.add(x.Row(i), x.Diff(i))
+			i++
+		case c > 0:
+			out.add(y.Row(from), y.Diff(from))
+			from++
+		default:
+			if d := x.Diff(i) + y.Diff(from); d != 0 {
+				out.add(x.Row(i), d)
+			}
+			i++
+			from++
+		}
+	}
+}
+
+// store cuts rows into blocks of even size and puts them into the base.
+func (a *Arrangement) store(b Batch) {
+	n := b.Len()
+	if n == 0 {
+		return
+	}
+	pieces := max((n+blockRows-1)/blockRows, (len(b.data)+blockBytes-1)/blockBytes)
+	pieces = min(pieces, n)
+	for p := range pieces {
+		lo, hi := n*p/pieces, n*(p+1)/pieces
+		part := b.slice(lo, hi)
+		a.base.Set(block{prefix: prefixOf(part.Row(0)), first: part.Row(0), rows: part})
+		a.baseRows += part.Len()
+		a.bytes += int64(part.Bytes())
+	}
+}
+
+// slice copies a part of a batch, with no room to spare.
+func (b Batch) slice(lo, hi int) Batch {
+	start := uint32(0)
+	if lo > 0 {
+		start = b.ends[lo-1]
+	}
+	out := newOutput(hi-lo, int(b.ends[hi-1]-start), b.diffs != nil)
+	for i := lo; i < hi; i++ {
+		out.add(b.Row(i), b.Diff(i))
+	}
+	return out.batch()
+}
+
+// Snapshot is the content now. It costs nothing when nothing has changed since the last.
+func (a *Arrangement) Snapshot() *Snapshot {
+	if a.snapshot == nil {
+		s := &Snapshot{base: a.base.Copy(), runs: a.runs, rows: a.count}
+		if a.fold != nil && a.fold.done < a.fold.run.Len() {
+			s.folding, s.from = a.fold.run, a.fold.done
+		}
+		a.runs = a.runs[:len(a.runs):len(a.runs)]
+		a.snapshot = s
+	}
+	return a.snapshot
+}
+
+// Snapshot is the content of an arrangement at one moment. It never changes and may be read by many at once.
+type Snapshot struct {
+	base    *btree.BTreeG[block]
+	folding Batch // rows from on are not in the base yet
+	from    int
+	runs    []Batch
+	rows    int64
+}
+
+// Rows is the number of rows, each as often as it counts.
+func (s *Snapshot) Rows() int64 { return s.rows }
+
+// Batch is the whole content as one batch.
+func (s *Snapshot) Batch() Batch {
+	out := newOutput(int(max(s.rows, 0)), 0, false)
+	c := s.Cursor()
+	for c.Seek(nil); c.Valid(); c.Next() {
+		out.add(c.Row(), c.Diff())
+	}
+	return out.batch()
+}
+
+// Chunks is the content as batches of at most n rows.
+func (s *Snapshot) Chunks(n int) func(yield func(Batch) bool) {
+	return func(yield func(Batch) bool) {
+		c := s.Cursor()
+		c.Seek(nil)
+		for c.Valid() {
+			out := newOutput(n, 0, false)
+			for range n {
+				if !c.Valid() {
+					break
+				}
+				out.add(c.Row(), c.Diff())
+				c.Next()
+			}
+			if !yield(out.batch()) {
+				return
+			}
+		}
+	}
+}
