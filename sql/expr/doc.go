@@ -6,6 +6,6 @@
 // for what SQL would evaluate. Trees are immutable: Transform and Fold return new nodes and share what did
 // not change.
 //
-// Start at expr.go; compile.go and row.go evaluate, walk.go and equal.go look, fold.go simplifies, format.go
-// prints for EXPLAIN.
+// Start at expr.go; compile.go and row.go evaluate, walk.go and equal.go look, fold.go simplifies. Package rel
+// prints expressions along with the plans within them.
 package expr

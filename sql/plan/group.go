@@ -1,0 +1,235 @@
+package plan
+
+import (
+	"slices"
+
+	"millrace/repr"
+	"millrace/sql/ast"
+	"millrace/sql/expr"
+	"millrace/sql/rel"
+)
+
+// bindGroupBy binds GROUP BY: an item is a column of FROM, else an output column by number or name, else an
+// expression.
+func (s *selectBody) bindGroupBy(items []ast.Expr) *repr.Error {
+	for _, item := range items {
+		list := []ast.Expr{item}
+		switch n := item.(type) {
+		case *ast.GroupingSets:
+			return unsupported(groupingNames[n.Kind], n.Pos)
+		case *ast.Row:
+			if !n.Explicit {
+				list = n.Items
+			}
+		}
+		for _, e := range list {
+			key, err := s.groupKey(e)
+			if err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(s.keys, func(k expr.Scalar) bool { return expr.Equal(k, key) }) {
+				s.keys = append(s.keys, key)
+			}
+		}
+	}
+	return nil
+}
+
+var groupingNames = [...]string{ast.Rollup: "ROLLUP", ast.Cube: "CUBE", ast.Sets: "GROUPING SETS"}
+
+func (s *selectBody) groupKey(e ast.Expr) (expr.Scalar, *repr.Error) {
+	key, err := s.groupExpr(e)
+	if err != nil {
+		return nil, err
+	}
+	if isUnknown(key) {
+		if key, err = s.b.coerce(key, repr.TypeOf(repr.KindText), implicitly, e.Position()); err != nil {
+			return nil, err
+		}
+	}
+	if expr.Any(key, func(n expr.Scalar) bool { c, ok := n.(*expr.Column); return ok && c.Index >= setBase }) {
+		return nil, unsupported("a set-returning function in GROUP BY", e.Position())
+	}
+	if expr.Any(key, func(n expr.Scalar) bool { c, ok := n.(*expr.Column); return ok && c.Index >= aggBase }) {
+		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in GROUP BY", e.Position())
+	}
+	return key, comparable(key.Type(), "equality", e.Position())
+}
+
+func (s *selectBody) groupExpr(e ast.Expr) (expr.Scalar, *repr.Error) {
+	ref, isRef := e.(*ast.ColumnRef)
+	isInput := isRef && slices.ContainsFunc(s.scope.names, func(c column) bool { return c.name == ref.Column() })
+	if !isInput {
+		i, ok, err := s.outputColumn(e, "GROUP BY")
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			return s.targets[i].value, nil
+		}
+	}
+	return s.b.scalars(s.scope, s.fr, "GROUP BY").bind(e)
+}
+
+// group makes the Reduce and HAVING, and rewrites the targets over its result: the keys, then the aggregates.
+func (s *selectBody) group(in rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Scalar, *repr.Error) {
+	g := &grouping{s: s, keys: slices.Clone(s.keys)}
+	var out, having []expr.Scalar
+	var sets []setCall
+	for known := -1; known != len(g.keys); {
+		// A column that a primary key decides becomes a key too, which moves the aggregates: once more then.
+		known = len(g.keys)
+		out, having = g.replaceAll(values), g.replaceAll(s.having)
+		sets = nil
+		for _, c := range s.sets.list {
+			c.args = g.replaceAll(c.args)
+			sets = append(sets, c)
+		}
+		if g.err != nil {
+			return nil, nil, g.err
+		}
+	}
+	s.sets.list = sets
+	r := s.reduce(in, g.keys)
+	if len(having) > 0 {
+		r = &rel.Filter{Input: r, Preds: having}
+	}
+	return r, out, nil
+}
+
+// reduce makes the Reduce. Subqueries in keys and in aggregates are computed on the rows first.
+func (s *selectBody) reduce(in rel.Rel, keys []expr.Scalar) rel.Rel {
+	width := len(in.Columns())
+	var exprs []expr.Scalar
+	lift := func(e expr.Scalar) expr.Scalar {
+		if !expr.Any(e, func(n expr.Scalar) bool { _, ok := n.(*expr.Subquery); return ok }) {
+			return e
+		}
+		exprs = append(exprs, e)
+		return &expr.Column{Index: width + len(exprs) - 1, Typ: e.Type()}
+	}
+	out := &rel.Reduce{}
+	for _, k := range keys {
+		out.Keys = append(out.Keys, lift(k))
+		out.Names = append(out.Names, keyName(k))
+	}
+	for _, a := range s.aggs.list {
+		out.Aggs = append(out.Aggs, mapAgg(a, lift))
+		out.Names = append(out.Names, a.Name)
+	}
+	out.Input = in
+	if len(exprs) > 0 {
+		out.Input = &rel.Map{Input: in, Exprs: exprs, Names: make([]string, len(exprs))}
+	}
+	return out
+}
+
+func keyName(k expr.Scalar) string {
+	if c, ok := k.(*expr.Column); ok {
+		return c.Name
+	}
+	return ""
+}
+
+// grouping rewrites expressions over the row of FROM into expressions over the row of a Reduce.
+type grouping struct {
+	s    *selectBody
+	keys []expr.Scalar
+	err  *repr.Error
+}
+
+func (g *grouping) replaceAll(list []expr.Scalar) []expr.Scalar {
+	out := make([]expr.Scalar, len(list))
+	for i, e := range list {
+		out[i] = g.replace(e)
+	}
+	return out
+}
+
+func (g *grouping) replace(e expr.Scalar) expr.Scalar {
+	if _, isConst := e.(*expr.Const); isConst {
+		return e
+	}
+	for i, k := range g.keys {
+		if expr.Equal(e, k) {
+			return &expr.Column{Index: i, Typ: k.Type(), Name: keyName(k)}
+		}
+	}
+	switch n := e.(type) {
+	case *expr.Column:
+		switch {
+		case n.Index >= setBase:
+			return n
+		case n.Index >= aggBase:
+			return &expr.Column{Index: len(g.keys) + n.Index - aggBase, Typ: n.Typ, Name: n.Name}
+		}
+		if i := g.decided(n.Index, n); i >= 0 {
+			return &expr.Column{Index: i, Typ: n.Typ, Name: n.Name}
+		}
+		g.fail(e, n.Index, "column ", " must appear in the GROUP BY clause or be used in an aggregate function", n.Name)
+		return e
+	case *expr.Subquery:
+		c := *n
+		c.Left = g.replaceAll(n.Left)
+		c.Query = rewriteRel(n.Query.(rel.Rel), 1, g.replaceOuter)
+		return &c
+	}
+	return expr.MapChildren(e, g.replace)
+}
+
+// replaceOuter rewrites the references that a subquery makes to the row.
+func (g *grouping) replaceOuter(e expr.Scalar, depth int) expr.Scalar {
+	o, ok := e.(*expr.Outer)
+	if !ok || o.Level != depth {
+		return e
+	}
+	i := slices.IndexFunc(g.keys, func(k expr.Scalar) bool { c, ok := k.(*expr.Column); return ok && c.Index == o.Index })
+	if i < 0 {
+		i = g.decided(o.Index, &expr.Column{Index: o.Index, Typ: o.Typ, Name: o.Name})
+	}
+	if i < 0 {
+		g.fail(e, o.Index, "subquery uses ungrouped column ", " from outer query", o.Name)
+		return e
+	}
+	return &expr.Outer{Level: depth, Index: i, Typ: o.Typ, Name: o.Name}
+}
+
+// decided makes a key of a column whose value the keys decide already: its table's primary key is among them.
+func (g *grouping) decided(index int, col *expr.Column) int {
+	for _, t := range g.s.from.tables {
+		if t.item == nil || len(t.item.Keys) == 0 || !t.has(index) {
+			continue
+		}
+		all := true
+		for _, k := range t.item.Keys[0] {
+			all = all && t.item.Desc[k].NotNull && slices.ContainsFunc(g.keys, func(key expr.Scalar) bool {
+				return expr.Equal(key, t.cols[k].value)
+			})
+		}
+		if all {
+			g.keys = append(g.keys, col)
+			return len(g.keys) - 1
+		}
+	}
+	return -1
+}
+
+// has says whether the table has the column of the row with an index.
+func (t *table) has(index int) bool {
+	return slices.ContainsFunc(t.cols, func(c column) bool {
+		col, ok := c.value.(*expr.Column)
+		return ok && col.Index == index
+	})
+}
+
+// fail notes the first column that is not grouped.
+func (g *grouping) fail(e expr.Scalar, index int, before, after, name string) {
+	if g.err != nil {
+		return
+	}
+	pos := 0
+	if ref := g.s.b.refs[e]; ref != nil {
+		pos = ref.Pos
+	}
+	g.err = errAt(repr.CodeGrouping, before+quote(g.s.tableAlias(index, name))+after, pos)
+}

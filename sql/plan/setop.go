@@ -1,0 +1,320 @@
+package plan
+
+import (
+	"slices"
+
+	"millrace/repr"
+	"millrace/sql/ast"
+	"millrace/sql/expr"
+	"millrace/sql/rel"
+)
+
+// setOp binds UNION, INTERSECT and EXCEPT.
+func (b *binder) setOp(n *ast.SetOp, fr frame) (body, *repr.Error) {
+	left, err := b.body(n.Left, fr, nil)
+	if err != nil {
+		return nil, err
+	}
+	right, err := b.body(n.Right, fr, nil)
+	if err != nil {
+		return nil, err
+	}
+	l, r := left.columns(), right.columns()
+	if len(l) != len(r) {
+		return nil, errAt(repr.CodeSyntax, "each "+n.Kind.String()+" query must have the same number of columns", right.position(0))
+	}
+	for i := range l {
+		t, bad := commonOf([]repr.Type{l[i].Type, r[i].Type})
+		if bad >= 0 {
+			return nil, errAt(repr.CodeDatatypeMismatch, n.Kind.String()+" types "+l[i].Type.String()+" and "+
+				r[i].Type.String()+" cannot be matched", right.position(i))
+		}
+		if t.Kind == repr.KindNull {
+			t = repr.TypeOf(repr.KindText)
+		}
+		if !(n.Kind == ast.Union && n.All) {
+			if err := comparable(t, "equality", left.position(i)); err != nil {
+				return nil, err
+			}
+		}
+		if err := left.coerce(i, t, implicitly); err != nil {
+			return nil, err
+		}
+		if err := right.coerce(i, t, implicitly); err != nil {
+			return nil, err
+		}
+	}
+	return b.combine(n, left, right)
+}
+
+// combine makes the plan of a set operation over two bodies of equal types.
+func (b *binder) combine(n *ast.SetOp, left, right body) (body, *repr.Error) {
+	lout, err := left.build()
+	if err != nil {
+		return nil, err
+	}
+	rout, err := right.build()
+	if err != nil {
+		return nil, err
+	}
+	l, r := collapse(lout), collapse(rout)
+	cols := slices.Clone(lout.cols)
+	for i := range cols {
+		cols[i].NotNull = cols[i].NotNull && rout.cols[i].NotNull
+	}
+	var out rel.Rel
+	switch {
+	case n.Kind == ast.Union && n.All:
+		out = &rel.Union{Inputs: []rel.Rel{l, r}}
+	case n.Kind == ast.Union:
+		out = &rel.Distinct{Input: &rel.Union{Inputs: []rel.Rel{l, r}}}
+	case n.All:
+		out = b.minus(n.Kind, l, r, cols)
+	default:
+		out = matching(n.Kind, &rel.Distinct{Input: l}, r)
+	}
+	return &done{b: b, out: &output{rel: out, cols: cols}, pos: left.position(0)}, nil
+}
+
+// minus is EXCEPT ALL by counts, max(l-r, 0), and INTERSECT ALL, which is what that takes away from l.
+func (b *binder) minus(kind ast.SetOpKind, l, r rel.Rel, cols repr.RowDesc) rel.Rel {
+	except := func(l rel.Rel) rel.Rel {
+		return &rel.Threshold{Input: &rel.Union{Inputs: []rel.Rel{l, &rel.Negate{Input: r}}}}
+	}
+	if kind == ast.Except {
+		return except(l)
+	}
+	b.nextLet++
+	ref := &rel.Ref{ID: b.nextLet, Cols: cols}
+	return &rel.Let{ID: ref.ID, Value: l, Body: &rel.Union{Inputs: []rel.Rel{ref, &rel.Negate{Input: except(ref)}}}}
+}
+
+// matching keeps the rows of l that have (INTERSECT) or have not (EXCEPT) an equal row in r, NULLs being equal.
+func matching(kind ast.SetOpKind, l, r rel.Rel) rel.Rel {
+	lcols, rcols := columnsOf(l), r.Columns()
+	var on []expr.Scalar
+	for i, c := range lcols {
+		on = append(on, rel.Same(c, &expr.Column{Index: len(lcols) + i, Typ: rcols[i].Type, Name: rcols[i].Name}))
+	}
+	if kind == ast.Except {
+		return &rel.Join{Kind: rel.JoinAnti, Left: l, Right: r, On: on}
+	}
+	return &rel.Join{Kind: rel.JoinSemi, Left: l, Right: r, On: on}
+}
+
+// orderedByOutput puts an ORDER BY over the output columns on a body.
+func (b *binder) orderedByOutput(bd body, items []ast.OrderItem, what string) (body, *repr.Error) {
+	if len(items) == 0 {
+		return bd, nil
+	}
+	cols := bd.columns()
+	out := &ordered{body: bd}
+	for _, item := range items {
+		item, err := usingOrder(item)
+		if err != nil {
+			return nil, err
+		}
+		i, err := outputOnly(item, cols, what)
+		if err != nil {
+			return nil, err
+		}
+		if err := comparable(cols[i].Type, "ordering", item.Expr.Position()); err != nil {
+			return nil, err
+		}
+		out.order = append(out.order, rel.ColOrder{Col: i, Desc: item.Desc, NullsFirst: item.NullsAreFirst()})
+	}
+	return out, nil
+}
+
+// outputOnly finds the output column that an item of ORDER BY must be.
+func outputOnly(item ast.OrderItem, cols repr.RowDesc, what string) (int, *repr.Error) {
+	i, ok, err := ordinal(item.Expr, len(cols), "ORDER BY")
+	if ok || err != nil {
+		return i, err
+	}
+	ref, ok := item.Expr.(*ast.ColumnRef)
+	if !ok {
+		return 0, errAt(repr.CodeFeatureNotSupported, "invalid "+what+" ORDER BY clause", item.Expr.Position()).
+			WithDetail("Only result column names can be used, not expressions or functions.").
+			WithHint("Add the expression/function to every SELECT, or move the UNION into a FROM clause.")
+	}
+	if i := cols.Index(ref.Column()); i >= 0 && len(ref.Parts) == 1 {
+		return i, nil
+	}
+	return 0, errAt(repr.CodeUndefinedColumn, "column "+quote(ref.Column())+" does not exist", ref.Pos)
+}
+
+// ordered is a body with an ORDER BY over its output columns.
+type ordered struct {
+	body
+	order []rel.ColOrder
+}
+
+func (o *ordered) build() (*output, *repr.Error) {
+	out, err := o.body.build()
+	if err != nil {
+		return nil, err
+	}
+	c := *out
+	c.order = o.order
+	return &c, nil
+}
+
+// values binds VALUES; the columns are column1, column2, ….
+func (b *binder) values(n *ast.Values, fr frame) (*valuesBody, *repr.Error) {
+	v := &valuesBody{b: b}
+	row := &scope{parent: fr.outer, hides: fr.hides}
+	x := b.scalars(row, fr, "VALUES")
+	for _, items := range n.Rows {
+		if len(v.rows) > 0 && len(items) != len(v.rows[0]) {
+			return nil, errAt(repr.CodeSyntax, "VALUES lists must all be the same length", items[0].Position())
+		}
+		list, pos, err := x.bindAll(items)
+		if err != nil {
+			return nil, err
+		}
+		v.rows = append(v.rows, list)
+		v.pos = append(v.pos, pos)
+	}
+	return v, nil
+}
+
+// valuesBody is VALUES.
+type valuesBody struct {
+	b    *binder
+	rows [][]expr.Scalar
+	pos  [][]int
+}
+
+// unify gives each column a common type, but for those in which nothing has one.
+func (v *valuesBody) unify() *repr.Error {
+	for i := range v.rows[0] {
+		t, bad := v.common(i)
+		if bad >= 0 {
+			return errAt(repr.CodeDatatypeMismatch, "VALUES types "+t.String()+" and "+v.rows[bad][i].Type().String()+
+				" cannot be matched", v.pos[bad][i])
+		}
+		if err := v.coerce(i, t, implicitly); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// common is the common type of column i; KindNull where nothing in it has a type.
+func (v *valuesBody) common(i int) (repr.Type, int) {
+	types := make([]repr.Type, len(v.rows))
+	known := false
+	for j, row := range v.rows {
+		types[j] = row[i].Type()
+		known = known || !isUnknown(row[i])
+	}
+	if !known {
+		return repr.TypeOf(repr.KindNull), -1
+	}
+	return commonOf(types)
+}
+
+func (v *valuesBody) columns() repr.RowDesc {
+	out := make(repr.RowDesc, len(v.rows[0]))
+	for i := range out {
+		t, _ := v.common(i)
+		out[i] = repr.Column{Name: "column" + itoa(i+1), Type: t}
+	}
+	return out
+}
+
+func (v *valuesBody) position(i int) int { return v.pos[0][i] }
+
+func (v *valuesBody) coerce(i int, to repr.Type, how coercion) *repr.Error {
+	for j, row := range v.rows {
+		s, err := v.b.coerce(row[i], to, how, v.pos[j][i])
+		if err != nil {
+			return err
+		}
+		row[i] = s
+	}
+	return nil
+}
+
+func (v *valuesBody) build() (*output, *repr.Error) {
+	cols := v.columns()
+	if !slices.ContainsFunc(v.rows, func(row []expr.Scalar) bool { return slices.ContainsFunc(row, dependent) }) {
+		return &output{rel: &rel.Values{Rows: v.rows, Cols: cols}, cols: cols}, nil
+	}
+	union := &rel.Union{}
+	for _, row := range v.rows {
+		union.Inputs = append(union.Inputs, projectTo(unit(), row, namesOf(cols)))
+	}
+	if len(union.Inputs) == 1 {
+		return &output{rel: union.Inputs[0], cols: cols}, nil
+	}
+	return &output{rel: union, cols: cols}, nil
+}
+
+// dependent says whether an expression is more than a constant: it asks another row or a query.
+func dependent(s expr.Scalar) bool {
+	return expr.Any(s, func(n expr.Scalar) bool {
+		switch n.(type) {
+		case *expr.Outer, *expr.Subquery:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+// tableFunc binds a function in FROM.
+func (b *binder) tableFunc(n *ast.TableFunc, fr frame) (*from, *repr.Error) {
+	if n.RowsFrom && len(n.Funcs) > 1 {
+		return nil, unsupported("ROWS FROM of several functions", n.Pos)
+	}
+	if n.ColumnTypes != nil {
+		return nil, unsupported("a column definition list", n.Pos)
+	}
+	// The function stands on a row of its own without columns; the items on its left are around it.
+	x := b.scalars(&scope{parent: fr.outer, hides: fr.hides}, fr, "FROM")
+	t := &table{alias: targetName(n.Funcs[0])}
+	call, ok := n.Funcs[0].(*ast.FuncCall)
+	if !ok || !isSetFunc(call) {
+		return x.scalarInFrom(n, t)
+	}
+	if err := checkSchema(call.Name); err != nil {
+		return nil, err
+	}
+	f, args, err := x.tableCall(call)
+	if err != nil {
+		return nil, err
+	}
+	cols := slices.Clone(f.Cols)
+	if len(cols) == 1 && !n.Ordinality {
+		t.scalar = true
+	}
+	if len(cols) == 1 && cols[0].Name == f.Name && n.Alias != nil {
+		cols[0].Name = n.Alias.Name
+	}
+	if n.Ordinality {
+		cols = append(cols, repr.Column{Name: "ordinality", Type: repr.TypeOf(repr.KindInt8)})
+	}
+	return named(&rel.FlatMap{Input: unit(), Fn: f, Args: args, Ordinality: n.Ordinality, Names: namesOf(cols)}, cols, t, n.Alias)
+}
+
+// scalarInFrom binds a plain function in FROM: one row with its value.
+func (x *scalars) scalarInFrom(n *ast.TableFunc, t *table) (*from, *repr.Error) {
+	value, err := x.bind(n.Funcs[0])
+	if err != nil {
+		return nil, err
+	}
+	name := t.alias
+	if n.Alias != nil {
+		name = n.Alias.Name
+	}
+	t.scalar = !n.Ordinality
+	exprs, names := []expr.Scalar{value}, []string{name}
+	if n.Ordinality {
+		exprs = append(exprs, &expr.Const{Val: repr.Int8(1), Typ: repr.TypeOf(repr.KindInt8)})
+		names = append(names, "ordinality")
+	}
+	r := &rel.Map{Input: unit(), Exprs: exprs, Names: names}
+	return named(r, r.Columns(), t, n.Alias)
+}
