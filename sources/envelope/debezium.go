@@ -198,8 +198,8 @@ func (d *Debezium) isRepeat(c *change, e *entry) bool {
 	if e != nil {
 		return repeats(c, e.pos, e.op)
 	}
-	if g := d.gone.find(c.key); g != nil {
-		return repeats(c, g.pos, opDelete)
+	if g := d.gone.find(c.key); g != nil && repeats(c, g.pos, opDelete) {
+		return true
 	}
 	if d.truncated.known && c.pos.compare(d.truncated) < 0 {
 		return true

@@ -123,8 +123,8 @@ func (j *jsonChanges) fill(row, old []byte) ([]byte, error) {
 	for name, v := range jsonb.Members(d.Bytes()) {
 		key := string(jsonb.Unquote(name))
 		if isMark(v) {
-			sent, ok := jsonb.Field(before, key)
-			if before == nil || !ok {
+			sent, ok := field(before, key)
+			if !ok {
 				return nil, notSent(key)
 			}
 			v = sent
