@@ -1,0 +1,169 @@
+package dataflow
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"millrace/arrangement"
+	"millrace/internal/clock"
+	"millrace/repr"
+)
+
+// Options is how a dataflow runs.
+type Options struct {
+	Workers  int         // default 1
+	Unsorted bool        // the output need not be sorted and consolidated
+	Clock    clock.Clock // for the time that operators take; nil: not measured
+}
+
+// OpStats is what one node of a graph has done and holds, over all workers.
+type OpStats struct {
+	Node          NodeID
+	Label         string
+	RowsIn        int64
+	RowsOut       int64
+	ArrangedRows  int64
+	ArrangedBytes int64
+	Elapsed       time.Duration
+}
+
+// Dataflow is a graph in progress. One goroutine steps it; Stats and Bytes may be asked by any.
+type Dataflow struct {
+	graph    *Graph
+	opts     Options
+	workers  []*worker
+	exchange *exchange // nil with one worker
+	started  bool
+	broken   error
+	counters []counters // of a node
+	out      *arrangement.Builder
+	errs     *arrangement.Builder
+}
+
+// counters are the totals of a node.
+type counters struct {
+	in, out, rows, bytes, nanos atomic.Int64
+}
+
+// New makes a dataflow of a graph, without input yet.
+func New(g *Graph, opts Options) *Dataflow {
+	opts.Workers = max(opts.Workers, 1)
+	d := &Dataflow{graph: g, opts: opts, counters: make([]counters, len(g.Nodes)),
+		out: arrangement.NewBuilder(), errs: arrangement.NewBuilder()}
+	if opts.Workers > 1 {
+		d.exchange = newExchange(opts.Workers)
+	}
+	for i := range opts.Workers {
+		d.workers = append(d.workers, newWorker(d, i))
+	}
+	return d
+}
+
+// Close forgets all state.
+func (d *Dataflow) Close() { d.workers = nil }
+
+// Step takes the deltas of inputs at t and gives the delta of the output. After an error the dataflow is broken.
+func (d *Dataflow) Step(ctx context.Context, t repr.Time, in map[uint64]Delta) (Delta, error) {
+	if d.broken != nil {
+		return Delta{}, d.broken
+	}
+	if err := ctx.Err(); err != nil {
+		return Delta{}, context.Cause(ctx)
+	}
+	if err := d.run(in); err != nil {
+		d.broken = err
+		return Delta{}, err
+	}
+	d.started = true
+	return d.gather(in), nil
+}
+
+// run steps all workers and waits for them.
+func (d *Dataflow) run(in map[uint64]Delta) error {
+	if len(d.workers) == 1 {
+		return d.workers[0].stepSafely(in)
+	}
+	d.exchange.reset()
+	var wg sync.WaitGroup
+	errs := make([]error, len(d.workers))
+	for i, w := range d.workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			if errs[i] = w.stepSafely(in); errs[i] != nil {
+				d.exchange.fail()
+			}
+		}()
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil && err != errPeerFailed {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather makes one delta of what the workers put out.
+func (d *Dataflow) gather(in map[uint64]Delta) Delta {
+	d.errs.Reset()
+	for _, w := range d.workers {
+		appendAll(d.errs, w.errs.Rows.View())
+	}
+	for i := range d.graph.Nodes {
+		if input, ok := d.graph.Nodes[i].Op.(Input); ok {
+			appendAll(d.errs, in[input.Collection].Err)
+		}
+	}
+	out := Delta{Err: d.errs.Seal()}
+	if d.opts.Unsorted && len(d.workers) == 1 {
+		out.OK = d.workers[0].outputs[d.graph.Output]
+		return out
+	}
+	d.out.Reset()
+	for _, w := range d.workers {
+		appendAll(d.out, w.outputs[d.graph.Output])
+	}
+	out.OK = d.out.Seal()
+	return out
+}
+
+func appendAll(dst *arrangement.Builder, b arrangement.Batch) {
+	for i := range b.Len() {
+		dst.Add(b.Row(i), b.Diff(i))
+	}
+}
+
+// Stats is what each node has done and holds.
+func (d *Dataflow) Stats() []OpStats {
+	out := make([]OpStats, len(d.graph.Nodes))
+	for i := range out {
+		c := &d.counters[i]
+		out[i] = OpStats{Node: NodeID(i), Label: d.graph.Nodes[i].Label, RowsIn: c.in.Load(), RowsOut: c.out.Load(),
+			ArrangedRows: c.rows.Load(), ArrangedBytes: c.bytes.Load(), Elapsed: time.Duration(c.nanos.Load())}
+	}
+	return out
+}
+
+// Bytes is the memory of all operators.
+func (d *Dataflow) Bytes() int64 {
+	var n int64
+	for i := range d.counters {
+		n += d.counters[i].bytes.Load()
+	}
+	return n
+}
+
+// stepSafely turns a panic of an operator into an error, so that a bug breaks one dataflow and no more.
+func (w *worker) stepSafely(in map[uint64]Delta) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = repr.NewError(repr.CodeInternal, fmt.Sprintf("an operator failed: %v", p)).WithDetail(string(debug.Stack()))
+		}
+	}()
+	return w.step(in)
+}

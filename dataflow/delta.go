@@ -1,0 +1,30 @@
+package dataflow
+
+import (
+	"millrace/arrangement"
+	"millrace/repr"
+)
+
+// Delta is what changed of a collection at one time: its rows, and the rows of its errors.
+type Delta struct {
+	OK  arrangement.Batch
+	Err arrangement.Batch
+}
+
+// AppendErr packs an error row: SQLSTATE, message, detail, hint, and the row that caused it.
+func AppendErr(dst []byte, e *repr.Error, row []byte) []byte {
+	for _, s := range []string{e.Code, e.Message, e.Detail, e.Hint} {
+		dst = repr.Append(dst, repr.Text(s))
+	}
+	return repr.Append(dst, repr.Bytea(row))
+}
+
+// DecodeErr unpacks an error row.
+func DecodeErr(row []byte) (e *repr.Error, cause []byte) {
+	var f [5]repr.Datum
+	for i := range f {
+		f[i], row = repr.Decode(row)
+	}
+	return &repr.Error{Code: string(f[0].Bytes()), Message: string(f[1].Bytes()), Detail: string(f[2].Bytes()),
+		Hint: string(f[3].Bytes())}, f[4].Bytes()
+}

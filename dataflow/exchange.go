@@ -1,0 +1,100 @@
+package dataflow
+
+import (
+	"errors"
+	"hash/maphash"
+	"sync"
+
+	"millrace/arrangement"
+	"millrace/repr"
+)
+
+// wholeRow, as a number of key columns, says that rows are sent by all of their bytes.
+const wholeRow = -1
+
+// errPeerFailed ends a worker whose peer has failed.
+var errPeerFailed = errors.New("another worker failed")
+
+// exchange sends rows between the workers of a step: each puts down one batch for every other, all meet, and each
+// takes up what is for it. All workers pass the same exchanges in the same order.
+type exchange struct {
+	seed  maphash.Seed
+	boxes [][]*arrangement.Builder // from, to
+
+	mu     sync.Mutex // guards all below
+	cond   *sync.Cond
+	here   int
+	round  int
+	failed bool
+}
+
+func newExchange(n int) *exchange {
+	x := &exchange{seed: maphash.MakeSeed()}
+	x.cond = sync.NewCond(&x.mu)
+	for range n {
+		row := make([]*arrangement.Builder, n)
+		for i := range row {
+			row[i] = arrangement.NewBuilder()
+		}
+		x.boxes = append(x.boxes, row)
+	}
+	return x
+}
+
+func (x *exchange) reset() { x.here, x.failed = 0, false }
+
+// fail lets the others go who wait for a worker that has failed.
+func (x *exchange) fail() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.failed = true
+	x.cond.Broadcast()
+}
+
+// meet waits until all workers are here; it says whether they are.
+func (x *exchange) meet() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.here++
+	if x.here == len(x.boxes) {
+		x.here = 0
+		x.round++
+		x.cond.Broadcast()
+		return !x.failed
+	}
+	for round := x.round; round == x.round && !x.failed; {
+		x.cond.Wait()
+	}
+	return !x.failed
+}
+
+// route sends the rows of a batch to the workers of their keys and gives what came for this one, gathered in buf.
+func (x *exchange) route(me int, b arrangement.Batch, keys int, buf *arrangement.Builder) (arrangement.Batch, error) {
+	mine := x.boxes[me]
+	for _, box := range mine {
+		box.Reset()
+	}
+	for i := range b.Len() {
+		row := b.Row(i)
+		key := row
+		if keys != wholeRow {
+			key = row[:repr.PrefixLen(row, keys)]
+		}
+		to := 0
+		if len(key) > 0 {
+			to = int(maphash.Bytes(x.seed, key) % uint64(len(mine)))
+		}
+		mine[to].Add(row, b.Diff(i))
+	}
+	if !x.meet() {
+		return arrangement.Batch{}, errPeerFailed
+	}
+	buf.Reset()
+	for _, from := range x.boxes {
+		appendAll(buf, from[me].View())
+	}
+	if !x.meet() { // nobody may refill a box before all have been emptied
+		return arrangement.Batch{}, errPeerFailed
+	}
+	return buf.View(), nil
+}

@@ -1,0 +1,17 @@
+package op
+
+import (
+	"millrace/arrangement"
+	"millrace/repr"
+)
+
+// Errors takes the errors of rows. Pack makes an error row of an error and the row that caused it.
+type Errors struct {
+	Rows *arrangement.Builder
+	Pack func(dst []byte, e *repr.Error, row []byte) []byte
+}
+
+// Add notes that a row with the count diff fails.
+func (e *Errors) Add(err *repr.Error, row []byte, diff repr.Diff) {
+	e.Rows.Keep(e.Pack(e.Rows.Open(), err, row), diff)
+}

@@ -1,0 +1,215 @@
+package dataflow
+
+import (
+	"millrace/arrangement"
+	"millrace/dataflow/op"
+	"millrace/internal/check"
+)
+
+// worker runs every node of a graph on its shard of the data.
+type worker struct {
+	flow    *Dataflow
+	index   int
+	nodes   []node
+	outputs []arrangement.Batch // of a node, in the step that runs
+	errs    *op.Errors
+}
+
+// node is the instance of one operator in one worker.
+type node struct {
+	out      *arrangement.Builder
+	keyed    *arrangement.Builder
+	row      RowFunc
+	flat     FlatFunc
+	arranged *op.Arranged
+	join     *op.Join
+	reduce   *op.Reduce
+	topk     *op.TopK
+	thresh   *op.Threshold
+	keys     int // columns by which rows are exchanged before the operator
+}
+
+func newWorker(d *Dataflow, index int) *worker {
+	w := &worker{flow: d, index: index, nodes: make([]node, len(d.graph.Nodes)), outputs: make([]arrangement.Batch, len(d.graph.Nodes)),
+		errs: &op.Errors{Rows: arrangement.NewBuilder(), Pack: AppendErr}}
+	for i := range w.nodes {
+		w.nodes[i] = w.instance(&d.graph.Nodes[i])
+	}
+	return w
+}
+
+// instance makes an operator with an empty state.
+func (w *worker) instance(n *Node) node {
+	x := node{out: arrangement.NewBuilder(), keyed: arrangement.NewBuilder()}
+	switch o := n.Op.(type) {
+	case Map:
+		x.row = o.New()
+	case FlatMap:
+		x.flat = o.New()
+	case Arrange:
+		x.row, x.keys, x.arranged = o.New(), o.Keys, op.NewArranged()
+	case Join:
+		left := w.flow.graph.Nodes[n.Inputs[0]].Op.(Arrange)
+		right := w.flow.graph.Nodes[n.Inputs[1]].Op.(Arrange)
+		check.That(left.Keys == right.Keys, "a join over %d and %d keys", left.Keys, right.Keys)
+		x.join = &op.Join{Keys: left.Keys, F: o.New()}
+	case Reduce:
+		x.row, x.keys = o.New(), o.Keys
+		x.reduce = &op.Reduce{Keys: o.Keys, Default: o.Default}
+		if w.index != 0 {
+			x.reduce.Default = nil // a reduce without keys runs on the first worker alone
+		}
+		for _, a := range o.Aggs {
+			x.reduce.Aggs = append(x.reduce.Aggs, op.Agg{Fn: a.Fn, Args: a.Args, Filter: a.Filter, Distinct: a.Distinct, Order: orders(a.Order)})
+		}
+		x.reduce.Init()
+	case TopK:
+		x.topk = op.NewTopK()
+		x.topk.Group, x.topk.Order, x.topk.Limit, x.topk.Offset = o.Group, orders(o.Order), o.Limit, o.Offset
+		x.keys = len(o.Group)
+	case Threshold:
+		x.thresh = op.NewThreshold(o.Distinct)
+		x.keys = wholeRow
+	}
+	return x
+}
+
+func orders(cols []OrderCol) []op.Order {
+	out := make([]op.Order, len(cols))
+	for i, c := range cols {
+		out[i] = op.Order{Col: c.Col, Desc: c.Desc, NullsFirst: c.NullsFirst}
+	}
+	return out
+}
+
+// step runs the nodes in order.
+func (w *worker) step(in map[uint64]Delta) error {
+	w.errs.Rows.Reset()
+	for i := range w.nodes {
+		n := &w.flow.graph.Nodes[i]
+		c := &w.flow.counters[i]
+		start := w.now()
+		w.nodes[i].out.Reset()
+		if err := w.stepNode(NodeID(i), n, in); err != nil {
+			return err
+		}
+		for _, from := range n.Inputs {
+			c.in.Add(int64(w.outputs[from].Len()))
+		}
+		c.out.Add(int64(w.outputs[i].Len()))
+		c.nanos.Add(w.now() - start)
+	}
+	return nil
+}
+
+func (w *worker) now() int64 {
+	if w.flow.opts.Clock == nil {
+		return 0
+	}
+	return w.flow.opts.Clock.Now().UnixNano()
+}
+
+func (w *worker) stepNode(id NodeID, n *Node, in map[uint64]Delta) error {
+	x := &w.nodes[id]
+	switch o := n.Op.(type) {
+	case Input:
+		w.outputs[id] = w.share(in[o.Collection].OK, x.out)
+		return nil
+	case Constant:
+		if !w.flow.started && w.index == 0 {
+			for _, row := range o.Rows {
+				x.out.Add(row, 1)
+			}
+		}
+	case Map:
+		op.Map(x.row, w.outputs[n.Inputs[0]], x.out, w.errs)
+	case FlatMap:
+		op.FlatMap(x.flat, w.outputs[n.Inputs[0]], x.out, w.errs)
+	case Union:
+		for _, from := range n.Inputs {
+			op.Copy(w.outputs[from], 1, x.out)
+		}
+	case Negate:
+		op.Copy(w.outputs[n.Inputs[0]], -1, x.out)
+	case Join:
+		x.join.Step(w.nodes[n.Inputs[0]].arranged, w.nodes[n.Inputs[1]].arranged, x.out, w.errs)
+	default:
+		return w.stepKeyed(id, n)
+	}
+	w.outputs[id] = x.out.View()
+	return nil
+}
+
+// stepKeyed runs the operators that need all rows of a key in one place: it packs the key, sends each row to the worker
+// of its key, and steps the operator with what came.
+func (w *worker) stepKeyed(id NodeID, n *Node) error {
+	x := &w.nodes[id]
+	input := w.outputs[n.Inputs[0]]
+	x.keyed.Reset()
+	switch {
+	case x.row != nil:
+		op.Map(x.row, input, x.keyed, w.errs)
+		input = x.keyed.View()
+	case x.topk != nil:
+		for i := range input.Len() {
+			x.keyed.Keep(x.topk.Key(x.keyed.Open(), input.Row(i)), input.Diff(i))
+		}
+		input = x.keyed.View()
+	}
+	if w.flow.exchange != nil {
+		got, err := w.flow.exchange.route(w.index, input, x.keys, x.keyed)
+		if err != nil {
+			return err
+		}
+		input = got
+	}
+	c := &w.flow.counters[id]
+	var rows, bytes func() int64
+	switch {
+	case x.arranged != nil:
+		x.arranged.Step(sealed(input, x.keyed))
+		w.outputs[id] = x.arranged.Delta
+		rows, bytes = x.arranged.Rows, x.arranged.Bytes
+	case x.reduce != nil:
+		x.reduce.Step(input, x.out, w.errs)
+		rows, bytes = x.reduce.Rows, x.reduce.Bytes
+	case x.topk != nil:
+		x.topk.Step(sealed(input, x.keyed), x.out)
+		rows, bytes = x.topk.Rows, x.topk.Bytes
+	default:
+		x.thresh.Step(sealed(input, x.keyed), x.out)
+		rows, bytes = x.thresh.Rows, x.thresh.Bytes
+	}
+	if x.arranged == nil {
+		w.outputs[id] = x.out.View()
+	}
+	if len(w.flow.workers) <= 1 {
+		c.rows.Store(rows())
+		c.bytes.Store(bytes())
+	} else if w.index == 0 {
+		n := int64(len(w.flow.workers)) // the shards are of like size
+		c.rows.Store(rows() * n)
+		c.bytes.Store(bytes() * n)
+	}
+	return nil
+}
+
+// sealed makes a sorted batch of what an operator is stepped with.
+func sealed(b arrangement.Batch, buf *arrangement.Builder) arrangement.Batch {
+	if buf.Len() == 0 && b.Len() > 0 {
+		appendAll(buf, b)
+	}
+	return buf.Seal()
+}
+
+// share is this worker's part of an input.
+func (w *worker) share(b arrangement.Batch, out *arrangement.Builder) arrangement.Batch {
+	n := len(w.flow.workers)
+	if n <= 1 {
+		return b
+	}
+	for i := b.Len() * w.index / n; i < b.Len()*(w.index+1)/n; i++ {
+		out.Add(b.Row(i), b.Diff(i))
+	}
+	return out.View()
+}
