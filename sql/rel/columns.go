@@ -77,8 +77,16 @@ func (r *Distinct) Columns() repr.RowDesc { return r.Input.Columns() }
 // Columns are those of the input.
 func (r *TopK) Columns() repr.RowDesc { return r.Input.Columns() }
 
-// Columns are those of the first input.
-func (r *Union) Columns() repr.RowDesc { return r.Inputs[0].Columns() }
+// Columns are those of the first input; one is NOT NULL when it is so in all inputs.
+func (r *Union) Columns() repr.RowDesc {
+	out := append(repr.RowDesc(nil), r.Inputs[0].Columns()...)
+	for _, in := range r.Inputs[1:] {
+		for i, c := range in.Columns() {
+			out[i].NotNull = out[i].NotNull && c.NotNull
+		}
+	}
+	return out
+}
 
 // Columns are those of the input.
 func (r *Negate) Columns() repr.RowDesc { return r.Input.Columns() }

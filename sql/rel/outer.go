@@ -88,3 +88,46 @@ func sortOuter(refs []OuterRef) []OuterRef {
 func MapOuterScalar(e expr.Scalar, f func(o *expr.Outer, level int) expr.Scalar) expr.Scalar {
 	return mapOuterScalar(e, 0, f)
 }
+
+// TransformDeep rewrites a plan from the leaves up, plans inside expressions included; depth counts the query
+// levels between r and the node.
+func TransformDeep(r Rel, f func(r Rel, depth int) Rel) Rel { return transformDeep(r, 0, f) }
+
+func transformDeep(r Rel, depth int, f func(r Rel, depth int) Rel) Rel {
+	r = MapScalars(r, func(e expr.Scalar) expr.Scalar {
+		return expr.Transform(e, func(e expr.Scalar) expr.Scalar {
+			q, ok := e.(*expr.Subquery)
+			if !ok {
+				return e
+			}
+			query := transformDeep(q.Query.(Rel), depth+1, f)
+			if query == q.Query.(Rel) {
+				return q
+			}
+			c := *q
+			c.Query = query
+			return &c
+		})
+	})
+	if a, ok := r.(*Apply); ok {
+		left, right := transformDeep(a.Left, depth, f), transformDeep(a.Right, depth+1, f)
+		if left != a.Left || right != a.Right {
+			r = WithChildren(a, []Rel{left, right})
+		}
+		return f(r, depth)
+	}
+	return f(MapChildren(r, func(c Rel) Rel { return transformDeep(c, depth, f) }), depth)
+}
+
+// ShiftOuter adds by to the level of each reference that leaves the plan.
+func ShiftOuter(r Rel, by int) Rel {
+	if by == 0 {
+		return r
+	}
+	return MapOuter(r, func(o *expr.Outer, _ int) expr.Scalar {
+		return &expr.Outer{Level: o.Level + by, Index: o.Index, Typ: o.Typ, Name: o.Name}
+	})
+}
+
+// HasOuter says whether a reference leaves the plan.
+func HasOuter(r Rel) bool { return len(FreeOuter(r)) > 0 }
