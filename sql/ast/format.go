@@ -58,7 +58,7 @@ var quotedWords = words(`all analyse analyze and any array as asc asymmetric at 
 	preceding primary range recursive references returning right rollup row rows secret select
 	session_user set setof similar some substring symmetric table tablesample ties time timestamp to
 	trailing trim true try_cast unbounded union unique unknown up user using values variadic verbose when
-	where window with within`)
+	where window with within if prepare savepoint cursor insensitive asensitive scroll program stdin stdout`)
 
 // words makes a set of the words in a text.
 func words(text string) map[string]bool {
@@ -224,18 +224,27 @@ func (p *printer) with(list []Option) {
 }
 
 func (p *printer) option(o Option) {
-	for i, word := range strings.Split(o.Name, " ") {
-		p.when(i > 0, " ")
-		if plain := strings.ReplaceAll(word, ".", "_"); isPlainWord(plain) {
-			p.put(strings.ToUpper(word))
-		} else {
-			p.ident(word)
-		}
+	if isOptionName(o.Name) {
+		p.put(strings.ToUpper(o.Name))
+	} else {
+		p.put(`"`, strings.ReplaceAll(o.Name, `"`, `""`), `"`)
 	}
 	if o.Value.Kind != OptionNone {
 		p.put(" = ")
 		p.optionValue(o.Value)
 	}
+}
+
+// isOptionName says whether a name consists of plain words with single spaces or dots between them.
+func isOptionName(name string) bool {
+	for _, word := range strings.Split(name, " ") {
+		for _, part := range strings.Split(word, ".") {
+			if !isPlainWord(part) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (p *printer) optionValue(v OptionValue) {

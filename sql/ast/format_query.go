@@ -233,7 +233,18 @@ func (p *printer) tableExpr(t TableExpr) {
 func (p *printer) tableFunc(t *TableFunc) {
 	p.when(t.Lateral, "LATERAL ")
 	p.when(t.RowsFrom, "ROWS FROM (")
-	p.exprs(t.Funcs)
+	for i, f := range t.Funcs {
+		p.when(i > 0, ", ")
+		if c, ok := f.(*Cast); ok && !c.Try && !c.Literal {
+			p.put("CAST(")
+			p.expr(c.Arg, 0)
+			p.put(" AS ")
+			p.typeName(c.Type, false)
+			p.put(")")
+			continue
+		}
+		p.expr(f, 0)
+	}
 	p.when(t.RowsFrom, ")")
 	p.when(t.Ordinality, " WITH ORDINALITY")
 	if t.ColumnTypes == nil {

@@ -38,20 +38,20 @@ func clientStatements(t testing.TB) (names, texts []string) {
 	return names, texts
 }
 
-// corpusTexts are the texts of whole files of statements.
-func corpusTexts(t testing.TB) map[string]string {
+// corpusTexts are the names and texts of whole files of statements.
+func corpusTexts(t testing.TB) [][2]string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/corpus/*.sql")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no corpus (%v)", err)
 	}
-	out := map[string]string{}
+	var out [][2]string
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[filepath.Base(path)] = string(text)
+		out = append(out, [2]string{filepath.Base(path), string(text)})
 	}
 	return out
 }
@@ -90,7 +90,8 @@ func TestClients(t *testing.T) {
 // TestCorpus parses whole files of statements, each of which must be accepted and survive a round trip.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	for name, text := range corpusTexts(t) {
+	for _, file := range corpusTexts(t) {
+		name, text := file[0], file[1]
 		list, err := Parse(text)
 		if err != nil {
 			t.Fatalf("%s: %s", name, describe(err))

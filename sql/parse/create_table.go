@@ -129,7 +129,7 @@ func (p *parser) generated(c *ast.ColumnConstraint) {
 // constraintExpr reads the expression of DEFAULT, which goes on to the next constraint or column.
 func (p *parser) constraintExpr() ast.Expr {
 	lo := p.pos
-	hi := p.find(lo, p.end(), func(i int) bool {
+	hi := p.findInside(lo, p.end(), func(i int) bool {
 		t := p.toks[i]
 		if t.is(",") {
 			return true

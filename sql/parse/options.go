@@ -113,7 +113,7 @@ func (p *parser) optionValue() ast.OptionValue {
 
 // valueEnd is the index of the token that ends the value: a comma or a closing parenthesis.
 func (p *parser) valueEnd() int {
-	return p.find(p.pos, p.end(), func(i int) bool { return p.toks[i].is(",") })
+	return p.findInside(p.pos, p.end(), func(i int) bool { return p.toks[i].is(",") })
 }
 
 // listValue reads (a, b) or [a, b]; an item may have options of its own, which become words.

@@ -328,8 +328,18 @@ func (p *parser) close(i int) int {
 	return p.end()
 }
 
-// find is the first index in [from, to) outside parentheses at which stop says yes; to when there is none.
+// find is the first index in [from, to) outside parentheses at which stop says yes; to when there is
+// none, also when a parenthesis is closed that was not opened there.
 func (p *parser) find(from, to int, stop func(i int) bool) int {
+	at := p.findInside(from, to, stop)
+	if at < to && (p.toks[at].is(")") || p.toks[at].is("]")) {
+		return to
+	}
+	return at
+}
+
+// findInside is find for what stands in parentheses itself: it also ends where those close.
+func (p *parser) findInside(from, to int, stop func(i int) bool) int {
 	depth := 0
 	for i := from; i < to; i++ {
 		t := p.toks[i]

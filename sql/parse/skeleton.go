@@ -392,7 +392,7 @@ func (s *skeleton) closeBracket() {
 
 // field adds (…).name, several of them as one, and (…).*.
 func (s *skeleton) field() {
-	if !s.operand || !s.prev().is(")") {
+	if !s.operand || !s.prev().is(")") || s.p.toks[s.i-2].is("(") {
 		s.p.unexpectedAt(s.i)
 		return
 	}
@@ -438,10 +438,8 @@ func (s *skeleton) operator(t token) {
 		s.infix[s.i] = true
 		s.text(s.i, own)
 		s.advance(1, false)
-	case t.text == "-":
+	case t.text == "-" || t.text == "+": // before an operand; the library leaves out a +, which changes nothing
 		s.raw(false)
-	case t.text == "+":
-		s.plus()
 	case t.text == "*":
 		s.node(&ast.Star{At: ast.At{Pos: t.char}})
 		s.star = true
@@ -461,18 +459,6 @@ func (s *skeleton) anyOperator(op, schema string, n int) {
 	s.put(entry{kind: entryOp, tok: s.i, op: op, schema: schema, prefix: !s.operand})
 	s.text(s.i, "||")
 	s.advance(n, false)
-}
-
-// plus leaves out a + before an operand: it changes nothing.
-func (s *skeleton) plus() {
-	s.i++
-	t := s.peek(0)
-	ok := t.kind == tokString || t.kind == tokNumber || t.kind == tokParam || t.kind == tokQuoted || t.kind == tokBits ||
-		t.is("(") || (t.kind == tokOp && t.text != "::" && t.text != ":") ||
-		(t.kind == tokWord && (!reserved[t.text] || operandStarters[t.text]))
-	if !ok {
-		s.p.unexpectedAt(s.i)
-	}
 }
 
 // slice adds the colon of x[a:b].
@@ -504,7 +490,10 @@ func (s *skeleton) typeMark() {
 	s.types = append(s.types, t)
 	s.text(at, "varchar ( "+strconv.Itoa(len(s.types))+" )")
 	s.i = s.p.pos
-	if s.i > s.hi {
+	switch {
+	case s.i > s.hi:
 		s.p.unexpectedAt(s.hi)
+	case s.peek(0).is("["):
+		s.p.unexpectedAt(s.i + 1) // the brackets that belong to a type have been read
 	}
 }

@@ -86,6 +86,10 @@ func (s *skeleton) quantifier(word string) bool {
 		}
 		return true
 	}
+	if behindOp {
+		s.p.unexpectedAt(s.i + 1)
+		return true
+	}
 	if word != "all" {
 		s.p.unexpectedAt(s.i)
 		return true
@@ -148,6 +152,9 @@ func (s *skeleton) keywordFunc(word string) bool {
 	s.i++
 	if precision && s.peek(0).is("(") {
 		s.p.pos = s.i + 1
+		if s.peek(1).kind != tokNumber {
+			s.p.unexpected()
+		}
 		f.Precision = int(s.p.intConst())
 		s.p.expectPunct(")")
 		s.i = s.p.pos
@@ -196,7 +203,7 @@ func (s *skeleton) operatorWord() bool {
 
 // typeLiteral adds t 'literal' if that is what comes next.
 func (s *skeleton) typeLiteral() bool {
-	if s.operand {
+	if s.operand || (s.peek(1).is(".") && !s.literalBehindName()) {
 		return false
 	}
 	start := s.i
@@ -374,11 +381,16 @@ func (s *skeleton) typedLiteral(t token) bool {
 	if t.kind == tokWord && typeStarters[t.text] {
 		return s.typeLiteral()
 	}
+	return s.literalBehindName() && s.typeLiteral()
+}
+
+// literalBehindName says whether a string follows the possibly qualified name that is next.
+func (s *skeleton) literalBehindName() bool {
 	n := 1
 	for s.peek(n).is(".") && s.peek(n+1).isName() {
 		n += 2
 	}
-	return s.peek(n).kind == tokString && s.typeLiteral()
+	return s.peek(n).kind == tokString
 }
 
 // mutualName adds the name of a CTE of WITH MUTUALLY RECURSIVE with its typed columns.

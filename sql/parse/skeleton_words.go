@@ -12,6 +12,8 @@ func (s *skeleton) word(t token) {
 		return
 	}
 	switch {
+	case s.isCallName(t.text):
+		s.name()
 	case s.clauseWord(t.text), s.exprWord(t.text), s.windowWord(t.text), s.callWord(t.text):
 	case rawWords[t.text]:
 		s.raw(false)
@@ -20,6 +22,23 @@ func (s *skeleton) word(t token) {
 	default:
 		s.name()
 	}
+}
+
+// isCallName says whether a key word that may name a function does so here: LIKE (a, b), where no operand
+// and no part of its own construct stands before it.
+func (s *skeleton) isCallName(word string) bool {
+	if !reservedBinary[word] || s.operand || !s.peek(1).is("(") {
+		return false
+	}
+	prev := s.prev()
+	switch word {
+	case "like", "ilike", "similar":
+		return !prev.isWord("not")
+	case "join":
+		return !prev.isWord("inner") && !prev.isWord("left") && !prev.isWord("right") && !prev.isWord("full") &&
+			!prev.isWord("outer") && !prev.isWord("cross") && !prev.isWord("natural")
+	}
+	return true
 }
 
 // clauseWord adds the words that need a look around and belong to clauses of a query.
@@ -312,6 +331,9 @@ func (s *skeleton) with() {
 	s.raw(false)
 	if s.peek(0).isWord("recursive") {
 		s.raw(false)
+		if !s.peek(0).isName() {
+			s.p.unexpectedAt(s.i)
+		}
 		return
 	}
 	if !s.peek(0).isWord("mutually") || !s.peek(1).isWord("recursive") {
@@ -461,8 +483,8 @@ func (s *skeleton) frameMode(word string) bool {
 	switch {
 	case word == "rows" && next.isWord("from") && s.peek(2).is("("):
 		s.raw(false)
-	case word != "row" && top.kind == frameWindow && !top.bounds && (next.isWord("between") || next.isWord("unbounded") ||
-		next.isWord("current") || (s.behindSortKey() && s.startsOperand(next))):
+	case word != "row" && top.kind == frameWindow && !top.bounds && s.behindSortKey() && (next.isWord("between") ||
+		next.isWord("unbounded") || next.isWord("current") || s.startsOperand(next)):
 		top.bounds = true
 		s.raw(false)
 	case (word == "rows" || word == "row") && top.offset && s.operand:

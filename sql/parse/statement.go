@@ -103,6 +103,9 @@ func (p *parser) unsupportedStatement(words int) ast.Statement {
 	out := &ast.Unsupported{At: p.at()}
 	verb := make([]string, words)
 	for i := range verb {
+		if p.peekAt(i).kind != tokWord {
+			p.unexpectedAt(p.pos + i)
+		}
 		verb[i] = strings.ToUpper(p.peekAt(i).text)
 	}
 	out.Verb = strings.Join(verb, " ")
@@ -116,7 +119,7 @@ func (p *parser) unsupportedStatement(words int) ast.Statement {
 func (p *parser) queryStatement() ast.Statement {
 	if p.peek().isWord("with") {
 		at := p.findWord(p.pos, p.end(), "select", "values", "table", "insert", "update", "delete", "merge")
-		if t := p.toks[at]; at < p.end() && !startsQuery(t) && !p.toks[at-1].isWord("as") {
+		if at < p.end() && !startsQuery(p.toks[at]) {
 			return p.withDML(at)
 		}
 	}

@@ -168,6 +168,9 @@ func (p *parser) explain() ast.Statement {
 		p.explainStage(out)
 	} else if p.peek().is("(") && !p.explainedQuery() {
 		out.Options = p.parenOptions()
+		if len(out.Options) == 0 {
+			p.unexpectedAt(p.pos - 1)
+		}
 	} else {
 		out.Analyze = p.accept("analyze") || p.accept("analyse")
 		out.Verbose = p.accept("verbose")
@@ -207,7 +210,14 @@ func (p *parser) explained(out *ast.Explain) {
 		p.unexpected()
 		return
 	}
+	at := p.pos
 	out.Statement = p.statement()
+	switch out.Statement.(type) {
+	case *ast.Query, *ast.Insert, *ast.Update, *ast.Delete, *ast.Subscribe, *ast.Declare, *ast.Execute, *ast.CreateView,
+		*ast.CreateMaterializedView, *ast.CreateTable, *ast.CreateIndex, *ast.CreateSink:
+	default:
+		p.unexpectedAt(at)
+	}
 }
 
 // prepare reads PREPARE name [(types)] AS statement.
@@ -233,7 +243,13 @@ func (p *parser) prepare() ast.Statement {
 		p.unexpected()
 		return out
 	}
+	at := p.pos
 	out.Statement = p.statement()
+	switch out.Statement.(type) {
+	case *ast.Query, *ast.Insert, *ast.Update, *ast.Delete, *ast.Subscribe:
+	default:
+		p.unexpectedAt(at)
+	}
 	return out
 }
 

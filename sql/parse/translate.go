@@ -102,23 +102,31 @@ func (t *translator) keywordBefore(tok int, words ...string) ast.At {
 func (t *translator) ident(name string) ast.Ident {
 	e, ok := t.s.lookup(name)
 	if !ok || e.kind != entryName || len(e.parts) != 1 {
-		t.badName(e, ok)
+		t.badName(name, e)
 		return ast.Ident{}
 	}
 	t.see(e.tok)
 	return ast.Ident{At: t.at(e.tok), Name: e.parts[0]}
 }
 
-// badName records that something else stands where a name has to.
-func (t *translator) badName(e *entry, ok bool) {
+// badName records that something else stands where a name has to: another entry, or a key word that the
+// library takes for a name and we don't.
+func (t *translator) badName(name string, e *entry) {
 	switch {
-	case !ok:
-		t.internal()
-	case e.kind == entryName:
+	case e != nil && e.kind == entryName:
 		t.syntaxAt(e.tok + 1)
-	default:
+		return
+	case e != nil:
 		t.syntaxAt(e.tok)
+		return
 	}
+	for i := t.s.hi - 1; i >= 0; i-- {
+		if t.p.toks[i].isWord(name) {
+			t.syntaxAt(i)
+			return
+		}
+	}
+	t.internal()
 }
 
 // internal records that the library's tree holds what the skeleton can't have led to.
@@ -130,7 +138,7 @@ func (t *translator) internal() {
 func (t *translator) objectName(name string) ast.Name {
 	e, ok := t.s.lookup(name)
 	if !ok || e.kind != entryName || e.form != formNone {
-		t.badName(e, ok)
+		t.badName(name, e)
 		return ast.Name{}
 	}
 	t.see(e.tok)

@@ -119,7 +119,7 @@ func (t *translator) call(e *tree.FuncExpr) ast.Expr {
 	}
 	fn, ok := t.s.lookup(ref.Parts[0])
 	if !ok || ref.NumParts != 1 {
-		t.internal()
+		t.badName(ref.Parts[0], nil)
 		return &ast.NullLit{}
 	}
 	t.see(fn.tok)

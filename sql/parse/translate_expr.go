@@ -96,7 +96,7 @@ func (t *translator) leaf(n *tree.UnresolvedName) ast.Expr {
 	}
 	e, ok := t.s.lookup(part)
 	if !ok || n.NumParts > 2 {
-		t.internal()
+		t.badName(part, nil)
 		return &ast.NullLit{}
 	}
 	t.see(e.tok)
@@ -437,7 +437,7 @@ func (t *translator) fields(e *tree.ColumnAccessExpr) ast.Expr {
 	out := t.expr(e.Expr)
 	f, ok := t.s.lookup(e.ColName)
 	if !ok || f.kind != entryName {
-		t.badName(f, ok)
+		t.badName(e.ColName, f)
 		return out
 	}
 	for _, name := range f.parts {
