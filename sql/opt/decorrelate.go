@@ -24,7 +24,7 @@ func Decorrelate(r rel.Rel) (rel.Rel, *repr.Error) {
 		return r
 	})
 	out := u.bind(r, scope{})
-	return out, u.err
+	return renumber(out), u.err
 }
 
 // unnester is the state of one decorrelation.

@@ -1,0 +1,159 @@
+package opt
+
+import (
+	"millrace/sql/rel"
+)
+
+// inlineLets moves every Let to the root of the plan, removes those that are not used, and puts the value of one in
+// the place of its reference when it is used once or is no more than columns of a collection.
+//
+//	Join (Let l := V in A) B   =>  Let l := V in Join A B
+//	Let l := V in f(Ref l)     =>  f(V)
+//
+// It is always safe: numbers of Lets are unique in a plan (renumber sees to it).
+func inlineLets(_ *Context, r rel.Rel) rel.Rel {
+	body, lets := float(r)
+	for i := len(lets) - 1; i >= 0; i-- {
+		l := lets[i]
+		uses := countRefs(body, l.ID)
+		if uses == 0 {
+			continue
+		}
+		if uses == 1 || cheap(l.Value) {
+			body = substitute(body, l.ID, l.Value)
+		} else {
+			body = &rel.Let{ID: l.ID, Value: l.Value, Body: body}
+		}
+	}
+	return body
+}
+
+// float takes the Lets out of a plan, those that others refer to first.
+func float(r rel.Rel) (rel.Rel, []*rel.Let) {
+	var lets []*rel.Let
+	if l, ok := r.(*rel.Let); ok {
+		value, before := float(l.Value)
+		body, after := float(l.Body)
+		lets = append(append(before, &rel.Let{ID: l.ID, Value: value}), after...)
+		return body, lets
+	}
+	r = rel.MapChildren(r, func(c rel.Rel) rel.Rel {
+		c, inner := float(c)
+		lets = append(lets, inner...)
+		return c
+	})
+	return r, lets
+}
+
+func countRefs(r rel.Rel, id int) int {
+	n := 0
+	rel.Walk(r, func(r rel.Rel) bool {
+		if ref, ok := r.(*rel.Ref); ok && ref.ID == id {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
+// cheap says whether a plan costs nothing to stand in several places.
+func cheap(r rel.Rel) bool {
+	switch n := r.(type) {
+	case *rel.Get, *rel.Ref:
+		return true
+	case *rel.Values:
+		return len(n.Rows) <= 1
+	case *rel.Project:
+		return cheap(n.Input)
+	case *rel.Filter:
+		for _, e := range n.Preds {
+			if rel.CanFail(e) {
+				return false
+			}
+		}
+		return cheap(n.Input)
+	}
+	return false
+}
+
+// renumber gives every Let a number of its own.
+func renumber(r rel.Rel) rel.Rel {
+	next := 0
+	return renumberIn(r, map[int]int{}, &next)
+}
+
+func renumberIn(r rel.Rel, names map[int]int, next *int) rel.Rel {
+	switch n := r.(type) {
+	case *rel.Ref:
+		return &rel.Ref{ID: names[n.ID], Cols: n.Cols}
+	case *rel.Let:
+		value := renumberIn(n.Value, names, next)
+		*next++
+		id := *next
+		old, had := names[n.ID]
+		names[n.ID] = id
+		body := renumberIn(n.Body, names, next)
+		if delete(names, n.ID); had {
+			names[n.ID] = old
+		}
+		return &rel.Let{ID: id, Value: value, Body: body}
+	}
+	return rel.MapChildren(r, func(c rel.Rel) rel.Rel { return renumberIn(c, names, next) })
+}
+
+// sharePlans names sub-plans that stand more than once and keep state, so that EXPLAIN shows what lower would find.
+//
+//	Join P P  =>  Let l := P in Join (Ref l) (Ref l)
+//
+// It is always safe: equal plans have equal contents at every time.
+func sharePlans(c *Context, r rel.Rel) rel.Rel {
+	body, lets := float(r)
+	for {
+		shared := largestRepeated(body)
+		if shared == nil {
+			break
+		}
+		c.lets++
+		ref := &rel.Ref{ID: c.lets, Cols: shared.Columns()}
+		body = replaceEqual(body, rel.Fingerprint(shared), ref)
+		lets = append(lets, &rel.Let{ID: c.lets, Value: shared})
+	}
+	for i := len(lets) - 1; i >= 0; i-- {
+		body = &rel.Let{ID: lets[i].ID, Value: lets[i].Value, Body: body}
+	}
+	return body
+}
+
+// largestRepeated finds the first plan, seen from the root, that stands more than once and keeps state.
+func largestRepeated(r rel.Rel) rel.Rel {
+	count := map[string]int{}
+	rel.Walk(r, func(r rel.Rel) bool {
+		if keepsState(r) {
+			count[rel.Fingerprint(r)]++
+		}
+		return true
+	})
+	var found rel.Rel
+	rel.Walk(r, func(r rel.Rel) bool {
+		if found == nil && keepsState(r) && count[rel.Fingerprint(r)] > 1 {
+			found = r
+		}
+		return found == nil
+	})
+	return found
+}
+
+func keepsState(r rel.Rel) bool {
+	switch r.(type) {
+	case *rel.Join, *rel.Reduce, *rel.Distinct, *rel.TopK, *rel.Threshold:
+		return true
+	}
+	return false
+}
+
+func replaceEqual(r rel.Rel, fingerprint string, by rel.Rel) rel.Rel {
+	if keepsState(r) && rel.Fingerprint(r) == fingerprint {
+		return by
+	}
+	return rel.MapChildren(r, func(c rel.Rel) rel.Rel { return replaceEqual(c, fingerprint, by) })
+}

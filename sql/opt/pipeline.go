@@ -1,0 +1,72 @@
+package opt
+
+import (
+	"millrace/sql/expr"
+	"millrace/sql/rel"
+)
+
+// Context is what rules may know beside the plan.
+type Context struct {
+	Env  *expr.Env
+	Fold expr.Volatility // functions up to this volatility are evaluated on constants
+	lets int             // the highest number of a Let so far
+}
+
+// Rule is one rewriting of a whole plan. Before and After name rules between which it must stand in the table.
+type Rule struct {
+	Name   string
+	Apply  func(*Context, rel.Rel) rel.Rel
+	Before []string
+	After  []string
+}
+
+// Rules is the table of rules, applied in this order again and again until nothing changes.
+var Rules = []Rule{
+	{Name: "fold-constants", Apply: foldConstants, Before: []string{"simplify"}},
+	{Name: "inline-lets", Apply: inlineLets, Before: []string{"simplify", "push-predicates"}},
+	{Name: "simplify", Apply: simplify},
+	{Name: "outer-to-inner", Apply: outerToInner, Before: []string{"push-predicates"}},
+	{Name: "push-predicates", Apply: pushPredicates, After: []string{"fold-constants"}},
+	{Name: "order-joins", Apply: orderJoins, After: []string{"push-predicates"}},
+	{Name: "prune-columns", Apply: pruneColumns, After: []string{"push-predicates", "order-joins"}},
+}
+
+// Final are the rules that run once, after the others have come to rest.
+var Final = []Rule{
+	{Name: "share-plans", Apply: sharePlans},
+}
+
+// maxRounds bounds how often the table is applied. Plans come to rest after three or four rounds; one that does not
+// is left as it is then, which is correct, for every rule keeps the meaning.
+const maxRounds = 16
+
+// Optimize applies the rules to a plan without subqueries and Apply.
+func Optimize(c *Context, r rel.Rel) rel.Rel {
+	c.lets = highestLet(r)
+	before := rel.Fingerprint(r)
+	for range maxRounds {
+		for _, rule := range Rules {
+			r = rule.Apply(c, r)
+		}
+		after := rel.Fingerprint(r)
+		if after == before {
+			break
+		}
+		before = after
+	}
+	for _, rule := range Final {
+		r = rule.Apply(c, r)
+	}
+	return r
+}
+
+func highestLet(r rel.Rel) int {
+	highest := 0
+	rel.Walk(r, func(r rel.Rel) bool {
+		if l, ok := r.(*rel.Let); ok {
+			highest = max(highest, l.ID)
+		}
+		return true
+	})
+	return highest
+}
