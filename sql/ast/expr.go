@@ -70,7 +70,7 @@ type Binary struct {
 }
 
 // Logic is a chain of AND or of OR; it has two or more arguments, and none is a Logic of the same kind
-// unless it was in parentheses on the right.
+// unless it was in parentheses.
 type Logic struct {
 	At
 	Or   bool
