@@ -1,0 +1,154 @@
+package kafka
+
+import (
+	"fmt"
+	"log/slog"
+
+	"millrace/internal/broker"
+	"millrace/internal/clock"
+	"millrace/internal/registry"
+	"millrace/repr"
+)
+
+// Format is how the bytes of a key or a value are to be read.
+type Format string
+
+// The formats.
+const (
+	FormatNone  Format = ""
+	FormatBytes Format = "BYTES"
+	FormatText  Format = "TEXT"
+	FormatJSON  Format = "JSON"
+	FormatAvro  Format = "AVRO" // with the schema registry
+)
+
+// Envelope is what a record means.
+type Envelope string
+
+// The envelopes.
+const (
+	EnvelopeNone     Envelope = "NONE"
+	EnvelopeDebezium Envelope = "DEBEZIUM"
+)
+
+// Metadata is something of a record beside its value that can be a column.
+type Metadata string
+
+// What INCLUDE knows.
+const (
+	IncludeKey       Metadata = "KEY"
+	IncludePartition Metadata = "PARTITION"
+	IncludeOffset    Metadata = "OFFSET"
+	IncludeTimestamp Metadata = "TIMESTAMP"
+	IncludeHeaders   Metadata = "HEADERS"
+)
+
+// Include asks for a column of metadata. Columns of the key come after those of the value, then the others as listed.
+type Include struct {
+	What Metadata
+	As   string // the column's name; its own name in lower case when empty
+}
+
+// Config says what to read and how.
+type Config struct {
+	Broker      broker.Options
+	Topic       string
+	KeyFormat   Format // for DEBEZIUM and FormatNone: the value's format
+	ValueFormat Format
+	Envelope    Envelope // NONE when empty
+	Include     []Include
+
+	// StartOffsets are where partitions begin that Run is given no offset for; a partition not named begins at its
+	// beginning. StartMillis, when above 0, begins those at the first record that is not older.
+	StartOffsets map[int32]int64
+	StartMillis  int64
+
+	Registry *registry.Client // for FormatAvro
+	// ValueSchema and KeySchema are the Avro schemas to read with; when empty, the newest of <topic>-value and
+	// <topic>-key. A caller that keeps what Schemas says reads the same columns after a restart.
+	ValueSchema string
+	KeySchema   string
+
+	Log   *slog.Logger // none when nil
+	Clock clock.Clock  // the machine's when nil
+}
+
+// Source is a topic to be read. It keeps the state of its envelope from one Run to the next.
+type Source struct {
+	cfg  Config
+	seen *described // nil before Describe
+}
+
+// New checks a configuration.
+func New(cfg Config) (*Source, error) {
+	if cfg.Topic == "" {
+		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka source needs a TOPIC")
+	}
+	if len(cfg.Broker.Seeds()) == 0 {
+		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka source needs a BROKER")
+	}
+	if cfg.Envelope == "" {
+		cfg.Envelope = EnvelopeNone
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System{}
+	}
+	if err := cfg.checkFormats(); err != nil {
+		return nil, err
+	}
+	return &Source{cfg: cfg}, cfg.checkInclude()
+}
+
+func (c *Config) checkFormats() error {
+	for _, f := range []Format{c.ValueFormat, c.KeyFormat} {
+		switch f {
+		case FormatBytes, FormatText, FormatJSON:
+		case FormatNone:
+			continue
+		case FormatAvro:
+			if c.Registry == nil {
+				return repr.NewError(repr.CodeInvalidParameter, "FORMAT AVRO needs a CONFLUENT SCHEMA REGISTRY")
+			}
+		default:
+			return notSupported("FORMAT " + string(f))
+		}
+	}
+	switch c.Envelope {
+	case EnvelopeNone:
+		if c.ValueFormat == FormatNone {
+			return repr.NewError(repr.CodeInvalidParameter, "a Kafka source needs a FORMAT")
+		}
+	case EnvelopeDebezium:
+		if c.ValueFormat != FormatAvro && c.ValueFormat != FormatJSON {
+			return notSupported(fmt.Sprintf("ENVELOPE DEBEZIUM with FORMAT %s", c.ValueFormat))
+		}
+	default:
+		return notSupported("ENVELOPE " + string(c.Envelope))
+	}
+	return nil
+}
+
+func (c *Config) checkInclude() error {
+	for _, i := range c.Include {
+		switch i.What {
+		case IncludeKey:
+			if c.Envelope == EnvelopeDebezium {
+				return notSupported("INCLUDE KEY with ENVELOPE DEBEZIUM")
+			}
+			if c.KeyFormat == FormatNone {
+				return repr.NewError(repr.CodeInvalidParameter, "INCLUDE KEY needs a KEY FORMAT")
+			}
+		case IncludePartition, IncludeOffset, IncludeTimestamp, IncludeHeaders:
+		default:
+			return notSupported("INCLUDE " + string(i.What))
+		}
+	}
+	return nil
+}
+
+func notSupported(what string) *repr.Error {
+	return repr.NewError(repr.CodeFeatureNotSupported, what+" is not supported for Kafka sources")
+}

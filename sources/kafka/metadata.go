@@ -1,0 +1,116 @@
+package kafka
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/repr"
+	"millrace/repr/jsonb"
+	"millrace/sources"
+	"millrace/sources/envelope"
+)
+
+// Debezium's headers for a change of a key.
+const (
+	headerOldKey = "__debezium.oldkey"
+	headerNewKey = "__debezium.newkey"
+)
+
+// Microseconds and milliseconds from 1970-01-01 to 2000-01-01.
+const epochMillis = 946684800 * 1000
+
+// maxKept is how much of a bad record's key and value its row of errors keeps.
+const maxKept = 64 << 10
+
+// maxReason is how much of an error's text is kept, which may quote the record.
+const maxReason = 2000
+
+var metadataKinds = map[Metadata]repr.Kind{
+	IncludePartition: repr.KindInt4, IncludeOffset: repr.KindInt8, IncludeTimestamp: repr.KindTimestamp, IncludeHeaders: repr.KindJSONB,
+}
+
+func metadataColumn(i Include) repr.Column {
+	name := i.As
+	if name == "" {
+		name = strings.ToLower(string(i.What))
+	}
+	return repr.Column{Name: name, Type: repr.TypeOf(metadataKinds[i.What]), NotNull: true}
+}
+
+// message is a record as envelopes take it.
+func (s *Source) message(m *envelope.Message, r *kgo.Record) {
+	meta := m.Meta[:0]
+	*m = envelope.Message{Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value}
+	for _, h := range r.Headers {
+		switch h.Key {
+		case headerOldKey:
+			if len(h.Value) > 0 {
+				m.OldKey = h.Value
+			}
+		case headerNewKey:
+			m.KeyChanges = true
+		}
+	}
+	for _, i := range s.cfg.Include {
+		switch i.What {
+		case IncludePartition:
+			meta = repr.Append(meta, repr.Int4(r.Partition))
+		case IncludeOffset:
+			meta = repr.Append(meta, repr.Int8(r.Offset))
+		case IncludeTimestamp:
+			meta = repr.Append(meta, repr.Timestamp((r.Timestamp.UnixMilli()-epochMillis)*1000))
+		case IncludeHeaders:
+			meta = repr.Append(meta, repr.JSONB(headersJSON(r.Headers)))
+		}
+	}
+	m.Meta = meta
+}
+
+// headersJSON is a list of objects of key and value; a value that is no text is written as \x and hexadecimal digits.
+func headersJSON(headers []kgo.RecordHeader) []byte {
+	elems := make([][]byte, len(headers))
+	for i, h := range headers {
+		value := []byte("null")
+		if h.Value != nil {
+			value = jsonb.AppendString(nil, plainText(h.Value))
+		}
+		elems[i] = jsonb.AppendObject(nil, []jsonb.Member{
+			{Key: "key", Value: jsonb.AppendString(nil, plainText([]byte(h.Key)))}, {Key: "value", Value: value}})
+	}
+	return jsonb.AppendArray(nil, elems)
+}
+
+func plainText(b []byte) string {
+	if utf8.Valid(b) && strings.IndexByte(string(b), 0) < 0 {
+		return string(b)
+	}
+	return fmt.Sprintf(`\x%x`, b)
+}
+
+// errorRow is a row of sources.ErrorColumns. When it was written is the tick's to say, so that column is NULL.
+func errorRow(r *kgo.Record, e *repr.Error) []byte {
+	text := e.Message
+	if e.Detail != "" {
+		text += " (" + e.Detail + ")"
+	}
+	if len(text) > maxReason {
+		text = text[:maxReason] + "…"
+	}
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", `\x00`), "\uFFFD")
+	row := []repr.Datum{
+		repr.Null, repr.Text(text), repr.Text(e.Code), repr.Text(r.Topic),
+		repr.Int4(r.Partition), repr.Int8(r.Offset), repr.TimestampTZ((r.Timestamp.UnixMilli() - epochMillis) * 1000),
+		kept(r.Key), kept(r.Value),
+	}
+	return repr.AppendRow(make([]byte, 0, 128+len(r.Key)+len(r.Value)), row[:len(sources.ErrorColumns)])
+}
+
+func kept(b []byte) repr.Datum {
+	if b == nil {
+		return repr.Null
+	}
+	return repr.Bytea(b[:min(len(b), maxKept)])
+}

@@ -1,0 +1,431 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/internal/broker"
+	"millrace/internal/registry"
+	"millrace/repr"
+	"millrace/sources"
+	"millrace/sources/envelope"
+)
+
+// Bounds of what is fetched and of what is handed over at once.
+const (
+	fetchBytes          = 16 << 20
+	fetchPartitionBytes = 2 << 20
+	pollRecords         = 20000
+	batchRows           = 10000
+	batchBytes          = 1 << 20
+	pollWait            = time.Second
+	lookEvery           = 3 * time.Second // at partitions and the topic's identity
+	retryWait           = 500 * time.Millisecond
+	maxRetryWait        = 5 * time.Second
+)
+
+// The states that a source reports.
+const (
+	statusStarting = "starting"
+	statusRunning  = "running"
+	statusStalled  = "stalled"
+	statusFailed   = "failed"
+)
+
+// reader is one Run.
+type reader struct {
+	*Source
+	out    sources.Events
+	cl     *kgo.Client
+	health *broker.Health
+	topic  broker.Topic
+	looked time.Time // when the topic was looked at last
+	next   map[int32]int64
+	batch  *sources.Batch
+	moved  map[int32]int64 // partition → high watermark, of the batch
+	msg    envelope.Message
+	state  sources.State
+}
+
+// Run reads from the given offsets until ctx ends. It returns early only with what no retry can mend.
+func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
+	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}}
+	r.reset()
+	r.report(sources.State{Status: statusStarting})
+	err := r.run(ctx, from)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		e := toError(err)
+		r.report(sources.State{Status: statusFailed, Error: e.Message, Hint: e.Hint})
+		return e
+	}
+	return nil
+}
+
+func (r *reader) run(ctx context.Context, from map[int32]int64) error {
+	cl, err := r.cfg.Broker.Client(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: {}}), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes), kgo.MaxConcurrentFetches(3),
+		kgo.FetchMaxWait(500*time.Millisecond), kgo.WithHooks(r.health))
+	if err != nil {
+		return repr.NewError(repr.CodeInvalidParameter, err.Error())
+	}
+	defer cl.CloseAllowingRebalance()
+	r.cl = cl
+	if err := r.begin(ctx, from); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		if err := r.look(ctx); err != nil {
+			return err
+		}
+		if err := r.poll(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// begin finds the topic, however long that takes, and says where to read from.
+func (r *reader) begin(ctx context.Context, from map[int32]int64) error {
+	err := r.insist(ctx, func() error {
+		var err error
+		if r.topic, err = r.cfg.Broker.Lookup(ctx, r.cl, r.cfg.Topic); err != nil {
+			return err
+		}
+		if r.seen == nil {
+			return r.build(ctx)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.looked = r.cfg.Clock.Now()
+	starts := map[int32]kgo.Offset{}
+	for _, p := range r.topic.Partitions {
+		starts[p] = r.startOf(p)
+		if n, ok := from[p]; ok {
+			starts[p] = kgo.NewOffset().At(n)
+			r.next[p] = n
+		}
+	}
+	err = r.insist(ctx, func() error { return r.checkOffsets(ctx, from) })
+	if err != nil {
+		return err
+	}
+	r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: starts})
+	r.report(sources.State{Status: statusRunning})
+	return nil
+}
+
+func (r *reader) startOf(p int32) kgo.Offset {
+	if n, ok := r.cfg.StartOffsets[p]; ok {
+		return kgo.NewOffset().At(n)
+	}
+	if r.cfg.StartMillis > 0 {
+		return kgo.NewOffset().AfterMilli(r.cfg.StartMillis)
+	}
+	return kgo.NewOffset().AtStart()
+}
+
+// checkOffsets makes sure that the records to resume at are still there.
+func (r *reader) checkOffsets(ctx context.Context, from map[int32]int64) error {
+	if len(from) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, broker.PatienceOnce)
+	defer cancel()
+	adm := kadm.NewClient(r.cl)
+	starts, err := adm.ListStartOffsets(ctx, r.cfg.Topic)
+	if err != nil {
+		return err
+	}
+	ends, err := adm.ListEndOffsets(ctx, r.cfg.Topic)
+	if err != nil {
+		return err
+	}
+	for p, n := range from {
+		start, hasStart := starts.Lookup(r.cfg.Topic, p)
+		end, hasEnd := ends.Lookup(r.cfg.Topic, p)
+		if !hasStart || !hasEnd {
+			return r.gone(fmt.Sprintf("partition %d of topic %q is not there any more", p, r.cfg.Topic))
+		}
+		if err := errors.Join(start.Err, end.Err); err != nil {
+			return err
+		}
+		if n < start.Offset || n > end.Offset {
+			return r.gone(fmt.Sprintf("offset %d of partition %d of topic %q is not there: the broker has %d to %d", n, p, r.cfg.Topic, start.Offset, end.Offset))
+		}
+	}
+	return nil
+}
+
+// gone is the error for records that cannot be read any more.
+func (r *reader) gone(message string) *repr.Error {
+	return &repr.Error{Code: repr.CodeObjectNotReady, Message: message,
+		Hint: "Records were deleted before they were read, or the topic was deleted and made anew. Drop the source and create it again to read what is there now."}
+}
+
+// insist tries until it succeeds, ctx ends, or the error is one that no retry can mend.
+func (r *reader) insist(ctx context.Context, try func() error) error {
+	wait := retryWait
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !canMend(err) {
+			return err
+		}
+		e := r.explain(err)
+		r.report(sources.State{Status: statusStalled, Error: e.Message, Hint: e.Hint})
+		if err := r.cfg.Clock.Sleep(ctx, wait); err != nil {
+			return err
+		}
+		wait = min(2*wait, maxRetryWait)
+	}
+}
+
+// canMend says whether trying again may help.
+func canMend(err error) bool {
+	var p *broker.Problem
+	if errors.As(err, &p) {
+		return !p.Lasting
+	}
+	var e *repr.Error
+	if errors.As(err, &e) {
+		return e.Code == "08001" || e.Code == repr.CodeConnectionFailure
+	}
+	return !errors.Is(err, registry.ErrDenied)
+}
+
+func (r *reader) explain(err error) *repr.Error {
+	var e *repr.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	if errors.Is(err, registry.ErrUnreachable) || errors.Is(err, registry.ErrDenied) {
+		return toError(r.registryError(err, "-value"))
+	}
+	if p := r.cfg.Broker.Explain(err); p != nil {
+		return toError(asError(p))
+	}
+	return toError(err)
+}
+
+func toError(err error) *repr.Error {
+	var e *repr.Error
+	if errors.As(asError(err), &e) {
+		return e
+	}
+	return repr.NewError(repr.CodeConnectionFailure, err.Error())
+}
+
+// report says what changed, once.
+func (r *reader) report(s sources.State) {
+	if s == r.state {
+		return
+	}
+	r.state = s
+	if s.Status == statusRunning || s.Status == statusStarting {
+		r.cfg.Log.Info("source "+s.Status, "topic", r.cfg.Topic)
+	} else {
+		r.cfg.Log.Warn("source "+s.Status, "topic", r.cfg.Topic, "error", s.Error)
+	}
+	r.out.Report(s)
+}
+
+// look finds new partitions now and then, and a topic that is not the one it was.
+func (r *reader) look(ctx context.Context) error {
+	if r.cfg.Clock.Now().Sub(r.looked) < lookEvery {
+		return nil
+	}
+	topic, err := r.cfg.Broker.Lookup(ctx, r.cl, r.cfg.Topic)
+	r.looked = r.cfg.Clock.Now()
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !canMend(err) {
+			return err
+		}
+		e := r.explain(err)
+		r.report(sources.State{Status: statusStalled, Error: e.Message, Hint: e.Hint})
+		return nil
+	}
+	if topic.ID != r.topic.ID {
+		return r.gone(fmt.Sprintf("topic %q was deleted and made anew", r.cfg.Topic))
+	}
+	added := map[int32]kgo.Offset{}
+	for _, p := range topic.Partitions[min(len(r.topic.Partitions), len(topic.Partitions)):] {
+		added[p] = kgo.NewOffset().AtStart()
+	}
+	if len(added) > 0 {
+		r.cfg.Log.Info("source has new partitions", "topic", r.cfg.Topic, "partitions", len(topic.Partitions))
+		r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: added})
+		r.topic = topic
+	}
+	if r.state.Status == statusStalled && r.health.Err() == nil {
+		r.report(sources.State{Status: statusRunning})
+	}
+	return nil
+}
+
+// poll takes what was fetched and hands it over.
+func (r *reader) poll(ctx context.Context) error {
+	pollCtx, cancel := context.WithTimeout(ctx, pollWait)
+	fetches := r.cl.PollRecords(pollCtx, pollRecords)
+	cancel()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var failed error
+	fetches.EachError(func(_ string, p int32, err error) {
+		if failed == nil {
+			failed = r.fetchError(p, err)
+		}
+	})
+	if failed != nil {
+		return failed
+	}
+	if fetches.NumRecords() == 0 {
+		if err := r.health.Err(); err != nil {
+			e := r.explain(err)
+			r.report(sources.State{Status: statusStalled, Error: e.Message, Hint: e.Hint})
+		}
+		return nil
+	}
+	r.report(sources.State{Status: statusRunning})
+	for it := fetches.RecordIter(); !it.Done(); {
+		if err := r.take(ctx, it.Next()); err != nil {
+			return err
+		}
+	}
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if _, ok := r.moved[p.Partition]; ok && p.HighWatermark >= 0 {
+			r.moved[p.Partition] = p.HighWatermark
+		}
+	})
+	return r.push(ctx)
+}
+
+// fetchError is the error that a fetch ends the source with; nil when it may pass.
+func (r *reader) fetchError(partition int32, err error) error {
+	var lost *kgo.ErrDataLoss
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
+		return nil
+	case errors.As(err, &lost):
+		return r.gone(fmt.Sprintf("partition %d of topic %q lost records that were read: it was read to offset %d, and the broker now goes on at %d",
+			partition, r.cfg.Topic, lost.ConsumedTo, lost.ResetTo))
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		return r.gone(fmt.Sprintf("offset %d of partition %d of topic %q is not there any more", r.next[partition], partition, r.cfg.Topic))
+	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
+		r.looked = time.Time{} // look at once whether it is another topic of that name
+		return nil
+	}
+	p := r.cfg.Broker.Explain(fmt.Errorf("partition %d of topic %q: %w", partition, r.cfg.Topic, err))
+	if p == nil {
+		return nil
+	}
+	if p.Lasting {
+		return p
+	}
+	r.report(sources.State{Status: statusStalled, Error: p.Message, Hint: p.Hint})
+	return nil
+}
+
+// take applies one record.
+func (r *reader) take(ctx context.Context, rec *kgo.Record) error {
+	b := r.batch
+	r.next[rec.Partition] = rec.Offset + 1
+	if _, ok := r.moved[rec.Partition]; !ok {
+		r.moved[rec.Partition] = -1
+	}
+	if rec.Attrs.IsControl() {
+		return nil
+	}
+	r.message(&r.msg, rec)
+	updates, err := r.seen.env.Apply(ctx, b.Updates, &r.msg)
+	if err != nil {
+		if updates, err = r.mend(ctx, rec, err); err != nil {
+			return err
+		}
+		b = r.batch
+	}
+	b.Updates = updates
+	b.Records++
+	b.Bytes += int64(len(rec.Key) + len(rec.Value))
+	b.NewestMS = max(b.NewestMS, rec.Timestamp.UnixMilli())
+	if len(b.Updates)+len(b.Errors) >= batchRows || b.Bytes >= batchBytes {
+		return r.push(ctx)
+	}
+	return nil
+}
+
+// mend makes a row of errors of a bad record, and waits where the registry is away. What was read before does not
+// wait with it.
+func (r *reader) mend(ctx context.Context, rec *kgo.Record, err error) ([]sources.Update, error) {
+	var bad *repr.Error
+	if !errors.As(err, &bad) {
+		r.next[rec.Partition] = rec.Offset
+		if err := r.push(ctx); err != nil {
+			return nil, err
+		}
+		r.next[rec.Partition], r.moved[rec.Partition] = rec.Offset+1, -1
+		var updates []sources.Update
+		err = r.insist(ctx, func() error {
+			var err error
+			updates, err = r.seen.env.Apply(ctx, r.batch.Updates, &r.msg)
+			if errors.As(err, &bad) {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		r.report(sources.State{Status: statusRunning})
+		if bad == nil {
+			return updates, nil
+		}
+	}
+	r.batch.Errors = append(r.batch.Errors, sources.Update{Row: errorRow(rec, bad), Diff: 1})
+	r.batch.Bad++
+	return r.batch.Updates, nil
+}
+
+// push hands the batch over. It waits while the coordinator is busy, and the fetch buffers fill up to their bound.
+func (r *reader) push(ctx context.Context) error {
+	if len(r.moved) == 0 {
+		return nil
+	}
+	for _, p := range r.topic.Partitions {
+		if high, ok := r.moved[p]; ok {
+			r.batch.Progress = append(r.batch.Progress, sources.Progress{Partition: p, Next: r.next[p], High: high})
+		}
+	}
+	if err := r.out.Push(ctx, r.batch); err != nil {
+		return fmt.Errorf("hand over records of topic %q: %w", r.cfg.Topic, err)
+	}
+	r.reset()
+	return nil
+}
+
+func (r *reader) reset() {
+	r.batch = &sources.Batch{}
+	r.moved = map[int32]int64{}
+}
