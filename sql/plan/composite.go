@@ -133,7 +133,7 @@ func (x *scalars) array(n *ast.ArrayExpr, want repr.Type) (expr.Scalar, *repr.Er
 	}
 	for i, item := range n.Items {
 		if _, nested := item.(*ast.ArrayExpr); nested || list[i].Type().Kind == repr.KindArray {
-			return nil, unsupported("an array of more than one dimension", item.Position())
+			return nil, unsupported("an array of more than one dimension", place(item))
 		}
 	}
 	elem := repr.TypeOf(want.Elem)

@@ -79,7 +79,7 @@ func Default(env *Env, e ast.Expr, col repr.Column) *repr.Error {
 		return err
 	}
 	if dependent(s) {
-		return errAt(repr.CodeFeatureNotSupported, "cannot use subquery in DEFAULT expression", e.Position())
+		return errAt(repr.CodeFeatureNotSupported, "cannot use subquery in DEFAULT expression", place(e))
 	}
 	return nil
 }

@@ -43,17 +43,17 @@ func (s *selectBody) groupKey(e ast.Expr) (expr.Scalar, *repr.Error) {
 		return nil, err
 	}
 	if isUnknown(key) {
-		if key, err = s.b.coerce(key, repr.TypeOf(repr.KindText), implicitly, e.Position()); err != nil {
+		if key, err = s.b.coerce(key, repr.TypeOf(repr.KindText), implicitly, place(e)); err != nil {
 			return nil, err
 		}
 	}
 	if expr.Any(key, func(n expr.Scalar) bool { c, ok := n.(*expr.Column); return ok && c.Index >= setBase }) {
-		return nil, unsupported("a set-returning function in GROUP BY", e.Position())
+		return nil, unsupported("a set-returning function in GROUP BY", place(e))
 	}
 	if expr.Any(key, func(n expr.Scalar) bool { c, ok := n.(*expr.Column); return ok && c.Index >= aggBase }) {
-		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in GROUP BY", e.Position())
+		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in GROUP BY", place(e))
 	}
-	return key, comparable(key.Type(), "equality", e.Position())
+	return key, comparable(key.Type(), "equality", place(e))
 }
 
 func (s *selectBody) groupExpr(e ast.Expr) (expr.Scalar, *repr.Error) {

@@ -104,12 +104,12 @@ func ConstExpr(env *Env, e ast.Expr, want repr.Type) (repr.Datum, *repr.Error) {
 		return repr.Null, err
 	}
 	if dependent(s) || len(b.params) > len(env.ParamTypes) {
-		return repr.Null, unsupported("a subquery or parameter here", e.Position())
+		return repr.Null, unsupported("a subquery or parameter here", place(e))
 	}
 	var row expr.Row
 	d, err := expr.Compile(s, env.Eval)(&row)
 	if err != nil {
-		return repr.Null, err.At(e.Position())
+		return repr.Null, err.At(place(e))
 	}
 	return d.Clone(), nil
 }

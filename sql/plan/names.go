@@ -41,8 +41,6 @@ func exprName(e ast.Expr) (string, int) {
 			return name, quality
 		}
 		return n.Type.Name.Last(), nameWeak
-	case *ast.BoolLit:
-		return "bool", nameWeak
 	case *ast.Case:
 		if n.Else != nil {
 			if name, quality := exprName(n.Else); quality == nameGood {

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"millrace/repr"
 	"millrace/sql/ast"
 	"millrace/sql/expr"
@@ -30,7 +32,7 @@ func (x *scalars) predicate(e ast.Expr) (expr.Scalar, *repr.Error) {
 	case *ast.Like:
 		return x.like(n)
 	default:
-		return nil, unsupported("this condition", e.Position())
+		return nil, unsupported("this condition", place(e))
 	}
 }
 
@@ -153,13 +155,16 @@ func (x *scalars) isDistinct(n *ast.IsDistinct) (expr.Scalar, *repr.Error) {
 	return negate(allOf(args), !n.Not, nil)
 }
 
-// same is a IS NOT DISTINCT FROM b. The operands take the types that "=" wants.
+// same is a IS NOT DISTINCT FROM b. There must be an "=" for the operands, which get one type.
 func (x *scalars) same(list []expr.Scalar, pos []int, at int) (expr.Scalar, *repr.Error) {
 	eq, err := x.operatorAt("=", list, pos, at)
 	if err != nil {
 		return nil, err
 	}
-	args := eq.(*expr.Call).Args
+	args := slices.Clone(eq.(*expr.Call).Args)
+	if _, err := x.unify(args, "IS DISTINCT FROM", pos); err != nil {
+		return nil, err
+	}
 	return rel.Same(args[0], args[1]), nil
 }
 
@@ -266,7 +271,7 @@ func (x *scalars) inRows(n *ast.In, row *ast.Row) (expr.Scalar, *repr.Error) {
 	for _, item := range n.List {
 		r, ok := item.(*ast.Row)
 		if !ok {
-			return nil, unequalRows(item.Position())
+			return nil, unequalRows(place(item))
 		}
 		eq, err := x.compareRows("=", row.Items, r.Items, n.Pos)
 		if err != nil {
@@ -309,13 +314,13 @@ func (x *scalars) like(n *ast.Like) (expr.Scalar, *repr.Error) {
 
 // escaped rewrites a pattern for the operator, with the escape character where one is given.
 func (x *scalars) escaped(name string, pattern expr.Scalar, n *ast.Like) (expr.Scalar, *repr.Error) {
-	args, pos := []expr.Scalar{pattern}, []int{n.Pattern.Position()}
+	args, pos := []expr.Scalar{pattern}, []int{place(n.Pattern)}
 	if n.Escape != nil {
 		s, err := x.bind(n.Escape)
 		if err != nil {
 			return nil, err
 		}
-		args, pos = append(args, s), append(pos, n.Escape.Position())
+		args, pos = append(args, s), append(pos, place(n.Escape))
 	}
 	return x.callNamed(name, args, pos, n.Pos)
 }

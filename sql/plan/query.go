@@ -318,7 +318,7 @@ func (b *binder) limit(e ast.Expr, clause string, otherwise expr.Scalar) (expr.S
 	case *expr.Const:
 		return checkLimit(c, clause)
 	default:
-		return nil, unsupported("an expression of parameters in "+clause, e.Position())
+		return nil, unsupported("an expression of parameters in "+clause, place(e))
 	}
 }
 

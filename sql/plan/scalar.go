@@ -56,7 +56,7 @@ func (x *scalars) bindTo(e ast.Expr, to repr.Type, how coercion) (expr.Scalar, *
 	if err != nil {
 		return nil, err
 	}
-	return x.b.coerce(s, to, how, e.Position())
+	return x.b.coerce(s, to, how, place(e))
 }
 
 // bindAll binds several expressions.
@@ -68,7 +68,7 @@ func (x *scalars) bindAll(list []ast.Expr) ([]expr.Scalar, []int, *repr.Error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		out[i], pos[i] = s, e.Position()
+		out[i], pos[i] = s, place(e)
 	}
 	return out, pos, nil
 }
@@ -141,7 +141,7 @@ func (x *scalars) bindRest(e ast.Expr) (expr.Scalar, *repr.Error) {
 	case *ast.NamedArg:
 		return nil, unsupported("a named argument", n.Pos)
 	default:
-		return nil, unsupported("this expression", e.Position())
+		return nil, unsupported("this expression", place(e))
 	}
 }
 
@@ -232,7 +232,7 @@ func (x *scalars) unary(n *ast.Unary) (expr.Scalar, *repr.Error) {
 	if err != nil {
 		return nil, err.At(n.Pos)
 	}
-	return x.call(f, []expr.Scalar{s}, []int{n.Arg.Position()}, n.Pos)
+	return x.call(f, []expr.Scalar{s}, []int{place(n.Arg)}, n.Pos)
 }
 
 func (x *scalars) binary(n *ast.Binary) (expr.Scalar, *repr.Error) {
@@ -246,7 +246,7 @@ func (x *scalars) binary(n *ast.Binary) (expr.Scalar, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	return x.operatorAt(n.Op, list, []int{n.Left.Position(), n.Right.Position()}, n.Pos)
+	return x.operatorAt(n.Op, list, []int{place(n.Left), place(n.Right)}, n.Pos)
 }
 
 // operator applies an infix operator to bound operands.
@@ -283,7 +283,7 @@ func (x *scalars) caseOf(n *ast.Case) (expr.Scalar, *repr.Error) {
 			return nil, err
 		}
 		if isUnknown(arg) {
-			if arg, err = x.b.coerce(arg, repr.TypeOf(repr.KindText), implicitly, n.Arg.Position()); err != nil {
+			if arg, err = x.b.coerce(arg, repr.TypeOf(repr.KindText), implicitly, place(n.Arg)); err != nil {
 				return nil, err
 			}
 		}
@@ -327,7 +327,7 @@ func (x *scalars) when(w ast.When, arg expr.Scalar) (expr.Scalar, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	return x.operatorAt("=", []expr.Scalar{arg, val}, []int{w.Pos, w.Cond.Position()}, w.Cond.Position())
+	return x.operatorAt("=", []expr.Scalar{arg, val}, []int{w.Pos, place(w.Cond)}, place(w.Cond))
 }
 
 func (x *scalars) conditional(n *ast.Conditional) (expr.Scalar, *repr.Error) {

@@ -99,7 +99,7 @@ func (s *selectBody) bindTargets(list []ast.Target) *repr.Error {
 		if name == "" {
 			name = targetName(t.Expr)
 		}
-		s.targets = append(s.targets, target{name, value, t.Expr.Position()})
+		s.targets = append(s.targets, target{name, value, place(t.Expr)})
 	}
 	s.visible = len(s.targets)
 	return nil
@@ -164,25 +164,26 @@ func (s *selectBody) bindOrder(items []ast.OrderItem) *repr.Error {
 		}
 		if s.distinct && len(s.on) == 0 && i >= s.visible {
 			return errAt(repr.CodeInvalidColumnReference, "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
-				item.Expr.Position())
+				place(item.Expr))
 		}
-		if err := comparable(s.targets[i].value.Type(), "ordering", item.Expr.Position()); err != nil {
+		if err := comparable(s.targets[i].value.Type(), "ordering", place(item.Expr)); err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(s.order, func(o rel.ColOrder) bool { return o.Col == i }) {
 			s.order = append(s.order, rel.ColOrder{Col: i, Desc: item.Desc, NullsFirst: item.NullsAreFirst()})
 		}
 	}
-	return s.checkDistinctOn(items)
+	return s.checkDistinctOn()
 }
 
 // checkDistinctOn wants ORDER BY to begin with the expressions of DISTINCT ON, in any order.
-func (s *selectBody) checkDistinctOn(items []ast.OrderItem) *repr.Error {
+func (s *selectBody) checkDistinctOn() *repr.Error {
 	for i, o := range s.order {
-		if i < len(s.on) && !slices.Contains(s.on, o.Col) {
-			return errAt(repr.CodeInvalidColumnReference, "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
-				items[min(i, len(items)-1)].Expr.Position())
+		if i >= len(s.on) || slices.Contains(s.on, o.Col) {
+			continue
 		}
+		return errAt(repr.CodeInvalidColumnReference, "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+			s.targets[s.on[i]].pos)
 	}
 	return nil
 }
@@ -207,7 +208,7 @@ func (s *selectBody) targetFor(e ast.Expr, clause string) (int, *repr.Error) {
 		return 0, err
 	}
 	if isUnknown(value) {
-		if value, err = s.b.coerce(value, repr.TypeOf(repr.KindText), implicitly, e.Position()); err != nil {
+		if value, err = s.b.coerce(value, repr.TypeOf(repr.KindText), implicitly, place(e)); err != nil {
 			return 0, err
 		}
 	}
@@ -216,7 +217,7 @@ func (s *selectBody) targetFor(e ast.Expr, clause string) (int, *repr.Error) {
 			return i, nil
 		}
 	}
-	s.targets = append(s.targets, target{targetName(e), value, e.Position()})
+	s.targets = append(s.targets, target{targetName(e), value, place(e)})
 	return len(s.targets) - 1, nil
 }
 

@@ -118,7 +118,7 @@ func (b *binder) orderedByOutput(bd body, items []ast.OrderItem, what string) (b
 		if err != nil {
 			return nil, err
 		}
-		if err := comparable(cols[i].Type, "ordering", item.Expr.Position()); err != nil {
+		if err := comparable(cols[i].Type, "ordering", place(item.Expr)); err != nil {
 			return nil, err
 		}
 		out.order = append(out.order, rel.ColOrder{Col: i, Desc: item.Desc, NullsFirst: item.NullsAreFirst()})
@@ -134,7 +134,7 @@ func outputOnly(item ast.OrderItem, cols repr.RowDesc, what string) (int, *repr.
 	}
 	ref, ok := item.Expr.(*ast.ColumnRef)
 	if !ok {
-		return 0, errAt(repr.CodeFeatureNotSupported, "invalid "+what+" ORDER BY clause", item.Expr.Position()).
+		return 0, errAt(repr.CodeFeatureNotSupported, "invalid "+what+" ORDER BY clause", place(item.Expr)).
 			WithDetail("Only result column names can be used, not expressions or functions.").
 			WithHint("Add the expression/function to every SELECT, or move the UNION into a FROM clause.")
 	}
@@ -167,7 +167,7 @@ func (b *binder) values(n *ast.Values, fr frame) (*valuesBody, *repr.Error) {
 	x := b.scalars(row, fr, "VALUES")
 	for _, items := range n.Rows {
 		if len(v.rows) > 0 && len(items) != len(v.rows[0]) {
-			return nil, errAt(repr.CodeSyntax, "VALUES lists must all be the same length", items[0].Position())
+			return nil, errAt(repr.CodeSyntax, "VALUES lists must all be the same length", place(items[0]))
 		}
 		list, pos, err := x.bindAll(items)
 		if err != nil {

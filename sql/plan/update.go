@@ -142,20 +142,20 @@ func (b *binder) assign(item *Item, m *bound, set []ast.Assignment, row []expr.S
 			return errAt(repr.CodeSyntax, "number of columns does not match number of values", a.Pos)
 		}
 		for i, id := range a.Columns {
-			place, err := tableColumn(item, id)
+			at, err := tableColumn(item, id)
 			if err != nil {
 				return err
 			}
-			if done[place] {
+			if done[at] {
 				return errAt(repr.CodeSyntax, "multiple assignments to same column "+quote(id.Name), id.Pos)
 			}
-			done[place] = true
+			done[at] = true
 			value := values[i]
 			if _, ok := value.(*ast.Default); ok {
-				value = defaultOf(item, place, value.Position())
+				value = defaultOf(item, at, place(value))
 			}
-			col := item.Desc[place]
-			if row[place], err = x.bindTo(value, col.Type, toColumn(col.Name)); err != nil {
+			col := item.Desc[at]
+			if row[at], err = x.bindTo(value, col.Type, toColumn(col.Name)); err != nil {
 				return err
 			}
 		}

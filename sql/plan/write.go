@@ -51,8 +51,8 @@ func Insert(env *Env, n *ast.Insert) (*Write, *repr.Error) {
 		return nil, err
 	}
 	cols := columnsOf(source)
-	for i, place := range places {
-		row[place] = cols[i]
+	for i, p := range places {
+		row[p] = cols[i]
 	}
 	r := wrapLets(lets, projectTo(source, row, namesOf(item.Desc)))
 	return b.write(item, &output{rel: r, cols: slices.Clone(item.Desc)}, n.Alias, n.Returning)
@@ -151,7 +151,7 @@ func (b *binder) insertValues(v *ast.Values, w *ast.With, fr frame, to insertTar
 		rows[i] = slices.Clone(row)
 		for j, e := range row {
 			if _, ok := e.(*ast.Default); ok && j < len(to.places) {
-				rows[i][j] = defaultOf(to.item, to.places[j], e.Position())
+				rows[i][j] = defaultOf(to.item, to.places[j], place(e))
 			}
 		}
 	}
