@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"millrace/arrangement"
+	"millrace/bench"
+	"millrace/bench/events"
+	"millrace/dataflow"
+	"millrace/internal/clock"
+	"millrace/repr"
+	"millrace/sql"
+	"millrace/sql/ast"
+	"millrace/sql/expr"
+	"millrace/sql/parse"
+	"millrace/sql/plan"
+)
+
+// benchRun is one run of a query over an event file.
+type benchRun struct {
+	query   bench.Query
+	file    *events.File
+	flow    *dataflow.Dataflow
+	inputs  map[uint64]bool
+	check   events.Check
+	batch   int
+	limit   int64
+	step    repr.Time
+	builder []*arrangement.Builder
+}
+
+// runBench runs one query from its SQL text over an event file and prints what it took. The clock starts before the
+// first record is decoded.
+func runBench(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("millrace bench QUERY", flag.ContinueOnError)
+	input := fs.String("input", "", "event `file`; its name begins with nexmark, kv, join2 or q3")
+	batch := fs.Int("batch", 10_000, "records of one tick")
+	workers := fs.Int("workers", 1, "workers of the dataflow")
+	limit := fs.Int64("limit", 0, "records to read; 0 is all")
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return fmt.Errorf("name a query: %s", queryNames())
+	}
+	if err := fs.Parse(args[1:]); err != nil {
+		return errUsage
+	}
+	q, ok := bench.Find(args[0])
+	if !ok {
+		return fmt.Errorf("there is no query %q; there are %s", args[0], queryNames())
+	}
+	f, err := events.Open(*input)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := &benchRun{query: q, file: f, batch: *batch, limit: *limit}
+	if err := r.plan(*workers); err != nil {
+		return err
+	}
+	defer r.flow.Close()
+	wall, cpu := clock.System{}.Now(), cpuSeconds()
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	sec := clock.System{}.Now().Sub(wall).Seconds()
+	fmt.Printf("MILLRACE %s workers=%d sec=%.3f cpu_s=%.3f %s rss_mb=%d\n", q.Name, *workers, sec, cpuSeconds()-cpu, r.check.String(), residentMB())
+	return nil
+}
+
+func queryNames() string {
+	var names []string
+	for _, q := range bench.Queries {
+		names = append(names, q.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// benchCatalog is a catalog that holds the tables of one file.
+type benchCatalog []events.Table
+
+// Resolve finds a table of the file.
+func (c benchCatalog) Resolve(parts, _ []string) (*plan.Item, *repr.Error) {
+	for i, t := range c {
+		if t.Name == parts[len(parts)-1] {
+			return &plan.Item{ID: uint64(i + 1), Schema: "public", Name: t.Name, Desc: t.Columns}, nil
+		}
+	}
+	return nil, repr.NewError(repr.CodeUndefinedTable, "relation \""+strings.Join(parts, ".")+"\" does not exist").
+		WithHint("the event file has no such table")
+}
+
+// plan takes the query from its text to a dataflow.
+func (r *benchRun) plan(workers int) error {
+	stmts, err := parse.Parse(r.query.SQL)
+	if err != nil {
+		return err
+	}
+	env := &plan.Env{Catalog: benchCatalog(r.file.Tables()), Path: []string{"public"}, Eval: &expr.Env{}}
+	bound, perr := plan.QueryAsView(env, stmts[0].Stmt.(*ast.Query), nil, true)
+	if perr != nil {
+		return perr
+	}
+	compiled, perr := sql.Compile(env.Eval, bound.Rel)
+	if perr != nil {
+		return perr
+	}
+	r.inputs = map[uint64]bool{}
+	for _, id := range compiled.Inputs {
+		r.inputs[id] = true
+	}
+	for range r.file.Tables() {
+		r.builder = append(r.builder, arrangement.NewBuilder())
+	}
+	r.flow = dataflow.New(compiled.Graph, dataflow.Options{Workers: workers, Unsorted: true, Clock: clock.System{}})
+	return nil
+}
+
+// run feeds the file, a tick for each batch, and adds up what comes out.
+func (r *benchRun) run(ctx context.Context) error {
+	var b events.Batch
+	left := r.limit
+	for {
+		n := r.batch
+		if r.limit > 0 {
+			n = int(min(int64(n), left))
+		}
+		if n == 0 {
+			return nil
+		}
+		b.Reset()
+		err := r.file.Read(&b, n)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if b.Len() == 0 {
+			return nil
+		}
+		left -= int64(b.Len())
+		if err := r.tick(ctx, &b); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *benchRun) tick(ctx context.Context, b *events.Batch) error {
+	for i, t := range b.Tables {
+		if r.inputs[uint64(t)+1] {
+			r.builder[t].Add(b.Row(i), b.Diffs[i])
+		}
+	}
+	in := map[uint64]dataflow.Delta{}
+	for t, builder := range r.builder {
+		if builder.Len() > 0 {
+			in[uint64(t)+1] = dataflow.Delta{OK: builder.Seal()}
+			builder.Reset()
+		}
+	}
+	r.step++
+	out, err := r.flow.Step(ctx, r.step, in)
+	if err != nil {
+		return err
+	}
+	if out.Err.Len() > 0 {
+		e, _ := dataflow.DecodeErr(out.Err.Row(0))
+		return e
+	}
+	for i := range out.OK.Len() {
+		r.check.Add(out.OK.Row(i), out.OK.Diff(i))
+	}
+	return nil
+}
+
+// cpuSeconds is the processor time of the whole process.
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
+	return seconds(u.Utime) + seconds(u.Stime)
+}
+
+// residentMB is the resident memory in MiB.
+func residentMB() int64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(b))
+	if len(f) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(f[1], 10, 64)
+	return pages * int64(os.Getpagesize()) >> 20
+}

@@ -1,0 +1,80 @@
+// Command millrace is the server, the demo and the benchmark in one binary: flags, wiring and signals, nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is set by the build.
+var version = "0.1.0-dev"
+
+// command is one subcommand.
+type command struct {
+	name  string
+	about string
+	run   func(ctx context.Context, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "run the server", serve},
+		{"demo", "run the server with a broker, a schema registry and a shop inside", runDemo},
+		{"bench", "run one query over an event file and print what it took", runBench},
+		{"version", "print the version", func(context.Context, []string) error {
+			_, err := fmt.Println("millrace " + version)
+			return err
+		}},
+	}
+}
+
+// errUsage says that the arguments were wrong and that this has been said already.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := dispatch(ctx, os.Args[1:])
+	switch {
+	case err == nil:
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	default:
+		fmt.Fprintln(os.Stderr, "millrace: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func dispatch(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return serve(ctx, nil)
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(ctx, args[1:])
+		}
+	}
+	if args[0] != "help" && args[0] != "-h" && args[0] != "--help" {
+		if args[0][0] == '-' {
+			return serve(ctx, args)
+		}
+		fmt.Fprintf(os.Stderr, "millrace: there is no command %q\n\n", args[0])
+		usage(os.Stderr)
+		return errUsage
+	}
+	usage(os.Stdout)
+	return nil
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: millrace COMMAND [flags]")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.about)
+	}
+	fmt.Fprintln(w, "millrace COMMAND --help lists the flags of a command.")
+}

@@ -1,0 +1,161 @@
+package catalog
+
+import (
+	"slices"
+	"strconv"
+
+	"millrace/repr"
+)
+
+// mzTables are the tables about what runs here, under the names that Materialize gives them.
+var mzTables = []builtin{
+	{schema: "mz_catalog", name: "mz_objects", cols: "id text!, oid oid!, schema_id text!, name text!, type text!, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, it := range e.Snapshot.Items() {
+			if it.Kind != System {
+				out = append(out, []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text(mzType(it.Kind)), text(it.CreateSQL)})
+			}
+		}
+		return out
+	}},
+	{schema: "mz_catalog", name: "mz_sources", cols: "id text!, oid oid!, schema_id text!, name text!, type text!, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			kind := "kafka"
+			if it.Hidden {
+				kind = "progress"
+			}
+			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text(kind), text(it.CreateSQL)}
+		}, Source)
+	}},
+	{schema: "mz_catalog", name: "mz_sinks", cols: "id text!, oid oid!, schema_id text!, name text!, type text!, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text("kafka"), text(it.CreateSQL)}
+		}, Sink)
+	}},
+	{schema: "mz_catalog", name: "mz_tables", cols: "id text!, oid oid!, schema_id text!, name text!", rows: simpleRows(Table)},
+	{schema: "mz_catalog", name: "mz_views", cols: "id text!, oid oid!, schema_id text!, name text!, definition text!", rows: viewRows(View)},
+	{schema: "mz_catalog", name: "mz_materialized_views", cols: "id text!, oid oid!, schema_id text!, name text!, definition text!", rows: viewRows(MaterializedView)},
+	{schema: "mz_catalog", name: "mz_columns", cols: "id text!, name text!, position int8!, nullable bool!, type text!, type_oid oid!", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, it := range e.relations() {
+			if it.Kind == System || it.Kind == Index {
+				continue
+			}
+			for i, c := range it.Desc {
+				out = append(out, []repr.Datum{id(it), text(c.Name), i8(int64(i + 1)), yes(!c.NotNull), text(c.Type.String()), oid(c.Type.OID())})
+			}
+		}
+		return out
+	}},
+	{schema: "mz_catalog", name: "mz_schemas", cols: "id text!, oid oid!, database_id text, name text!", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, s := range e.Snapshot.Schemas() {
+			out = append(out, []repr.Datum{text(s), e.schemaOID(s), text("u1"), text(s)})
+		}
+		return out
+	}},
+	{schema: "mz_catalog", name: "mz_databases", cols: "id text!, oid oid!, name text!", rows: func(*SystemEnv) [][]repr.Datum {
+		return [][]repr.Datum{{text("u1"), oid(5), text(DefaultDatabase)}}
+	}},
+	{schema: "mz_internal", name: "mz_source_statuses", cols: "id text!, name text!, type text!, status text!, error text, hint text", rows: func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			o := e.Status.Of(it)
+			return []repr.Datum{id(it), text(it.Name), text("kafka"), text(o.Status), orNull(o.Error), orNull(o.Hint)}
+		}, Source)
+	}},
+	{schema: "mz_internal", name: "mz_sink_statuses", cols: "id text!, name text!, type text!, status text!, error text, hint text, messages_committed int8", rows: func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			o := e.Status.Of(it)
+			return []repr.Datum{id(it), text(it.Name), text("kafka"), text(o.Status), orNull(o.Error), orNull(o.Hint), i8(o.Good)}
+		}, Sink)
+	}},
+	{schema: "mz_internal", name: "mz_source_statistics", cols: "id text!, name text!, messages_received int8!, bytes_received int8!, records_bad int8!, offset_known int8!, offset_committed int8!, snapshot_complete bool!",
+		rows: func(e *SystemEnv) [][]repr.Datum {
+			return e.each(func(it *Item) []repr.Datum {
+				o := e.Status.Of(it)
+				var next, high int64
+				for _, p := range o.Partitions {
+					next += p.Next
+					high += p.High
+				}
+				return []repr.Datum{id(it), text(it.Name), i8(o.Good + o.Bad), i8(o.ReadBytes), i8(o.Bad), i8(high), i8(next), yes(o.CaughtUp)}
+			}, Source)
+		}},
+	{schema: "mz_internal", name: "mz_source_partitions", cols: "id text!, name text!, partition int4!, offset_committed int8!, offset_known int8!, lag int8!", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, it := range e.Snapshot.Items() {
+			parts := slices.Clone(e.Status.Objects[it.ID].Partitions)
+			slices.SortFunc(parts, func(a, b PartitionStatus) int { return int(a.Partition - b.Partition) })
+			for _, p := range parts {
+				out = append(out, []repr.Datum{id(it), text(it.Name), i4(int(p.Partition)), i8(p.Next), i8(p.High), i8(p.High - p.Next)})
+			}
+		}
+		return out
+	}},
+	{schema: "mz_internal", name: "mz_object_memory", cols: "id text!, name text!, rows int8!, bytes int8!, operator_bytes int8!", rows: func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			o := e.Status.Of(it)
+			return []repr.Datum{id(it), text(it.Name), i8(o.Rows), i8(o.Bytes), i8(o.FlowBytes)}
+		}, Table, Source, MaterializedView)
+	}},
+	{schema: "mz_internal", name: "mz_hydration_statuses", cols: "object_id text!, name text!, hydrated bool!", rows: func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			_, ok := e.Status.Objects[it.ID]
+			return []repr.Datum{id(it), text(it.Name), yes(ok)}
+		}, MaterializedView)
+	}},
+	{schema: "mz_internal", name: "mz_frontiers", cols: "object_id text!, name text!, read_frontier numeric!, write_frontier numeric!", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, it := range e.Snapshot.Items() {
+			if o, ok := e.Status.Objects[it.ID]; ok {
+				out = append(out, []repr.Datum{id(it), text(it.Name), repr.Numeric(int64(o.Since), 0), repr.Numeric(int64(o.Upper), 0)})
+			}
+		}
+		return out
+	}},
+	{schema: "mz_internal", name: "mz_subscriptions", cols: "object_id text!, held_bytes int8!", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, s := range e.Status.Subscriptions {
+			if it := e.Snapshot.Item(s.Object); it != nil {
+				out = append(out, []repr.Datum{id(it), i8(s.HeldBytes)})
+			}
+		}
+		return out
+	}},
+}
+
+// id is the number of an object as Materialize writes it.
+func id(it *Item) repr.Datum {
+	return text("u" + strconv.FormatUint(it.ID, 10))
+}
+
+func orNull(s string) repr.Datum {
+	if s == "" {
+		return null
+	}
+	return text(s)
+}
+
+// mzType is the kind of an object in the words of mz_objects.
+func mzType(k Kind) string {
+	if k == MaterializedView {
+		return "materialized-view"
+	}
+	return k.String()
+}
+
+func simpleRows(k Kind) func(*SystemEnv) [][]repr.Datum {
+	return func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name)}
+		}, k)
+	}
+}
+
+func viewRows(k Kind) func(*SystemEnv) [][]repr.Datum {
+	return func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text(it.QueryText + ";")}
+		}, k)
+	}
+}

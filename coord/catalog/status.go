@@ -1,0 +1,67 @@
+package catalog
+
+import (
+	"time"
+
+	"millrace/repr"
+)
+
+// Status is what runs and how far it is, at one moment.
+type Status struct {
+	Complete      repr.Time // the newest complete tick
+	Ticks         int64
+	Objects       map[uint64]ObjectStatus // by number
+	Subscriptions []SubscriptionStatus
+}
+
+// ObjectStatus is the state of one object that runs.
+type ObjectStatus struct {
+	ID         uint64
+	Name       string
+	Status     string // starting, running, stalled or failed
+	Error      string
+	Hint       string
+	Rows       int64 // distinct rows kept
+	Errors     int64 // rows of the err stream
+	Bytes      int64 // of the kept rows
+	FlowBytes  int64 // of a view's operators
+	Upper      repr.Time
+	Since      repr.Time
+	Good       int64 // records read or written
+	Bad        int64 // records that could not be decoded
+	ReadBytes  int64
+	NewestMS   int64 // the newest record's timestamp
+	CaughtUp   bool
+	Partitions []PartitionStatus
+	Operators  []OperatorStatus
+}
+
+// PartitionStatus is how far one partition of a source was read.
+type PartitionStatus struct {
+	Partition int32
+	Next      int64
+	High      int64
+}
+
+// OperatorStatus is the work of one operator of a view.
+type OperatorStatus struct {
+	Label   string
+	RowsIn  int64
+	RowsOut int64
+	Bytes   int64
+	Elapsed time.Duration
+}
+
+// SubscriptionStatus is one subscription.
+type SubscriptionStatus struct {
+	Object    uint64
+	HeldBytes int64
+}
+
+// Of is the state of an object; an object that does not run by itself is "running".
+func (s *Status) Of(it *Item) ObjectStatus {
+	if o, ok := s.Objects[it.ID]; ok {
+		return o
+	}
+	return ObjectStatus{ID: it.ID, Name: it.Name, Status: "running"}
+}

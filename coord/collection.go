@@ -1,0 +1,77 @@
+package coord
+
+import (
+	"millrace/arrangement"
+	"millrace/dataflow"
+	"millrace/repr"
+)
+
+// collection is one maintained multiset with its history: a table, a source, a view that is kept.
+// The loop writes it; traces may be read from anywhere.
+type collection struct {
+	id      uint64
+	name    string
+	ok      *arrangement.Trace
+	errs    *arrangement.Trace
+	changed repr.Time // the last tick that changed it
+	delta   dataflow.Delta
+	dirty   bool // delta holds something for the tick that runs
+	next    *arrangement.Builder
+	readers map[*subscription]struct{}
+}
+
+func newCollection(id uint64, name string, since repr.Time) *collection {
+	c := &collection{id: id, name: name, ok: arrangement.NewTrace(), errs: arrangement.NewTrace(),
+		next: arrangement.NewBuilder(), readers: map[*subscription]struct{}{}}
+	c.ok.Append(since, arrangement.Batch{})
+	c.errs.Append(since, arrangement.Batch{})
+	c.ok.Advance(since)
+	c.errs.Advance(since)
+	return c
+}
+
+// queue adds an update to what the next tick takes.
+func (c *collection) queue(row []byte, diff repr.Diff) { c.next.Add(row, diff) }
+
+// close seals what waits into the delta of the tick that starts.
+func (c *collection) close() {
+	if c.next.Len() == 0 {
+		return
+	}
+	c.delta = dataflow.Delta{OK: c.next.Seal()}
+	c.next.Reset()
+	c.dirty = c.delta.OK.Len() > 0
+}
+
+// apply makes the delta part of the collection at t, also when there is none.
+func (c *collection) apply(t repr.Time) {
+	c.ok.Append(t, c.delta.OK)
+	c.errs.Append(t, c.delta.Err)
+	if c.dirty {
+		c.changed = t
+	}
+}
+
+// settle forgets the delta of the tick that has ended.
+func (c *collection) settle() {
+	c.delta, c.dirty = dataflow.Delta{}, false
+}
+
+// advance lets history before since be forgotten.
+func (c *collection) advance(since repr.Time) {
+	c.ok.Advance(since)
+	c.errs.Advance(since)
+}
+
+// bytes is the memory that the collection holds.
+func (c *collection) bytes() int64 { return c.ok.Bytes() + c.errs.Bytes() }
+
+// view is a collection kept up to date by a dataflow.
+type view struct {
+	out    *collection
+	flow   *dataflow.Dataflow
+	inputs []uint64
+	failed *repr.Error // set when its dataflow broke; it no longer steps
+	// single is the one subscription that a hidden view serves; nil for a view of the catalog.
+	single *subscription
+}

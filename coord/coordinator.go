@@ -1,0 +1,256 @@
+package coord
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"millrace/coord/catalog"
+	"millrace/internal/clock"
+	"millrace/repr"
+	"millrace/sources"
+)
+
+// Options is how a coordinator runs. Zero values mean the default.
+type Options struct {
+	Workers         int               // of each dataflow; default 1
+	TickInterval    time.Duration     // the longest time between ticks; default 1 s
+	RetainHistory   time.Duration     // how far back AS OF reaches; default 10 s
+	MaxTickRows     int               // a tick takes no more source updates than that; default 100,000
+	SubscriberBytes int64             // what a slow subscription may hold; default 64 MiB
+	QueryBytes      int64             // what one query may hold; default 1 GiB
+	MemoryLimit     int64             // 0: unknown
+	HostAliases     map[string]string // host:port to dial instead of another
+	Clock           clock.Clock
+	Journal         Journal
+	Log             *slog.Logger
+	Version         string
+}
+
+func (o *Options) defaults() {
+	set := func(p *int64, v int64) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	if o.Workers == 0 {
+		o.Workers = 1
+	}
+	if o.TickInterval == 0 {
+		o.TickInterval = time.Second
+	}
+	if o.RetainHistory == 0 {
+		o.RetainHistory = 10 * time.Second
+	}
+	if o.MaxTickRows == 0 {
+		o.MaxTickRows = 100_000
+	}
+	set(&o.SubscriberBytes, 64<<20)
+	set(&o.QueryBytes, 1<<30)
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Journal == nil {
+		o.Journal = &MemoryJournal{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+}
+
+// Coordinator is a running engine.
+type Coordinator struct {
+	opts     Options
+	commands chan func()
+	batches  chan sourceBatch
+	catalog  atomic.Pointer[catalog.Snapshot]
+	ctx      context.Context
+	stop     context.CancelCauseFunc
+	done     chan struct{}
+	running  sync.WaitGroup // sources, sinks
+	nextPID  atomic.Uint32
+	stats    Counters
+
+	// The rest belongs to the loop.
+	oracle      oracle
+	collections map[uint64]*collection
+	order       []*collection // base collections: tables, sources
+	views       []*view       // in an order in which each comes after its inputs
+	sources     map[uint64]*sourceRun
+	sinks       map[uint64]*sinkRun
+	holds       map[*hold]struct{}
+	waiting     []chan<- error // writers whose tick has not run
+	queued      bool           // something waits for a tick
+	queuedRows  int
+	broken      error // the journal failed: nothing more is acknowledged
+	lastWork    bool
+}
+
+// Counters are totals since the start, for the metrics.
+type Counters struct {
+	Ticks    atomic.Int64
+	Queries  atomic.Int64
+	Sessions atomic.Int64
+}
+
+// sourceBatch is a batch on its way from a source to a tick.
+type sourceBatch struct {
+	run   *sourceRun
+	batch *sources.Batch
+}
+
+// New starts a coordinator. Close ends it.
+func New(opts Options) *Coordinator {
+	opts.defaults()
+	ctx, stop := context.WithCancelCause(context.Background())
+	c := &Coordinator{
+		opts: opts, ctx: ctx, stop: stop, done: make(chan struct{}),
+		commands:    make(chan func(), 64),
+		batches:     make(chan sourceBatch, 64),
+		collections: map[uint64]*collection{},
+		sources:     map[uint64]*sourceRun{},
+		sinks:       map[uint64]*sinkRun{},
+		holds:       map[*hold]struct{}{},
+	}
+	c.oracle = oracle{now: opts.Clock.Now}
+	c.oracle.complete = repr.Time(max(opts.Clock.Now().UnixMilli(), 1))
+	c.catalog.Store(catalog.New(catalog.SystemItems()))
+	go c.loop()
+	return c
+}
+
+// Close stops sources, sinks and the loop, and waits for them.
+func (c *Coordinator) Close() {
+	c.stop(errShutdown)
+	c.running.Wait()
+	<-c.done
+}
+
+// Catalog is the catalog as it is now.
+func (c *Coordinator) Catalog() *catalog.Snapshot { return c.catalog.Load() }
+
+var errShutdown = repr.NewError(repr.CodeAdminShutdown, "terminating connection due to administrator command")
+
+// loop is the coordinator's goroutine.
+func (c *Coordinator) loop() {
+	defer close(c.done)
+	heartbeat := c.opts.Clock.After(c.opts.TickInterval)
+	var soon <-chan time.Time // the clock has to reach the next millisecond first
+	for {
+		select {
+		case <-c.ctx.Done():
+			c.failWaiting(errShutdown)
+			c.closeFlows()
+			return
+		case f := <-c.commands:
+			f()
+		case b := <-c.takeBatches():
+			c.queueBatch(b)
+		case <-soon:
+			soon = nil
+		case <-heartbeat:
+			heartbeat = c.opts.Clock.After(c.opts.TickInterval)
+			c.queued = true
+		case <-c.idleWork():
+			c.lastWork = c.work(workFuel)
+			continue
+		}
+		c.drain()
+		if c.queued && soon == nil {
+			t, wait := c.oracle.next()
+			if wait > 0 {
+				soon = c.opts.Clock.After(wait)
+				continue
+			}
+			c.tick(t)
+		}
+	}
+}
+
+// workFuel is how many rows of background merging one turn of the loop may do.
+const workFuel = 20_000
+
+// ready is a channel that is always ready.
+var ready = func() chan struct{} {
+	ch := make(chan struct{})
+	close(ch)
+	return ch
+}()
+
+// idleWork is ready while there is merging left to do and nothing else.
+func (c *Coordinator) idleWork() <-chan struct{} {
+	if c.lastWork && len(c.commands) == 0 && len(c.batches) == 0 {
+		return ready
+	}
+	return nil
+}
+
+// takeBatches is the channel of source batches, or nil while the next tick is full.
+func (c *Coordinator) takeBatches() <-chan sourceBatch {
+	if c.queuedRows >= c.opts.MaxTickRows {
+		return nil
+	}
+	return c.batches
+}
+
+// drain takes what else has come, so that one tick serves many.
+func (c *Coordinator) drain() {
+	for range 256 {
+		select {
+		case f := <-c.commands:
+			f()
+		case b := <-c.takeBatches():
+			c.queueBatch(b)
+		default:
+			return
+		}
+	}
+}
+
+// do runs f in the loop and waits for it.
+func (c *Coordinator) do(ctx context.Context, f func()) *repr.Error {
+	finished := make(chan struct{})
+	select {
+	case c.commands <- func() { f(); close(finished) }:
+	case <-ctx.Done():
+		return ctxError(ctx)
+	case <-c.ctx.Done():
+		return errShutdown
+	}
+	select {
+	case <-finished:
+		return nil
+	case <-c.done:
+		return errShutdown
+	}
+}
+
+// ctxError is why a context ended, as the user sees it.
+func ctxError(ctx context.Context) *repr.Error {
+	if e, ok := context.Cause(ctx).(*repr.Error); ok {
+		return e
+	}
+	return repr.NewError(repr.CodeQueryCanceled, "canceling statement due to user request")
+}
+
+// work does a turn of background merging and says whether there is more.
+func (c *Coordinator) work(fuel int) bool {
+	more := false
+	for _, col := range c.collections {
+		if !col.ok.Work(fuel) {
+			more = true
+		}
+	}
+	return more
+}
+
+func (c *Coordinator) closeFlows() {
+	for _, v := range c.views {
+		v.flow.Close()
+	}
+}

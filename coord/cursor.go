@@ -1,0 +1,156 @@
+package coord
+
+import (
+	"context"
+	"time"
+
+	"millrace/repr"
+	"millrace/sql/ast"
+)
+
+// cursor is an open DECLAREd cursor.
+type cursor struct {
+	cols repr.RowDesc
+	rows Rows
+}
+
+func (c *cursor) close() { c.rows.Close() }
+
+// cursorStatement runs DECLARE, FETCH, MOVE and CLOSE.
+func (s *Session) cursorStatement(ctx context.Context, stmt ast.Statement, args []repr.Datum) (*Result, *repr.Error) {
+	switch st := stmt.(type) {
+	case *ast.Declare:
+		return s.declare(ctx, st, args)
+	case *ast.Fetch:
+		return s.fetch(ctx, st)
+	default:
+		return s.closeCursor(stmt.(*ast.Close))
+	}
+}
+
+func (s *Session) declare(ctx context.Context, st *ast.Declare, args []repr.Datum) (*Result, *repr.Error) {
+	switch {
+	case !s.tx.open:
+		return nil, repr.NewError("25P01", "DECLARE CURSOR can only be used in transaction blocks")
+	case st.Hold:
+		return nil, unsupported("DECLARE … WITH HOLD", st.Pos)
+	case st.Scroll != nil && *st.Scroll:
+		return nil, unsupported("DECLARE … SCROLL", st.Pos)
+	case s.cursors[st.Name] != nil:
+		return nil, repr.NewError("42P03", "cursor \""+st.Name+"\" already exists").At(st.Pos)
+	}
+	var res *Result
+	var err *repr.Error
+	if st.Subscribe != nil {
+		res, err = s.subscribeResult(ctx, st.Subscribe, args)
+	} else {
+		res, err = s.query(ctx, st.Query, args)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.cursors[st.Name] = &cursor{cols: res.Cols, rows: res.Rows}
+	return &Result{Tag: "DECLARE CURSOR"}, nil
+}
+
+func (s *Session) fetch(ctx context.Context, st *ast.Fetch) (*Result, *repr.Error) {
+	cur := s.cursors[st.Cursor]
+	if cur == nil {
+		return nil, repr.NewError(repr.CodeInvalidCursor, "cursor \""+st.Cursor+"\" does not exist").At(st.Pos)
+	}
+	if st.Direction != ast.FetchForward || st.Count < 0 {
+		return nil, unsupported("FETCH other than forward", st.Pos)
+	}
+	limit := st.Count
+	if st.All {
+		limit = -1
+	}
+	timeout, err := fetchTimeout(st)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.fetchRows(ctx, cur, limit, timeout)
+	if err != nil {
+		return nil, err
+	}
+	if st.Move {
+		return &Result{Tag: "MOVE " + itoa(int64(len(rows)))}, nil
+	}
+	return &Result{Tag: "FETCH", Cols: cur.cols, Rows: &listRows{rows: rows}}, nil
+}
+
+// fetchTimeout reads WITH (timeout = '1s'); negative means that none was given.
+func fetchTimeout(st *ast.Fetch) (time.Duration, *repr.Error) {
+	for _, o := range st.Options {
+		if o.Name != "timeout" {
+			return 0, repr.NewError(repr.CodeInvalidParameter, "unknown option \""+o.Name+"\" of FETCH").
+				WithHint("the option is timeout, as in WITH (timeout = '1s')").At(o.Pos)
+		}
+		d, ok := parseDuration(o.Value.Text)
+		if !ok {
+			return 0, repr.NewError(repr.CodeInvalidParameter, "invalid timeout \""+o.Value.Text+"\"").
+				WithHint("write it like '1s' or '500ms'").At(o.Pos)
+		}
+		return d, nil
+	}
+	return -1, nil
+}
+
+// fetchRows takes rows from a cursor. From a subscription it takes what is there, waiting until there are limit rows or
+// the timeout has passed; without a timeout it waits for the first row only.
+func (s *Session) fetchRows(ctx context.Context, cur *cursor, limit int64, timeout time.Duration) ([][]byte, *repr.Error) {
+	var out [][]byte
+	stream, live := cur.rows.(*subscribeRows)
+	if !live {
+		for limit < 0 || int64(len(out)) < limit {
+			row, ok, err := cur.rows.Next(ctx)
+			if err != nil || !ok {
+				return out, err
+			}
+			out = append(out, append([]byte(nil), row...))
+		}
+		return out, nil
+	}
+	var deadline <-chan time.Time
+	if timeout >= 0 {
+		deadline = s.c.opts.Clock.After(timeout)
+	}
+	for limit < 0 || int64(len(out)) < limit {
+		row, more, err := stream.Poll()
+		if err != nil {
+			return nil, err
+		}
+		if row != nil {
+			out = append(out, append([]byte(nil), row...))
+			continue
+		}
+		if !more || (timeout < 0 && len(out) > 0) {
+			return out, nil
+		}
+		select {
+		case <-stream.s.sub.wake:
+		case <-deadline:
+			return out, nil
+		case <-ctx.Done():
+			return nil, ctxError(ctx)
+		}
+	}
+	return out, nil
+}
+
+func (s *Session) closeCursor(st *ast.Close) (*Result, *repr.Error) {
+	if st.All {
+		for name, cur := range s.cursors {
+			cur.close()
+			delete(s.cursors, name)
+		}
+		return &Result{Tag: "CLOSE CURSOR ALL"}, nil
+	}
+	cur := s.cursors[st.Name]
+	if cur == nil {
+		return nil, repr.NewError(repr.CodeInvalidCursor, "cursor \""+st.Name+"\" does not exist").At(st.Pos)
+	}
+	cur.close()
+	delete(s.cursors, st.Name)
+	return &Result{Tag: "CLOSE CURSOR"}, nil
+}

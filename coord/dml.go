@@ -1,0 +1,299 @@
+package coord
+
+import (
+	"context"
+	"slices"
+
+	"millrace/arrangement"
+	"millrace/coord/catalog"
+	"millrace/repr"
+	"millrace/sql"
+	"millrace/sql/ast"
+	"millrace/sql/expr"
+	"millrace/sql/plan"
+)
+
+// modifyTries is how often a statement that writes what it has read is tried before it runs inside the loop.
+const modifyTries = 3
+
+// bindModify plans a statement that writes a table.
+func (s *Session) bindModify(stmt ast.Statement, params []repr.Type) (*plan.Write, *plan.Env, *repr.Error) {
+	env := s.env(s.c.Catalog())
+	env.ParamTypes = params
+	var w *plan.Write
+	var err *repr.Error
+	switch st := stmt.(type) {
+	case *ast.Insert:
+		w, err = plan.Insert(env, st)
+	case *ast.Update:
+		w, err = plan.Update(env, st)
+	case *ast.Delete:
+		w, err = plan.Delete(env, st)
+	}
+	return w, env, err
+}
+
+func (s *Session) describeModify(p *Prepared) *repr.Error {
+	w, _, err := s.bindModify(p.Stmt, slices.Clone(p.explicitP))
+	if err != nil {
+		return err
+	}
+	p.Params = w.Query.Params
+	if w.Returning != nil {
+		p.Cols = w.Returning.Cols
+	}
+	return nil
+}
+
+// modify runs INSERT, UPDATE, DELETE and TRUNCATE: it reads at one time and leaves the writes to the commit.
+func (s *Session) modify(ctx context.Context, stmt ast.Statement, types []repr.Type, args []repr.Datum) (*Result, *repr.Error) {
+	if s.tx.open && s.tx.readOnly {
+		return nil, repr.NewError("25006", "cannot execute "+modifyWord(stmt)+" in a read-only transaction")
+	}
+	if st, ok := stmt.(*ast.Truncate); ok {
+		return s.truncate(ctx, st)
+	}
+	w, env, err := s.bindModify(stmt, types)
+	if err != nil {
+		return nil, err
+	}
+	bound := w.Query.Bind(args, env.Eval)
+	compiled, err := sql.Compile(env.Eval, bound.Rel)
+	if err != nil {
+		return nil, err
+	}
+	snap := s.c.Catalog()
+	q := &modification{s: s, w: w, env: env, plan: &queryPlan{snap: snap, bound: bound, compiled: compiled}, word: modifyWord(stmt)}
+	for _, id := range compiled.Inputs {
+		if in := snap.Item(id); in != nil && in.Kind == catalog.System {
+			q.plan.system = append(q.plan.system, id)
+		} else {
+			q.plan.live = append(q.plan.live, id)
+		}
+	}
+	return q.run(ctx)
+}
+
+func modifyWord(stmt ast.Statement) string {
+	switch stmt.(type) {
+	case *ast.Insert:
+		return "INSERT"
+	case *ast.Update:
+		return "UPDATE"
+	case *ast.Delete:
+		return "DELETE"
+	default:
+		return "TRUNCATE TABLE"
+	}
+}
+
+// modification is one statement that writes.
+type modification struct {
+	s    *Session
+	w    *plan.Write
+	env  *plan.Env
+	plan *queryPlan
+	word string
+}
+
+// run computes the writes. In a block they wait for COMMIT; else they are committed at once, and when what
+// was read has changed meanwhile the statement is tried again, the last time inside the loop, where nothing
+// can come between.
+func (q *modification) run(ctx context.Context) (*Result, *repr.Error) {
+	s := q.s
+	if s.tx.open || len(q.plan.live) == 0 {
+		return q.attempt(ctx)
+	}
+	for range modifyTries {
+		s.tx.hold, s.tx.reads, s.tx.writes = nil, nil, nil
+		if err := s.awaitReady(ctx, q.plan.live); err != nil {
+			return nil, err
+		}
+		if err := s.c.do(ctx, func() { s.tx.hold = s.c.newHold() }); err != nil {
+			return nil, err
+		}
+		s.tx.reads = q.plan.live
+		res, err := q.attempt(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(s.tx.writes) == 0 {
+			return res, nil
+		}
+		started := s.tx.started
+		err = s.commit(ctx)
+		s.tx.started = started
+		if err == nil {
+			return res, nil
+		}
+		if err.Code != "40001" {
+			return nil, err
+		}
+	}
+	return q.inLoop(ctx)
+}
+
+// attempt reads at the hold's time and appends the writes to the transaction.
+func (q *modification) attempt(ctx context.Context) (*Result, *repr.Error) {
+	s := q.s
+	h := s.tx.hold
+	if s.tx.open {
+		var err *repr.Error
+		if h, err = s.readHold(ctx, q.plan.live); err != nil {
+			return nil, err
+		}
+	}
+	r, err := s.read(ctx, q.plan.live, h)
+	if err != nil {
+		return nil, err
+	}
+	in := r.deltas()
+	if err := s.addSystem(ctx, q.plan, in); err != nil {
+		return nil, err
+	}
+	batch, err := s.c.once(ctx, q.plan.compiled.Graph, in)
+	if err != nil {
+		return nil, err
+	}
+	return q.writes(batch, func(row []byte, diff repr.Diff) {
+		s.tx.writes = append(s.tx.writes, write{table: q.w.Table.ID, row: row, diff: diff})
+	})
+}
+
+// inLoop runs the statement inside the loop, just before a tick.
+func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
+	if len(q.plan.system) > 0 {
+		return nil, repr.NewError("40001", "could not serialize access due to concurrent update").WithHint("run the statement again")
+	}
+	var res *Result
+	var failure *repr.Error
+	answer := make(chan error, 1)
+	s := q.s
+	s.tx.hold, s.tx.reads, s.tx.writes = nil, nil, nil
+	err := s.c.do(ctx, func() {
+		if s.c.queued {
+			if t, wait := s.c.oracle.next(); wait == 0 {
+				s.c.tick(t)
+			} else {
+				s.c.tick(s.c.oracle.complete + 1)
+			}
+		}
+		r := &reading{at: s.c.oracle.complete, ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}}
+		if failure = s.c.snapshots(r, q.plan.live); failure != nil {
+			return
+		}
+		var batch arrangement.Batch
+		if batch, failure = s.c.once(ctx, q.plan.compiled.Graph, r.deltas()); failure != nil {
+			return
+		}
+		var writes []write
+		res, failure = q.writes(batch, func(row []byte, diff repr.Diff) {
+			writes = append(writes, write{table: q.w.Table.ID, row: row, diff: diff})
+		})
+		if failure == nil {
+			s.c.enqueue(writes, answer)
+		}
+	})
+	if err == nil {
+		err = failure
+	}
+	if err != nil {
+		return nil, err
+	}
+	if e := <-answer; e != nil {
+		return nil, asError(e)
+	}
+	return res, nil
+}
+
+// writes turns the rows of the statement's plan into updates of the table.
+func (q *modification) writes(b arrangement.Batch, add func(row []byte, diff repr.Diff)) (*Result, *repr.Error) {
+	var n int64
+	width := len(q.w.Table.Desc)
+	returned := &listRows{}
+	for i := range b.Len() {
+		row, diff := b.Row(i), b.Diff(i)
+		if diff < 0 {
+			return nil, errNegative
+		}
+		n += diff
+		var old, fresh []byte
+		switch q.word {
+		case "INSERT":
+			fresh = row[:repr.PrefixLen(row, width)]
+		case "DELETE":
+			old = row[:repr.PrefixLen(row, width)]
+		default:
+			cut := repr.PrefixLen(row, width)
+			old, fresh = row[:cut], row[cut:cut+repr.PrefixLen(row[cut:], width)]
+		}
+		if old != nil {
+			add(old, -diff)
+		}
+		if fresh != nil {
+			if err := q.checkNotNull(fresh); err != nil {
+				return nil, err
+			}
+			add(fresh, diff)
+		}
+		if q.w.Returning != nil {
+			last := fresh
+			if last == nil {
+				last = old
+			}
+			out, err := q.returning(last)
+			if err != nil {
+				return nil, err
+			}
+			for range diff {
+				returned.rows = append(returned.rows, out)
+			}
+		}
+	}
+	tag := q.word + " " + itoa(n)
+	if q.word == "INSERT" {
+		tag = "INSERT 0 " + itoa(n)
+	}
+	res := &Result{Tag: tag}
+	if q.w.Returning != nil {
+		res.Cols, res.Rows = q.w.Returning.Cols, returned
+	}
+	return res, nil
+}
+
+// returning evaluates RETURNING over a row.
+func (q *modification) returning(row []byte) ([]byte, *repr.Error) {
+	var r expr.Row
+	r.Set(row)
+	var out []byte
+	for _, e := range q.w.Returning.Exprs {
+		d, err := expr.Compile(e, q.env.Eval)(&r)
+		if err != nil {
+			return nil, err
+		}
+		out = repr.Append(out, d)
+	}
+	return out, nil
+}
+
+func (q *modification) checkNotNull(row []byte) *repr.Error {
+	for i, c := range q.w.Table.Desc {
+		d, rest := repr.Decode(row)
+		if c.NotNull && d.IsNull() {
+			return repr.NewError(repr.CodeNotNullViolation, "null value in column \""+c.Name+"\" of relation \""+q.w.Table.Name+
+				"\" violates not-null constraint").WithDetail("column number " + itoa(int64(i+1)))
+		}
+		row = rest
+	}
+	return nil
+}
+
+// truncate empties tables.
+func (s *Session) truncate(ctx context.Context, st *ast.Truncate) (*Result, *repr.Error) {
+	for _, name := range st.Tables {
+		if _, err := s.modify(ctx, &ast.Delete{At: st.At, Table: name}, nil, nil); err != nil {
+			return nil, err
+		}
+	}
+	return &Result{Tag: "TRUNCATE TABLE"}, nil
+}

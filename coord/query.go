@@ -1,0 +1,310 @@
+package coord
+
+import (
+	"context"
+	"slices"
+
+	"millrace/arrangement"
+	"millrace/coord/catalog"
+	"millrace/dataflow"
+	"millrace/repr"
+	"millrace/sql"
+	"millrace/sql/ast"
+	"millrace/sql/expr"
+	"millrace/sql/plan"
+)
+
+// queryPlan is a query ready to be run once.
+type queryPlan struct {
+	snap     *catalog.Snapshot
+	bound    *plan.Bound
+	compiled *sql.Compiled
+	finish   finish
+	live     []uint64 // inputs that are collections
+	system   []uint64 // inputs that are system tables
+}
+
+// planQuery plans a query with its parameters' values.
+func (s *Session) planQuery(q *ast.Query, args []repr.Datum) (*queryPlan, *repr.Error) {
+	snap := s.c.Catalog()
+	env := s.env(snap)
+	env.Eval.LogicalNow = s.logicalNow()
+	bound, err := plan.Query(env, q)
+	if err != nil {
+		return nil, err
+	}
+	bound = bound.Bind(args, env.Eval)
+	compiled, err := sql.Compile(env.Eval, bound.Rel)
+	if err != nil {
+		return nil, err
+	}
+	p := &queryPlan{snap: snap, bound: bound, compiled: compiled}
+	p.finish = finish{order: bound.Order, cols: len(bound.Cols), hidden: bound.Hidden}
+	if p.finish.limit, err = countOf(bound.Limit, env.Eval, -1); err != nil {
+		return nil, err
+	}
+	if p.finish.offset, err = countOf(bound.Offset, env.Eval, 0); err != nil {
+		return nil, err
+	}
+	for _, id := range compiled.Inputs {
+		if it := snap.Item(id); it != nil && it.Kind == catalog.System {
+			p.system = append(p.system, id)
+		} else {
+			p.live = append(p.live, id)
+		}
+	}
+	return p, nil
+}
+
+// countOf is the value of LIMIT or OFFSET.
+func countOf(s expr.Scalar, env *expr.Env, missing int64) (int64, *repr.Error) {
+	if s == nil {
+		return missing, nil
+	}
+	var row expr.Row
+	d, err := expr.Compile(s, env)(&row)
+	if err != nil {
+		return 0, err
+	}
+	if d.IsNull() {
+		return missing, nil
+	}
+	if d.Int() < 0 {
+		if missing < 0 {
+			return 0, repr.NewError("2201W", "LIMIT must not be negative")
+		}
+		return 0, repr.NewError("2201X", "OFFSET must not be negative")
+	}
+	return d.Int(), nil
+}
+
+// logicalNow is what mz_now() gives in this statement.
+func (s *Session) logicalNow() repr.Time {
+	if s.tx.hold != nil {
+		return s.tx.hold.at
+	}
+	return repr.Time(s.c.opts.Clock.Now().UnixMilli())
+}
+
+func (s *Session) describeQuery(p *Prepared, q *ast.Query) *repr.Error {
+	env := s.env(s.c.Catalog())
+	env.ParamTypes = slices.Clone(p.explicitP)
+	bound, err := plan.Query(env, q)
+	if err != nil {
+		return err
+	}
+	p.Params, p.Cols = bound.Params, bound.Cols
+	return nil
+}
+
+// query runs a SELECT.
+func (s *Session) query(ctx context.Context, q *ast.Query, args []repr.Datum) (*Result, *repr.Error) {
+	if q.AsOf != nil {
+		return s.queryAsOf(ctx, q, args)
+	}
+	p, err := s.planQuery(q, args)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.readHold(ctx, p.live)
+	if err != nil {
+		return nil, err
+	}
+	return s.runQuery(ctx, p, h)
+}
+
+// readHold claims the time that the reads of the open block share; nil outside a block.
+func (s *Session) readHold(ctx context.Context, ids []uint64) (*hold, *repr.Error) {
+	if !s.tx.open || len(ids) == 0 {
+		return nil, nil
+	}
+	for _, w := range s.tx.writes {
+		if s.c.dependsOn(ctx, ids, w.table) {
+			return nil, repr.NewError(repr.CodeFeatureNotSupported,
+				"reading in a transaction what it has written is not supported yet").
+				WithHint("commit first, or read in another transaction")
+		}
+	}
+	if s.tx.hold == nil {
+		if err := s.awaitReady(ctx, ids); err != nil {
+			return nil, err
+		}
+		if err := s.c.do(ctx, func() { s.tx.hold = s.c.newHold() }); err != nil {
+			return nil, err
+		}
+	}
+	s.tx.reads = append(s.tx.reads, ids...)
+	return s.tx.hold, nil
+}
+
+// dependsOn says whether a table is among the collections or what they are computed from.
+func (c *Coordinator) dependsOn(ctx context.Context, ids []uint64, table uint64) bool {
+	var found bool
+	_ = c.do(ctx, func() { found = slices.Contains(c.sourcesBehind(ids), table) })
+	return found
+}
+
+// queryAsOf runs a SELECT as of a time that the user gave.
+func (s *Session) queryAsOf(ctx context.Context, q *ast.Query, args []repr.Datum) (*Result, *repr.Error) {
+	at, err := s.asOf(q.AsOf)
+	if err != nil {
+		return nil, err
+	}
+	plain := *q
+	plain.AsOf = nil
+	p, err := s.planQuery(&plain, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.awaitTime(ctx, at); err != nil {
+		return nil, err
+	}
+	return s.runQuery(ctx, p, &hold{at: at})
+}
+
+// awaitTime waits until a time is complete.
+func (s *Session) awaitTime(ctx context.Context, at repr.Time) *repr.Error {
+	for {
+		var newest repr.Time
+		if err := s.c.do(ctx, func() { newest = s.c.oracle.complete }); err != nil {
+			return err
+		}
+		if newest >= at {
+			return nil
+		}
+		s.noticef("waiting for the time " + itoa(int64(at)) + "; the newest is " + itoa(int64(newest)))
+		select {
+		case <-s.c.opts.Clock.After(noticeEvery):
+		case <-ctx.Done():
+			return ctxError(ctx)
+		}
+	}
+}
+
+// runQuery reads at one time and gives the rows.
+func (s *Session) runQuery(ctx context.Context, p *queryPlan, h *hold) (*Result, *repr.Error) {
+	r, err := s.read(ctx, p.live, h)
+	if err != nil {
+		return nil, err
+	}
+	s.warnBadRecords(ctx, p.live)
+	res := &Result{Tag: "SELECT", Cols: p.bound.Cols}
+	if rows, ok := p.direct(r); ok {
+		res.Rows = rows
+		return res, nil
+	}
+	in := r.deltas()
+	if err := s.addSystem(ctx, p, in); err != nil {
+		return nil, err
+	}
+	batch, err := s.c.once(ctx, p.compiled.Graph, in)
+	if err != nil {
+		return nil, err
+	}
+	res.Rows, err = p.finish.rows(batch)
+	return res, err
+}
+
+// direct gives the rows of a collection as they are when the query wants no more than that.
+func (p *queryPlan) direct(r *reading) (Rows, bool) {
+	id, ok := p.compiled.Passthrough()
+	if !ok || !p.finish.trivial() || r.ok[id] == nil || r.errs[id].Rows() > 0 {
+		return nil, false
+	}
+	cur := r.ok[id].Cursor()
+	cur.Seek(nil)
+	return &cursorRows{cur: cur}, true
+}
+
+// addSystem makes the rows of the system tables that a query reads.
+func (s *Session) addSystem(ctx context.Context, p *queryPlan, in map[uint64]dataflow.Delta) *repr.Error {
+	if len(p.system) == 0 {
+		return nil
+	}
+	env := &catalog.SystemEnv{Snapshot: p.snap, User: s.opts.User, Settings: s.settings.all()}
+	if err := s.c.do(ctx, func() { env.Status = s.c.status() }); err != nil {
+		return err
+	}
+	for _, id := range p.system {
+		b := arrangement.NewBuilder()
+		var buf []byte
+		for _, row := range catalog.SystemRows(id, env) {
+			buf = repr.AppendRow(buf[:0], row)
+			b.Add(buf, 1)
+		}
+		in[id] = dataflow.Delta{OK: b.Seal()}
+	}
+	return nil
+}
+
+// once runs a graph over constant inputs.
+func (c *Coordinator) once(ctx context.Context, g *dataflow.Graph, in map[uint64]dataflow.Delta) (arrangement.Batch, *repr.Error) {
+	flow := dataflow.New(g, dataflow.Options{Workers: 1, Clock: c.opts.Clock})
+	defer flow.Close()
+	out, err := flow.Step(ctx, 1, in)
+	if err != nil {
+		if ctx.Err() != nil {
+			return arrangement.Batch{}, ctxError(ctx)
+		}
+		return arrangement.Batch{}, asError(err)
+	}
+	if e := firstError(out.Err); e != nil {
+		return arrangement.Batch{}, e
+	}
+	return out.OK, nil
+}
+
+// firstError is the error of the first row of an err batch; nil when it is empty.
+func firstError(b arrangement.Batch) *repr.Error {
+	for i := range b.Len() {
+		if b.Diff(i) == 0 {
+			continue
+		}
+		e, _ := dataflow.DecodeErr(b.Row(i))
+		if e.Hint == "" {
+			e = e.WithHint("the error goes away when the row that causes it does")
+		}
+		return e
+	}
+	return nil
+}
+
+// asOf evaluates AS OF.
+func (s *Session) asOf(a *ast.AsOf) (repr.Time, *repr.Error) {
+	return s.timeOf(a.Time)
+}
+
+// timeOf evaluates a logical time: a number of milliseconds, or a timestamp.
+func (s *Session) timeOf(e ast.Expr) (repr.Time, *repr.Error) {
+	env := s.env(s.c.Catalog())
+	env.Eval.LogicalNow = s.logicalNow()
+	d, err := plan.ConstExpr(env, e, repr.Type{})
+	if err != nil {
+		return 0, err
+	}
+	ms, ok := logicalTime(d)
+	if !ok || ms < 0 {
+		return 0, repr.NewError(repr.CodeInvalidParameter, "the time must be a number of milliseconds since 1970, or a timestamp").
+			At(e.Position())
+	}
+	return repr.Time(ms), nil
+}
+
+// unixEpochMicros is 1970-01-01 in microseconds since 2000-01-01.
+const unixEpochMicros = -946684800 * 1000000
+
+func logicalTime(d repr.Datum) (int64, bool) {
+	switch d.Kind() {
+	case repr.KindInt2, repr.KindInt4, repr.KindInt8:
+		return d.Int(), true
+	case repr.KindNumeric:
+		n, scale, ok := d.NumericSmall()
+		return n, ok && scale == 0
+	case repr.KindTimestamp, repr.KindTimestampTZ:
+		return (d.Int() - unixEpochMicros) / 1000, true
+	case repr.KindText, repr.KindNull:
+		return parseMillis(d.Str())
+	default:
+		return 0, false
+	}
+}

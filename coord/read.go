@@ -1,0 +1,152 @@
+package coord
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"millrace/arrangement"
+	"millrace/dataflow"
+	"millrace/repr"
+)
+
+// reading is the content of several collections at one time.
+type reading struct {
+	at    repr.Time
+	hold  *hold
+	ok    map[uint64]*arrangement.Snapshot
+	errs  map[uint64]*arrangement.Snapshot
+	views map[uint64]*repr.Error // those that are broken
+}
+
+// noticeEvery is how often a statement that waits says what for.
+const noticeEvery = time.Second
+
+// read takes snapshots of the collections at one time: at the hold's when there is one, else at the newest
+// complete. It waits, saying what for, while a collection is not filled yet.
+func (s *Session) read(ctx context.Context, ids []uint64, h *hold) (*reading, *repr.Error) {
+	if err := s.awaitReady(ctx, ids); err != nil {
+		return nil, err
+	}
+	r := &reading{ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}, hold: h}
+	var failure *repr.Error
+	err := s.c.do(ctx, func() {
+		r.at = s.c.oracle.complete
+		if h != nil {
+			r.at = h.at
+		}
+		failure = s.c.snapshots(r, ids)
+	})
+	if err == nil {
+		err = failure
+	}
+	return r, err
+}
+
+// snapshots fills the reading at its time. It runs in the loop.
+func (c *Coordinator) snapshots(r *reading, ids []uint64) *repr.Error {
+	for _, id := range ids {
+		col := c.collections[id]
+		if col == nil {
+			return repr.NewError(repr.CodeUndefinedTable, "a relation of the query was dropped while it was planned").
+				WithHint("run the statement again")
+		}
+		if v := c.viewOf(id); v != nil && v.failed != nil {
+			return v.failed
+		}
+		ok, errs, err := col.at(r.at)
+		if err != nil {
+			return err
+		}
+		r.ok[id], r.errs[id] = ok, errs
+	}
+	return nil
+}
+
+func (c *Coordinator) viewOf(id uint64) *view {
+	for _, v := range c.views {
+		if v.out.id == id {
+			return v
+		}
+	}
+	return nil
+}
+
+// deltas gives the reading to a dataflow as its first input.
+func (r *reading) deltas() map[uint64]dataflow.Delta {
+	in := make(map[uint64]dataflow.Delta, len(r.ok))
+	for id, snap := range r.ok {
+		in[id] = dataflow.Delta{OK: snap.Batch(), Err: r.errs[id].Batch()}
+	}
+	return in
+}
+
+// awaitReady waits until the sources behind the collections have read what their topics held at first.
+func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
+	said := false
+	for {
+		var waits []string
+		var wake <-chan struct{}
+		if err := s.c.do(ctx, func() { waits, wake = s.c.unready(ids) }); err != nil {
+			return err
+		}
+		if len(waits) == 0 {
+			return nil
+		}
+		if said {
+			for _, w := range waits {
+				s.notice(Notice{Severity: "NOTICE", Code: "MR001", Message: "waiting for " + w})
+			}
+		}
+		select {
+		case <-wake:
+			said = false
+		case <-s.c.opts.Clock.After(noticeEvery):
+			said = true
+		case <-ctx.Done():
+			return ctxError(ctx)
+		}
+	}
+}
+
+// unready says of which sources behind the collections the first reading has not ended, and gives a channel that is
+// closed when the first of them has. A source that has stopped is not waited for. It runs in the loop.
+func (c *Coordinator) unready(ids []uint64) (waits []string, wake <-chan struct{}) {
+	for _, id := range c.sourcesBehind(ids) {
+		run := c.sources[id]
+		if run == nil || run.caughtUp || run.state.Status == "stalled" || run.state.Status == "failed" {
+			continue
+		}
+		read, high := run.position()
+		percent := 0
+		if high > 0 {
+			percent = int(read * 100 / high)
+		}
+		waits = append(waits, fmt.Sprintf("%s (Kafka %s: %d of %d records, %d %%)", run.col.name, run.topic, read, high, percent))
+		wake = run.ready
+	}
+	return waits, wake
+}
+
+// sourcesBehind are the collections that the given ones are computed from, themselves included.
+func (c *Coordinator) sourcesBehind(ids []uint64) []uint64 {
+	seen := map[uint64]bool{}
+	var out []uint64
+	var visit func(id uint64)
+	visit = func(id uint64) {
+		if seen[id] {
+			return
+		}
+		seen[id] = true
+		out = append(out, id)
+		if v := c.viewOf(id); v != nil {
+			for _, in := range v.inputs {
+				visit(in)
+			}
+		}
+	}
+	for _, id := range ids {
+		visit(id)
+	}
+	return out
+}

@@ -1,0 +1,176 @@
+package coord
+
+import (
+	"context"
+	"sync"
+
+	"millrace/arrangement"
+	"millrace/coord/catalog"
+	"millrace/repr"
+	"millrace/sinks"
+	"millrace/sql/ast"
+)
+
+// sinkRun is a running sink: a subscription of the view that a goroutine feeds to the connector.
+type sinkRun struct {
+	c      *Coordinator
+	id     uint64
+	name   string
+	from   uint64
+	cancel context.CancelFunc
+
+	mu    sync.Mutex // guards state
+	state sinks.State
+}
+
+func (r *sinkRun) report(st sinks.State) {
+	r.mu.Lock()
+	changed := r.state.Status != st.Status || r.state.Error != st.Error
+	r.state = st
+	r.mu.Unlock()
+	if changed {
+		r.c.opts.Log.Info("sink", "object", r.name, "status", st.Status, "err", st.Error)
+	}
+}
+
+func (r *sinkRun) current() sinks.State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, *repr.Error) {
+	const tag = "CREATE SINK"
+	if st.OrReplace {
+		return nil, unsupported("CREATE OR REPLACE SINK", st.Pos)
+	}
+	if st.Name.IsZero() {
+		named := *st
+		named.Name = ast.Name{At: st.At, Parts: []string{s.freeName(catalog.DefaultSchema, st.From.Last()+"_sink")}}
+		st = &named
+	}
+	schema, name, skip, err := s.target(st.Name, catalog.Sink, st.IfNotExists)
+	if err != nil || skip {
+		return &Result{Tag: tag}, err
+	}
+	from := s.c.Catalog().Find(st.From.Parts, s.path())
+	if from == nil {
+		return nil, s.noRelation(s.c.Catalog(), st.From)
+	}
+	switch from.Kind {
+	case catalog.MaterializedView, catalog.Source, catalog.Table:
+	default:
+		return nil, repr.NewError(repr.CodeWrongObjectType, "a sink needs a materialized view, a source or a table; \""+
+			from.Name+"\" is a "+from.Kind.String()).WithHint("make it a materialized view first").At(st.From.Pos)
+	}
+	spec, err := s.sinkSpec(st, from)
+	if err != nil {
+		return nil, err
+	}
+	it := &catalog.Item{Schema: schema, Name: name, Kind: catalog.Sink, On: from.ID, CreateSQL: ast.Format(st),
+		Path: s.path(), Depends: append(spec.depends, from.ID), Def: spec}
+	if err := s.reserve(ctx, it); err != nil {
+		return nil, err
+	}
+	connector, err := spec.open(ctx, s.c, it.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.awaitReady(ctx, []uint64{from.ID}); err != nil {
+		return nil, err
+	}
+	err = s.add(ctx, it, func() *repr.Error {
+		started, err := s.c.subscribe(s.c.collections[from.ID], 0)
+		if err != nil {
+			return err
+		}
+		started.sub.limit = s.c.opts.SubscriberBytes * 4
+		s.c.startSink(it, from.ID, connector, started)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Tag: tag}, nil
+}
+
+// startSink runs a sink from the snapshot that its subscription starts with. It runs in the loop.
+func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.Sink, started *subscribed) {
+	ctx, cancel := context.WithCancel(c.ctx)
+	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, cancel: cancel, state: sinks.State{Status: "starting"}}
+	c.sinks[it.ID] = r
+	ticks := make(chan sinks.Tick, 16)
+	c.running.Add(2)
+	go func() {
+		defer c.running.Done()
+		defer close(ticks)
+		defer started.cancel()
+		if err := feed(ctx, started, ticks); err != nil && ctx.Err() == nil {
+			r.report(sinks.State{Status: "failed", Error: err.Error(), Hint: err.Hint})
+			cancel()
+		}
+	}()
+	go func() {
+		defer c.running.Done()
+		if err := connector.Run(ctx, ticks, r.report); err != nil && ctx.Err() == nil {
+			e := asError(err)
+			r.report(sinks.State{Status: "failed", Error: e.Error(), Hint: e.Hint})
+			cancel()
+		}
+	}()
+}
+
+// feed hands the snapshot and then every tick of a subscription to a sink.
+func feed(ctx context.Context, s *subscribed, out chan<- sinks.Tick) *repr.Error {
+	send := func(t sinks.Tick) *repr.Error {
+		select {
+		case out <- t:
+			return nil
+		case <-ctx.Done():
+			return ctxError(ctx)
+		}
+	}
+	if e := firstError(s.errs.Batch()); e != nil {
+		return e
+	}
+	if err := send(sinks.Tick{Time: s.at, Changes: changesOf(s.snapshot.Batch())}); err != nil {
+		return err
+	}
+	s.snapshot = nil
+	for {
+		changes, _, err := s.sub.take()
+		for _, c := range changes {
+			if e := firstError(c.delta.Err); e != nil {
+				return e
+			}
+			if c.delta.OK.Len() == 0 {
+				continue
+			}
+			if err := send(sinks.Tick{Time: c.time, Changes: changesOf(c.delta.OK)}); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.sub.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func changesOf(b arrangement.Batch) []sinks.Change {
+	out := make([]sinks.Change, b.Len())
+	for i := range out {
+		out[i] = sinks.Change{Row: b.Row(i), Diff: b.Diff(i)}
+	}
+	return out
+}
+
+// stopSink ends a sink. It runs in the loop.
+func (c *Coordinator) stopSink(id uint64) {
+	if r := c.sinks[id]; r != nil {
+		r.cancel()
+		delete(c.sinks, id)
+	}
+}

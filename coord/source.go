@@ -1,0 +1,236 @@
+package coord
+
+import (
+	"context"
+	"slices"
+
+	"millrace/coord/catalog"
+	"millrace/repr"
+	"millrace/sources"
+	"millrace/sql/ast"
+)
+
+// sourceRun is a running source. Its fields belong to the loop; the connector has a goroutine of its own and speaks
+// through Push and Report.
+type sourceRun struct {
+	c        *Coordinator
+	id       uint64
+	topic    string
+	col      *collection
+	errCol   *collection
+	cancel   context.CancelFunc
+	state    sources.State
+	next     map[int32]int64 // offsets bound by complete ticks and by the one that waits
+	high     map[int32]int64
+	moved    map[int32]bool  // partitions that the next tick binds
+	target   map[int32]int64 // what the topic held when it was first read
+	ready    chan struct{}   // closed when the first reading has ended
+	caughtUp bool
+	stopped  bool
+
+	good, bad, bytes int64
+	newestMS         int64
+}
+
+// Push hands a batch to the loop; it blocks while ticks are full.
+func (r *sourceRun) Push(ctx context.Context, b *sources.Batch) error {
+	select {
+	case r.c.batches <- sourceBatch{run: r, batch: b}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Report takes a change of state.
+func (r *sourceRun) Report(st sources.State) {
+	r.c.later(func() {
+		if r.state != st {
+			r.c.opts.Log.Info("source", "object", r.col.name, "status", st.Status, "err", st.Error)
+		}
+		r.state = st
+		if st.Status == "stalled" || st.Status == "failed" {
+			r.wake()
+		}
+	})
+}
+
+// wake lets those look again who wait for the first reading.
+func (r *sourceRun) wake() {
+	close(r.ready)
+	r.ready = make(chan struct{})
+}
+
+// position is how many records were read and how many the topic holds.
+func (r *sourceRun) position() (read, high int64) {
+	for p, n := range r.next {
+		read += n
+		high += max(r.high[p], n)
+	}
+	return read, high
+}
+
+// queueBatch takes a batch into the next tick. It runs in the loop.
+func (c *Coordinator) queueBatch(b sourceBatch) {
+	r := b.run
+	if r.stopped {
+		return
+	}
+	for _, u := range b.batch.Updates {
+		r.col.queue(u.Row, u.Diff)
+	}
+	for _, u := range b.batch.Errors {
+		r.errCol.queue(u.Row, u.Diff)
+	}
+	for _, p := range b.batch.Progress {
+		r.next[p.Partition] = p.Next
+		r.moved[p.Partition] = true
+		if p.High >= 0 {
+			r.high[p.Partition] = p.High
+			if _, seen := r.target[p.Partition]; !seen {
+				r.target[p.Partition] = p.High
+			}
+		}
+	}
+	r.good += b.batch.Records - b.batch.Bad
+	r.bad += b.batch.Bad
+	r.bytes += b.batch.Bytes
+	r.newestMS = max(r.newestMS, b.batch.NewestMS)
+	c.queued = true
+	c.queuedRows += len(b.batch.Updates) + len(b.batch.Errors)
+}
+
+// bind adds the offsets that the tick binds to its record, and notes when the first reading has ended.
+func (r *sourceRun) bind(out []SourceOffset) []SourceOffset {
+	parts := make([]int32, 0, len(r.moved))
+	for p := range r.moved {
+		parts = append(parts, p)
+	}
+	slices.Sort(parts)
+	for _, p := range parts {
+		out = append(out, SourceOffset{Source: r.id, Partition: p, Next: r.next[p]})
+	}
+	clear(r.moved)
+	return out
+}
+
+// settleSources notes, after a tick, which sources have read what their topics held at first.
+func (c *Coordinator) settleSources() {
+	for _, r := range c.sources {
+		if r.caughtUp || len(r.target) == 0 {
+			continue
+		}
+		done := true
+		for p, high := range r.target {
+			done = done && r.next[p] >= high
+		}
+		if done {
+			r.caughtUp = true
+			r.wake()
+		}
+	}
+}
+
+func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Result, *repr.Error) {
+	const tag = "CREATE SOURCE"
+	schema, name, skip, err := s.target(st.Name, catalog.Source, st.IfNotExists)
+	if err != nil || skip {
+		return &Result{Tag: tag}, err
+	}
+	if st.OrReplace {
+		return nil, unsupported("CREATE OR REPLACE SOURCE", st.Pos)
+	}
+	if s.c.Catalog().Taken(schema, name+"_errors", catalog.Source) != nil {
+		return nil, repr.NewError(repr.CodeDuplicateTable, "relation \""+name+"_errors\" already exists").
+			WithDetail("the source keeps the records that it cannot decode in a relation of that name").
+			WithHint("give the source another name").At(st.Name.Pos)
+	}
+	spec, err := s.sourceSpec(st)
+	if err != nil {
+		return nil, err
+	}
+	made, err := spec.open(ctx, s.c)
+	if err != nil {
+		return nil, err
+	}
+	it := &catalog.Item{Schema: schema, Name: name, Kind: catalog.Source, Desc: made.desc, Keys: made.keys,
+		CreateSQL: ast.Format(st), Path: s.path(), Depends: spec.depends, Def: spec}
+	errs := &catalog.Item{Schema: schema, Name: name + "_errors", Kind: catalog.Source, Desc: sources.ErrorColumns,
+		Hidden: true, Path: s.path()}
+	if err := s.reserve(ctx, it); err != nil {
+		return nil, err
+	}
+	errs.On = it.ID
+	err = s.add(ctx, errs, nil)
+	if err == nil {
+		err = s.add(ctx, it, func() *repr.Error {
+			s.c.startSource(it, errs, made)
+			return nil
+		})
+	}
+	if err != nil {
+		_ = s.remove(ctx, errs.ID)
+		return nil, err
+	}
+	return &Result{Tag: tag}, nil
+}
+
+// openSource is a connector that is ready to run, with the shape of what it gives.
+type openSource struct {
+	connector sources.Connector
+	desc      repr.RowDesc
+	keys      [][]int
+	topic     string
+}
+
+// startSource makes the collections of a source and runs its connector. It runs in the loop.
+func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource) {
+	ctx, cancel := context.WithCancel(c.ctx)
+	r := &sourceRun{c: c, id: it.ID, topic: made.topic, cancel: cancel, state: sources.State{Status: "starting"},
+		next: map[int32]int64{}, high: map[int32]int64{}, moved: map[int32]bool{}, target: map[int32]int64{},
+		ready: make(chan struct{}), col: c.addBase(it.ID, it.Name), errCol: c.addBase(errs.ID, errs.Name)}
+	c.sources[it.ID] = r
+	c.running.Add(1)
+	go func() {
+		defer c.running.Done()
+		if err := made.connector.Run(ctx, nil, r); err != nil && ctx.Err() == nil {
+			e := asError(err)
+			r.Report(sources.State{Status: "failed", Error: e.Error(), Hint: e.Hint})
+		}
+	}()
+}
+
+// stopSource ends a source. It runs in the loop.
+func (c *Coordinator) stopSource(id uint64) {
+	if r := c.sources[id]; r != nil {
+		r.stopped = true
+		r.cancel()
+		r.wake()
+		delete(c.sources, id)
+	}
+}
+
+// warnBadRecords tells a reader of sources whose records could not all be decoded, once a statement.
+func (s *Session) warnBadRecords(ctx context.Context, ids []uint64) {
+	var notes []Notice
+	_ = s.c.do(ctx, func() {
+		for _, id := range s.c.sourcesBehind(ids) {
+			r := s.c.sources[id]
+			if r == nil {
+				continue
+			}
+			if r.bad > 0 {
+				notes = append(notes, Notice{Severity: "NOTICE", Code: "MR004",
+					Message: "source \"" + r.col.name + "\" has " + itoa(r.bad) + " records that could not be decoded",
+					Hint:    "SELECT * FROM " + r.col.name + "_errors shows them"})
+			}
+			if r.state.Status == "stalled" || r.state.Status == "failed" {
+				notes = append(notes, Notice{Severity: "WARNING", Code: "MR005",
+					Message: "source \"" + r.col.name + "\" is " + r.state.Status + ": " + r.state.Error, Hint: r.state.Hint})
+			}
+		}
+	})
+	for _, n := range notes {
+		s.notice(n)
+	}
+}

@@ -1,0 +1,378 @@
+package coord
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"millrace/arrangement"
+	"millrace/coord/catalog"
+	"millrace/dataflow"
+	"millrace/repr"
+	"millrace/sql"
+	"millrace/sql/ast"
+	"millrace/sql/expr"
+	"millrace/sql/plan"
+)
+
+func parseMillis(s string) (int64, bool) {
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	return n, err == nil
+}
+
+// subscribeOptions are what a SUBSCRIBE or TAIL asks for.
+type subscribeOptions struct {
+	snapshot bool
+	progress bool
+	at       repr.Time // 0: now
+	upTo     repr.Time // 0: for ever
+}
+
+func (s *Session) subscribeOptions(st *ast.Subscribe) (subscribeOptions, *repr.Error) {
+	o := subscribeOptions{snapshot: true}
+	for _, opt := range st.Options {
+		v, ok := optionBool(opt)
+		switch {
+		case opt.Name == "snapshot" && ok:
+			o.snapshot = v
+		case opt.Name == "progress" && ok:
+			o.progress = v
+		case opt.Name == "snapshot" || opt.Name == "progress":
+			return o, repr.NewError(repr.CodeInvalidParameter, "option "+opt.Name+" must be true or false").At(opt.Pos)
+		default:
+			return o, repr.NewError(repr.CodeInvalidParameter, "unknown option \""+opt.Name+"\" of "+subscribeWord(st)).
+				WithHint("the options are SNAPSHOT and PROGRESS").At(opt.Pos)
+		}
+	}
+	if st.Envelope != nil {
+		return o, unsupported("ENVELOPE in "+subscribeWord(st), st.Envelope.Pos)
+	}
+	if len(st.Within) > 0 {
+		return o, unsupported("WITHIN TIMESTAMP ORDER BY", st.Within[0].Pos)
+	}
+	var err *repr.Error
+	if st.AsOf != nil {
+		if o.at, err = s.asOf(st.AsOf); err != nil {
+			return o, err
+		}
+	}
+	if st.UpTo != nil {
+		if o.upTo, err = s.timeOf(st.UpTo); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+func subscribeWord(st *ast.Subscribe) string {
+	if st.Tail {
+		return "TAIL"
+	}
+	return "SUBSCRIBE"
+}
+
+// optionBool reads an option that is true or false; its name alone means true.
+func optionBool(o ast.Option) (value, ok bool) {
+	if o.Value.Kind == ast.OptionNone {
+		return true, true
+	}
+	switch strings.ToLower(o.Value.Text) {
+	case "true", "on", "1", "t":
+		return true, true
+	case "false", "off", "0", "f":
+		return false, true
+	}
+	return false, false
+}
+
+// subscribeColumns are the columns of the stream: the time, whether it is a progress message, the diff, the row.
+func subscribeColumns(desc repr.RowDesc, progress bool) repr.RowDesc {
+	out := repr.RowDesc{{Name: "mz_timestamp", Type: repr.TypeOf(repr.KindNumeric), NotNull: true}}
+	if progress {
+		out = append(out, repr.Column{Name: "mz_progressed", Type: repr.TypeOf(repr.KindBool), NotNull: true})
+	}
+	out = append(out, repr.Column{Name: "mz_diff", Type: repr.TypeOf(repr.KindInt8)})
+	return append(out, desc...)
+}
+
+// subscribeTarget binds what is subscribed to: a kept collection by number, or a query to be kept for the while.
+func (s *Session) subscribeTarget(st *ast.Subscribe) (id uint64, q *ast.Query, desc repr.RowDesc, err *repr.Error) {
+	snap := s.c.Catalog()
+	if st.Query != nil {
+		bound, err := plan.QueryAsView(s.env(snap), st.Query, nil, true)
+		if err != nil {
+			return 0, nil, nil, err
+		}
+		return 0, st.Query, bound.Cols, nil
+	}
+	it := snap.Find(st.Name.Parts, s.path())
+	if it == nil {
+		return 0, nil, nil, s.noRelation(snap, st.Name)
+	}
+	switch it.Kind {
+	case catalog.Table, catalog.Source, catalog.MaterializedView:
+		return it.ID, nil, it.Desc, nil
+	case catalog.View:
+		return 0, it.Query, it.Desc, nil
+	case catalog.System:
+		return 0, nil, nil, unsupported(subscribeWord(st)+" of a system table", st.Name.Pos)
+	default:
+		return 0, nil, nil, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" is a "+it.Kind.String()+", which has no rows").At(st.Name.Pos)
+	}
+}
+
+func (s *Session) describeSubscribe(p *Prepared, st *ast.Subscribe) *repr.Error {
+	o, err := s.subscribeOptions(st)
+	if err != nil {
+		return err
+	}
+	_, _, desc, err := s.subscribeTarget(st)
+	if err != nil {
+		return err
+	}
+	p.Cols = subscribeColumns(desc, o.progress)
+	return nil
+}
+
+// subscribeResult starts a subscription and gives its stream as rows.
+func (s *Session) subscribeResult(ctx context.Context, st *ast.Subscribe, _ []repr.Datum) (*Result, *repr.Error) {
+	o, err := s.subscribeOptions(st)
+	if err != nil {
+		return nil, err
+	}
+	id, q, desc, err := s.subscribeTarget(st)
+	if err != nil {
+		return nil, err
+	}
+	var started *subscribed
+	if q != nil {
+		started, err = s.subscribeQuery(ctx, q, st, o)
+	} else {
+		started, err = s.subscribeCollection(ctx, id, o.at)
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows := newSubscribeRows(started, o, len(desc))
+	return &Result{Tag: subscribeWord(st), Cols: subscribeColumns(desc, o.progress), Rows: rows}, nil
+}
+
+// subscribeCollection subscribes to a kept collection, waiting for the as-of when it lies ahead.
+func (s *Session) subscribeCollection(ctx context.Context, id uint64, at repr.Time) (*subscribed, *repr.Error) {
+	if at == 0 {
+		if err := s.awaitReady(ctx, []uint64{id}); err != nil {
+			return nil, err
+		}
+	} else if err := s.awaitTime(ctx, at); err != nil {
+		return nil, err
+	}
+	var started *subscribed
+	var failure *repr.Error
+	err := s.c.do(ctx, func() {
+		col := s.c.collections[id]
+		if col == nil {
+			failure = repr.NewError(repr.CodeUndefinedTable, "the relation was dropped")
+			return
+		}
+		started, failure = s.c.subscribe(col, at)
+	})
+	if err == nil {
+		err = failure
+	}
+	return started, err
+}
+
+// subscribeQuery keeps the result of a query for as long as the subscription lasts.
+func (s *Session) subscribeQuery(ctx context.Context, q *ast.Query, st *ast.Subscribe, o subscribeOptions) (*subscribed, *repr.Error) {
+	if o.at != 0 {
+		return nil, unsupported("AS OF in "+subscribeWord(st)+" of a query or a plain view", st.AsOf.Pos)
+	}
+	v, err := s.newView(q, 0, "("+subscribeWord(st)+")")
+	if err != nil {
+		return nil, err
+	}
+	if err := s.awaitReady(ctx, v.inputs); err != nil {
+		return nil, err
+	}
+	if err := s.c.do(ctx, func() { v.out.id = s.c.reserveID() }); err != nil {
+		return nil, err
+	}
+	h, err := s.beginHydration(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.run(ctx, func(p string) { s.noticef("filling the subscription: " + p) }); err != nil {
+		v.flow.Close()
+		return nil, err
+	}
+	started, err := s.subscribeCollection(ctx, v.out.id, 0)
+	if err != nil {
+		s.c.later(func() { s.c.uninstall(v.out.id) })
+		return nil, err
+	}
+	started.cancel = func() { s.c.later(func() { s.c.uninstall(v.out.id) }) }
+	return started, nil
+}
+
+// reserveID takes a number for something that is not in the catalog. It runs in the loop.
+func (c *Coordinator) reserveID() uint64 {
+	next, id, _ := c.catalog.Load().NextIDs()
+	c.catalog.Store(next)
+	return id
+}
+
+// newView compiles a query into a view that is not filled yet.
+func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Error) {
+	snap := s.c.Catalog()
+	env := s.env(snap)
+	bound, err := plan.QueryAsView(env, q, nil, true)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := sql.Compile(&expr.Env{}, bound.Rel)
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range compiled.Inputs {
+		if it := snap.Item(in); it != nil && it.Kind == catalog.System {
+			return nil, repr.NewError(repr.CodeFeatureNotSupported, "a maintained view over the system table \""+it.Name+"\" is not supported yet").
+				WithHint("a plain view (CREATE VIEW) can read system tables")
+		}
+	}
+	flow := dataflow.New(compiled.Graph, dataflow.Options{Workers: s.c.opts.Workers, Clock: s.c.opts.Clock})
+	out := &collection{id: id, name: name, ok: arrangement.NewTrace(), errs: arrangement.NewTrace(),
+		next: arrangement.NewBuilder(), readers: map[*subscription]struct{}{}}
+	return &view{out: out, flow: flow, inputs: compiled.Inputs}, nil
+}
+
+// subscribeRows is the stream of a subscription as rows.
+type subscribeRows struct {
+	s       *subscribed
+	o       subscribeOptions
+	width   int
+	cur     *arrangement.Cursor // the snapshot, while it lasts
+	first   bool
+	pending []change
+	i       int // in pending[0]
+	upper   repr.Time
+	told    repr.Time // the newest progress message
+	buf     []byte
+	nulls   []byte
+}
+
+func newSubscribeRows(s *subscribed, o subscribeOptions, width int) *subscribeRows {
+	r := &subscribeRows{s: s, o: o, width: width, first: true, upper: s.at}
+	for range width + 1 {
+		r.nulls = repr.Append(r.nulls, repr.Null)
+	}
+	if o.snapshot {
+		r.cur = s.snapshot.Cursor()
+		r.cur.Seek(nil)
+	}
+	return r
+}
+
+// Next gives the next row of the stream, waiting for it.
+func (r *subscribeRows) Next(ctx context.Context) ([]byte, bool, *repr.Error) {
+	for {
+		row, ok, err := r.Poll()
+		if row != nil || err != nil || !ok {
+			return row, ok, err
+		}
+		if err := r.Wait(ctx); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// Wait blocks until Poll may have more to give.
+func (r *subscribeRows) Wait(ctx context.Context) *repr.Error { return r.s.sub.wait(ctx) }
+
+// Poll gives the next row without waiting: nil and true when there is none yet, false at the end.
+func (r *subscribeRows) Poll() (row []byte, more bool, err *repr.Error) {
+	if r.first {
+		r.first = false
+		if e := firstError(r.s.errs.Batch()); e != nil {
+			return nil, false, e
+		}
+		if r.o.progress {
+			return r.progressRow(r.s.at), true, nil
+		}
+	}
+	if r.cur != nil {
+		if r.cur.Valid() {
+			row := r.dataRow(r.s.at, r.cur.Row(), r.cur.Diff())
+			r.cur.Next()
+			return row, true, nil
+		}
+		r.cur, r.s.snapshot = nil, nil
+		r.upper = r.s.at + 1
+	}
+	for {
+		if row, err := r.nextPending(); row != nil || err != nil {
+			return row, err == nil, err
+		}
+		if r.ended() {
+			return nil, false, nil
+		}
+		if r.o.progress && r.upper > r.told && r.upper > r.s.at {
+			return r.progressRow(r.upper), true, nil
+		}
+		changes, upper, err := r.s.sub.take()
+		if err != nil && len(changes) == 0 {
+			return nil, false, err
+		}
+		if len(changes) == 0 && upper <= r.upper {
+			return nil, true, nil
+		}
+		r.pending, r.i, r.upper = changes, 0, upper
+	}
+}
+
+// nextPending gives the next row of what was delivered.
+func (r *subscribeRows) nextPending() ([]byte, *repr.Error) {
+	for len(r.pending) > 0 {
+		c := &r.pending[0]
+		if r.o.upTo != 0 && c.time >= r.o.upTo {
+			r.pending = nil
+			return nil, nil
+		}
+		if e := firstError(c.delta.Err); e != nil {
+			return nil, e
+		}
+		if r.i < c.delta.OK.Len() {
+			r.i++
+			return r.dataRow(c.time, c.delta.OK.Row(r.i-1), c.delta.OK.Diff(r.i-1)), nil
+		}
+		r.pending, r.i = r.pending[1:], 0
+	}
+	return nil, nil
+}
+
+func (r *subscribeRows) ended() bool { return r.o.upTo != 0 && r.upper >= r.o.upTo }
+
+func (r *subscribeRows) dataRow(t repr.Time, row []byte, diff repr.Diff) []byte {
+	r.buf = repr.Append(r.buf[:0], repr.Numeric(int64(t), 0))
+	if r.o.progress {
+		r.buf = repr.Append(r.buf, repr.Bool(false))
+	}
+	r.buf = repr.Append(r.buf, repr.Int8(diff))
+	r.buf = append(r.buf, row...)
+	return r.buf
+}
+
+func (r *subscribeRows) progressRow(t repr.Time) []byte {
+	r.told = t
+	r.buf = repr.Append(r.buf[:0], repr.Numeric(int64(t), 0))
+	r.buf = repr.Append(r.buf, repr.Bool(true))
+	r.buf = append(r.buf, r.nulls...)
+	return r.buf
+}
+
+// Close ends the subscription.
+func (r *subscribeRows) Close() {
+	if r.s.cancel != nil {
+		r.s.cancel()
+		r.s.cancel = nil
+	}
+}

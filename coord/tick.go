@@ -1,0 +1,110 @@
+package coord
+
+import (
+	"log/slog"
+
+	"millrace/dataflow"
+	"millrace/repr"
+)
+
+// tick binds everything that waits to the time t and makes t complete.
+func (c *Coordinator) tick(t repr.Time) {
+	c.queued, c.queuedRows = false, 0
+	if err := c.commitInputs(t); err != nil {
+		c.broken = err
+		c.opts.Log.Error("journal failed, nothing more is acknowledged", "err", err)
+		c.failWaiting(err)
+		return
+	}
+	for _, col := range c.order {
+		col.apply(t)
+	}
+	for _, v := range c.views {
+		c.stepView(v, t)
+	}
+	c.oracle.finish(t)
+	c.stats.Ticks.Add(1)
+	c.publish(t)
+	c.settleSources()
+	since := c.since()
+	for _, col := range c.collections {
+		col.settle()
+		col.advance(since)
+	}
+	c.lastWork = c.work(workFuel)
+	for _, w := range c.waiting {
+		w <- nil
+	}
+	c.waiting = c.waiting[:0]
+}
+
+// commitInputs closes the inputs of the tick and writes its record.
+func (c *Coordinator) commitInputs(t repr.Time) error {
+	rec := &Record{Time: t}
+	for _, col := range c.order {
+		col.close()
+		if col.dirty {
+			b := col.delta.OK
+			rec.Updates = append(rec.Updates, CollectionUpdates{Collection: col.id, Rows: b.Len(), Bytes: int64(b.Bytes())})
+		}
+	}
+	for _, s := range c.sources {
+		rec.Offsets = s.bind(rec.Offsets)
+	}
+	return c.opts.Journal.Append(rec)
+}
+
+// stepView brings one view to t.
+func (c *Coordinator) stepView(v *view, t repr.Time) {
+	if v.failed == nil {
+		if in := c.deltasOf(v.inputs); len(in) > 0 {
+			out, err := v.flow.Step(c.ctx, t, in)
+			if err != nil {
+				c.failView(v, err)
+			} else {
+				v.out.delta = out
+				v.out.dirty = out.OK.Len() > 0 || out.Err.Len() > 0
+			}
+		}
+	}
+	v.out.apply(t)
+}
+
+// deltasOf gathers what changed of the inputs in the tick that runs.
+func (c *Coordinator) deltasOf(inputs []uint64) map[uint64]dataflow.Delta {
+	var in map[uint64]dataflow.Delta
+	for _, id := range inputs {
+		col := c.collections[id]
+		if col == nil || !col.dirty {
+			continue
+		}
+		if in == nil {
+			in = make(map[uint64]dataflow.Delta, len(inputs))
+		}
+		in[id] = col.delta
+	}
+	return in
+}
+
+func (c *Coordinator) failView(v *view, err error) {
+	v.failed = repr.NewError(repr.CodeInternal, "the dataflow of \""+v.out.name+"\" has failed: "+err.Error()).
+		WithHint("drop the view and create it again; please report this as a bug")
+	c.opts.Log.Error("dataflow failed", slog.String("object", v.out.name), slog.Any("err", err))
+}
+
+// publish hands the tick to its subscribers, sinks among them.
+func (c *Coordinator) publish(t repr.Time) {
+	for _, col := range c.collections {
+		for sub := range col.readers {
+			sub.deliver(t, col.delta)
+		}
+	}
+}
+
+// failWaiting answers all writers whose tick will not come.
+func (c *Coordinator) failWaiting(err error) {
+	for _, w := range c.waiting {
+		w <- err
+	}
+	c.waiting = nil
+}

@@ -1,0 +1,256 @@
+package pgwire
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgproto3/v2"
+
+	"millrace/coord"
+	"millrace/internal/check"
+	"millrace/repr"
+)
+
+// flushBytes is how much output is gathered before it is sent.
+const flushBytes = 64 << 10
+
+// conn is one connection. Its goroutine owns it; another reads frames ahead, so that a client that hangs up is
+// noticed while a statement runs.
+type conn struct {
+	srv     *Server
+	nc      net.Conn
+	in      *bufio.Reader
+	out     []byte
+	frames  chan frame
+	session *coord.Session
+	secret  uint32
+	portals map[string]*portal
+	ctx     context.Context // ends with the connection or the server
+	close   context.CancelCauseFunc
+	skip    bool // an error in the extended protocol: everything up to Sync is ignored
+	broken  bool // the client is gone: nothing more can be sent
+
+	mu      sync.Mutex // guards running
+	running context.CancelCauseFunc
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{srv: s, nc: nc, in: bufio.NewReaderSize(nc, 16<<10), portals: map[string]*portal{}, frames: make(chan frame, 1)}
+	c.ctx, c.close = context.WithCancelCause(s.ctx)
+	return c
+}
+
+// recover is the last belt: a panic ends this connection and no more.
+func (c *conn) recover() {
+	p := recover()
+	c.close(io.EOF)
+	if p == nil {
+		return
+	}
+	_, ours := p.(check.Failure)
+	c.srv.opts.Log.Error("connection ended by a panic", "panic", p, "invariant", ours, "stack", string(debug.Stack()))
+	c.fail(repr.NewError(repr.CodeInternal, "internal error").WithHint("the server goes on; please report this with the statement"))
+	c.flush()
+}
+
+// interrupt ends the running statement, if there is one.
+func (c *conn) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running != nil {
+		c.running(repr.NewError(repr.CodeQueryCanceled, "canceling statement due to user request"))
+	}
+}
+
+// statement gives the context of one statement: it ends on a cancel request, on statement_timeout, and with the
+// connection.
+func (c *conn) statement() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	stop := func() { cancel(nil) }
+	if d := c.session.StatementTimeout(); d > 0 {
+		timeout := repr.NewError(repr.CodeQueryCanceled, "canceling statement due to statement timeout")
+		timed, stopTimer := context.WithTimeoutCause(ctx, d, timeout)
+		ctx, stop = timed, func() { stopTimer(); cancel(nil) }
+	}
+	c.mu.Lock()
+	c.running = cancel
+	c.mu.Unlock()
+	return ctx, func() {
+		c.mu.Lock()
+		c.running = nil
+		c.mu.Unlock()
+		stop()
+	}
+}
+
+// read takes frames from the client until it hangs up.
+func (c *conn) read() {
+	defer close(c.frames)
+	for {
+		f, err := readFrame(c.in)
+		if err != nil {
+			if errors.Is(err, errFraming) {
+				c.deliver(frame{kind: 0, body: []byte(err.Error())})
+			}
+			c.close(io.EOF)
+			return
+		}
+		if !c.deliver(f) || f.kind == 'X' {
+			if f.kind == 'X' {
+				c.close(io.EOF)
+			}
+			return
+		}
+	}
+}
+
+func (c *conn) deliver(f frame) bool {
+	select {
+	case c.frames <- f:
+		return true
+	case <-c.ctx.Done():
+		return false
+	}
+}
+
+// loop serves messages until the client or the server ends the connection.
+func (c *conn) loop() {
+	go c.read()
+	c.ready()
+	for !c.broken {
+		select {
+		case f, ok := <-c.frames:
+			if !ok || f.kind == 'X' || !c.message(f) {
+				return
+			}
+		case <-c.ctx.Done():
+			if e, ok := context.Cause(c.ctx).(*repr.Error); ok {
+				c.fatal(e)
+			}
+			return
+		}
+	}
+}
+
+// message serves one message and says whether the connection goes on.
+func (c *conn) message(f frame) bool {
+	if f.kind == 0 {
+		c.fatal(repr.NewError(repr.CodeProtocolViolation, string(f.body)))
+		return false
+	}
+	if f.kind == 'S' {
+		c.skip = false
+		if c.session.TxStatus() == 'I' {
+			c.dropPortals()
+		}
+		c.ready()
+		return true
+	}
+	if c.skip && f.kind != 'Q' {
+		return true
+	}
+	if err := validate(f); err != nil {
+		c.fail(err)
+		if f.kind == 'Q' || f.kind == 'F' {
+			c.ready()
+		} else {
+			c.skip = true
+		}
+		return true
+	}
+	switch f.kind {
+	case 'Q':
+		c.skip = false
+		var m pgproto3.Query
+		if c.decode(&m, f.body) {
+			c.simple(m.String)
+		}
+		if c.session.TxStatus() == 'I' {
+			c.dropPortals()
+		}
+		c.ready()
+	case 'H':
+		c.flush()
+	case 'd', 'c', 'f', 'p':
+		// Left over from a COPY that has ended, or out of place: ignored, as PostgreSQL does.
+	default:
+		c.extended(f)
+	}
+	return true
+}
+
+// decode decodes a body that validate has passed.
+func (c *conn) decode(m pgproto3.Message, body []byte) bool {
+	if err := m.Decode(body); err != nil {
+		c.fail(repr.NewError(repr.CodeProtocolViolation, "invalid message format").WithDetail(err.Error()))
+		return false
+	}
+	return true
+}
+
+// send adds a message to the output.
+func (c *conn) send(m pgproto3.BackendMessage) {
+	out, err := m.Encode(c.out)
+	if err != nil {
+		c.srv.opts.Log.Error("encode message", "err", err)
+		c.broken = true
+		return
+	}
+	c.out = out
+	if len(c.out) >= flushBytes {
+		c.flush()
+	}
+}
+
+// flush sends what was gathered. A client that does not take it in time is gone.
+func (c *conn) flush() {
+	if len(c.out) == 0 || c.broken {
+		return
+	}
+	_ = c.nc.SetWriteDeadline(deadline(c.srv.opts.WriteTimeout))
+	if _, err := c.nc.Write(c.out); err != nil {
+		c.broken = true
+		c.close(io.EOF)
+	}
+	c.out = c.out[:0]
+}
+
+// ready ends a round: the client may send the next query.
+func (c *conn) ready() {
+	c.send(&pgproto3.ReadyForQuery{TxStatus: c.session.TxStatus()})
+	c.flush()
+}
+
+// fail sends an error and marks the transaction block, if one is open.
+func (c *conn) fail(err *repr.Error) {
+	c.send(errorResponse("ERROR", err))
+}
+
+// fatal sends an error that ends the connection.
+func (c *conn) fatal(err *repr.Error) {
+	c.send(errorResponse("FATAL", err))
+	c.flush()
+}
+
+func errorResponse(severity string, err *repr.Error) *pgproto3.ErrorResponse {
+	return &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: err.Code, Message: err.Message,
+		Detail: err.Detail, Hint: err.Hint, Position: int32(err.Position)}
+}
+
+func (c *conn) notice(n coord.Notice) {
+	c.send(&pgproto3.NoticeResponse{Severity: n.Severity, SeverityUnlocalized: n.Severity, Code: n.Code, Message: n.Message,
+		Detail: n.Detail, Hint: n.Hint})
+	c.flush()
+}
+
+// deadline is a moment d from now, for the sockets of the system, which know no other clock.
+func deadline(d time.Duration) time.Time { return systemClock.Now().Add(d) }
+
+func itoa(n int) string { return strconv.Itoa(n) }

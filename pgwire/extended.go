@@ -1,0 +1,229 @@
+package pgwire
+
+import (
+	"context"
+
+	"github.com/jackc/pgproto3/v2"
+
+	"millrace/coord"
+	"millrace/repr"
+	"millrace/repr/pgfmt"
+	"millrace/sql/parse"
+)
+
+// portal is a bound statement. Its result stands from the first Execute until it is closed or the transaction ends.
+type portal struct {
+	p       *coord.Prepared
+	args    []repr.Datum
+	formats []int16
+	res     *coord.Result
+	sent    int64
+	done    bool
+}
+
+func (p *portal) close() {
+	if p.res != nil && p.res.Rows != nil {
+		p.res.Rows.Close()
+	}
+}
+
+// extended serves one message of the extended protocol; after an error everything up to Sync is skipped.
+func (c *conn) extended(f frame) {
+	ctx, done := c.statement()
+	defer done()
+	var err *repr.Error
+	switch f.kind {
+	case 'P':
+		err = c.parse(ctx, f.body)
+	case 'B':
+		err = c.bind(f.body)
+	case 'D':
+		err = c.describe(f.body)
+	case 'E':
+		err = c.execute(ctx, f.body)
+	case 'C':
+		err = c.closeNamed(f.body)
+	}
+	if err != nil {
+		c.session.Fail()
+		c.fail(err)
+		c.skip = true
+	}
+}
+
+func (c *conn) parse(ctx context.Context, body []byte) *repr.Error {
+	var m pgproto3.Parse
+	if !c.decode(&m, body) {
+		return nil
+	}
+	if m.Name != "" && c.session.Named(m.Name) != nil {
+		return repr.NewError("42P05", "prepared statement \""+m.Name+"\" already exists")
+	}
+	stmts, err := c.session.Split(m.Query)
+	if err != nil {
+		return err
+	}
+	if len(stmts) > 1 {
+		return repr.NewError(repr.CodeSyntax, "cannot insert multiple commands into a prepared statement")
+	}
+	var one parse.Parsed
+	if len(stmts) == 1 {
+		one = stmts[0]
+	}
+	p, err := c.session.Prepare(ctx, one, m.ParameterOIDs)
+	if err != nil {
+		return err
+	}
+	c.session.SetNamed(m.Name, p)
+	c.send(&pgproto3.ParseComplete{})
+	return nil
+}
+
+func (c *conn) bind(body []byte) *repr.Error {
+	var m pgproto3.Bind
+	if !c.decode(&m, body) {
+		return nil
+	}
+	p := c.session.Named(m.PreparedStatement)
+	if p == nil {
+		return repr.NewError("26000", "prepared statement \""+m.PreparedStatement+"\" does not exist")
+	}
+	if len(m.Parameters) != len(p.Params) {
+		return repr.NewError(repr.CodeProtocolViolation, "bind message supplies "+itoa(len(m.Parameters))+
+			" parameters, but prepared statement \""+m.PreparedStatement+"\" requires "+itoa(len(p.Params)))
+	}
+	if n := len(m.ParameterFormatCodes); n > 1 && n != len(m.Parameters) {
+		return repr.NewError(repr.CodeProtocolViolation, "bind message has "+itoa(n)+" parameter formats but "+
+			itoa(len(m.Parameters))+" parameters")
+	}
+	if n := len(m.ResultFormatCodes); n > 1 && n != len(p.Cols) {
+		return repr.NewError(repr.CodeProtocolViolation, "bind message has "+itoa(n)+" result formats but query has "+
+			itoa(len(p.Cols))+" columns")
+	}
+	bound := &portal{p: p, formats: m.ResultFormatCodes}
+	for i, v := range m.Parameters {
+		d, err := c.parameter(p.Params[i], v, formatOf(m.ParameterFormatCodes, i))
+		if err != nil {
+			return err.WithDetail("parameter $" + itoa(i+1))
+		}
+		bound.args = append(bound.args, d)
+	}
+	if old := c.portals[m.DestinationPortal]; old != nil {
+		if m.DestinationPortal != "" {
+			return repr.NewError("42P03", "portal \""+m.DestinationPortal+"\" already exists")
+		}
+		old.close()
+	}
+	c.portals[m.DestinationPortal] = bound
+	c.send(&pgproto3.BindComplete{})
+	return nil
+}
+
+func (c *conn) parameter(t repr.Type, v []byte, format int16) (repr.Datum, *repr.Error) {
+	switch {
+	case v == nil:
+		return repr.Null, nil
+	case format == pgproto3.BinaryFormat:
+		return pgfmt.ParseBinary(t, v)
+	case format == pgproto3.TextFormat:
+		return pgfmt.ParseText(t, string(v), c.session.TextOptions())
+	default:
+		return repr.Null, repr.NewError(repr.CodeInvalidParameter, "unsupported format code: "+itoa(int(format)))
+	}
+}
+
+func (c *conn) describe(body []byte) *repr.Error {
+	var m pgproto3.Describe
+	if !c.decode(&m, body) {
+		return nil
+	}
+	if m.ObjectType == 'P' {
+		p := c.portals[m.Name]
+		if p == nil {
+			return repr.NewError(repr.CodeInvalidCursor, "portal \""+m.Name+"\" does not exist")
+		}
+		c.describeResult(p.p, p.formats)
+		return nil
+	}
+	p := c.session.Named(m.Name)
+	if p == nil {
+		return repr.NewError("26000", "prepared statement \""+m.Name+"\" does not exist")
+	}
+	d := &pgproto3.ParameterDescription{ParameterOIDs: make([]uint32, len(p.Params))}
+	for i, t := range p.Params {
+		d.ParameterOIDs[i] = t.OID()
+	}
+	c.send(d)
+	c.describeResult(p, nil)
+	return nil
+}
+
+func (c *conn) describeResult(p *coord.Prepared, formats []int16) {
+	if p.Cols == nil {
+		c.send(&pgproto3.NoData{})
+		return
+	}
+	c.describeRows(p.Cols, formats)
+}
+
+func (c *conn) execute(ctx context.Context, body []byte) *repr.Error {
+	var m pgproto3.Execute
+	if !c.decode(&m, body) {
+		return nil
+	}
+	p := c.portals[m.Portal]
+	if p == nil {
+		return repr.NewError(repr.CodeInvalidCursor, "portal \""+m.Portal+"\" does not exist")
+	}
+	if p.res == nil {
+		res, err := c.session.Execute(ctx, p.p, p.args)
+		if err != nil {
+			return err
+		}
+		p.res = res
+	}
+	if p.res.CopyOut != nil {
+		p.done = true
+		return c.copyOut(ctx, p.res)
+	}
+	if p.res.Rows == nil || p.done {
+		c.complete(rowsTag(p.res.Tag, 0))
+		return nil
+	}
+	w := c.rowWriter(p.res.Cols, p.formats)
+	n, more, err := w.pump(ctx, p.res.Rows, int64(m.MaxRows))
+	if err != nil {
+		return err
+	}
+	p.sent += n
+	if more {
+		c.send(&pgproto3.PortalSuspended{})
+		return nil
+	}
+	p.done = true
+	c.complete(rowsTag(p.res.Tag, n))
+	return nil
+}
+
+func (c *conn) closeNamed(body []byte) *repr.Error {
+	var m pgproto3.Close
+	if !c.decode(&m, body) {
+		return nil
+	}
+	if m.ObjectType == 'S' {
+		c.session.SetNamed(m.Name, nil)
+	} else if p := c.portals[m.Name]; p != nil {
+		p.close()
+		delete(c.portals, m.Name)
+	}
+	c.send(&pgproto3.CloseComplete{})
+	return nil
+}
+
+// dropPortals closes what the end of a transaction leaves behind.
+func (c *conn) dropPortals() {
+	for name, p := range c.portals {
+		p.close()
+		delete(c.portals, name)
+	}
+}

@@ -1,0 +1,66 @@
+package sql
+
+import (
+	"millrace/dataflow"
+	"millrace/repr"
+	"millrace/sql/expr"
+	"millrace/sql/lower"
+	"millrace/sql/opt"
+	"millrace/sql/rel"
+)
+
+// Stage is a stage of the pipeline, for EXPLAIN.
+type Stage uint8
+
+// The stages.
+const (
+	StageRaw          Stage = iota // as bound
+	StageDecorrelated              // without subqueries and Apply
+	StageOptimized                 // rewritten to rest
+	StagePhysical                  // the operators as a tree
+	StageDataflow                  // the nodes of the graph
+)
+
+// Compiled is a query at every stage.
+type Compiled struct {
+	Raw, Decorrelated, Optimized rel.Rel
+	Graph                        *dataflow.Graph
+	Inputs                       []uint64 // the collections that the graph reads, sorted
+}
+
+// Compile takes a plan through all stages. The plan holds no parameter any more. The environment is that of the
+// statement; a maintained view has an empty one.
+func Compile(env *expr.Env, r rel.Rel) (*Compiled, *repr.Error) {
+	c := &Compiled{Raw: r}
+	var err *repr.Error
+	if c.Decorrelated, err = opt.Decorrelate(c.Raw); err != nil {
+		return nil, err
+	}
+	c.Optimized = opt.Optimize(&opt.Context{Env: env, Fold: expr.Immutable}, c.Decorrelated)
+	if c.Graph, c.Inputs, err = lower.Graph(c.Optimized, env); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Explain prints a stage.
+func (c *Compiled) Explain(s Stage) string {
+	switch s {
+	case StageRaw:
+		return rel.Format(c.Raw)
+	case StageDecorrelated:
+		return rel.Format(c.Decorrelated)
+	case StagePhysical:
+		return lower.FormatTree(c.Graph)
+	case StageDataflow:
+		return lower.FormatNodes(c.Graph)
+	default:
+		return rel.Format(c.Optimized)
+	}
+}
+
+// Passthrough says which collection the query gives as it is, if it does.
+func (c *Compiled) Passthrough() (uint64, bool) {
+	in, ok := c.Graph.Nodes[c.Graph.Output].Op.(dataflow.Input)
+	return in.Collection, ok
+}
