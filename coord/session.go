@@ -78,6 +78,11 @@ func (s *Session) TextOptions() *pgfmt.Options { return s.settings.text() }
 // StatementTimeout is how long a statement may run; 0 is for ever.
 func (s *Session) StatementTimeout() time.Duration { return s.settings.timeout("statement_timeout") }
 
+// IdleTimeout is how long a transaction block may stand open with nothing said; 0 is for ever.
+func (s *Session) IdleTimeout() time.Duration {
+	return s.settings.timeout("idle_in_transaction_session_timeout")
+}
+
 // WantsWelcome says whether the session is to start with a notice about the server.
 func (s *Session) WantsWelcome() bool {
 	v, _ := s.settings.get("welcome_message")

@@ -62,7 +62,7 @@ var settingTable = []setting{
 	{name: "TimeZone", initial: "UTC", about: "Sets the time zone for displaying and interpreting time stamps.", reported: true, check: checkTimeZone},
 	{name: "transaction_isolation", initial: "serializable", about: "Shows the current transaction's isolation level."},
 	{name: "transaction_read_only", initial: "off", about: "Shows whether the current transaction is read-only.", check: checkBool},
-	{name: "welcome_message", initial: "on", about: "Whether a session starts with a notice about the server.", check: checkBool},
+	{name: "welcome_message", initial: "off", about: "Whether a session of psql starts with a notice about the server.", check: checkBool},
 }
 
 // settings are the values in one session.

@@ -74,6 +74,7 @@ func (c *conn) interrupt() {
 func (c *conn) statement() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	stop := func() { cancel(nil) }
+	started := systemClock.Now()
 	if d := c.session.StatementTimeout(); d > 0 {
 		timeout := repr.NewError(repr.CodeQueryCanceled, "canceling statement due to statement timeout")
 		timed, stopTimer := context.WithTimeoutCause(ctx, d, timeout)
@@ -87,6 +88,9 @@ func (c *conn) statement() (context.Context, func()) {
 		c.running = nil
 		c.mu.Unlock()
 		stop()
+		if c.srv.opts.Observe != nil {
+			c.srv.opts.Observe(systemClock.Now().Sub(started))
+		}
 	}
 }
 
@@ -130,6 +134,10 @@ func (c *conn) loop() {
 			if !ok || f.kind == 'X' || !c.message(f) {
 				return
 			}
+		case <-c.idle():
+			c.fatal(repr.NewError("25P03", "terminating connection due to idle-in-transaction timeout").
+				WithHint("the time is the setting idle_in_transaction_session_timeout"))
+			return
 		case <-c.ctx.Done():
 			if e, ok := context.Cause(c.ctx).(*repr.Error); ok {
 				c.fatal(e)
@@ -137,6 +145,15 @@ func (c *conn) loop() {
 			return
 		}
 	}
+}
+
+// idle is ready when the client has left a transaction block open, and nothing said, for too long: a block holds
+// history back.
+func (c *conn) idle() <-chan time.Time {
+	if d := c.session.IdleTimeout(); d > 0 && c.session.TxStatus() != 'I' {
+		return systemClock.After(d)
+	}
+	return nil
 }
 
 // message serves one message and says whether the connection goes on.

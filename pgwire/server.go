@@ -16,10 +16,11 @@ import (
 
 // Options is how a server listens. Zero values mean the default.
 type Options struct {
-	MaxConnections int           // default 10,000
-	StartupTimeout time.Duration // a connection must be through its startup in that time; default 30 s
-	WriteTimeout   time.Duration // a client that takes nothing for so long is cut off; default 2 min
-	Welcome        string        // a notice at the start of each session; "" for none
+	MaxConnections int                 // default 10,000
+	StartupTimeout time.Duration       // a connection must be through its startup in that time; default 30 s
+	WriteTimeout   time.Duration       // a client that takes nothing for so long is cut off; default 2 min
+	Welcome        string              // a notice at the start of each session; "" for none
+	Observe        func(time.Duration) // told how long each statement took; nil: nobody
 	Log            *slog.Logger
 }
 

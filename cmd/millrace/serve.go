@@ -77,10 +77,11 @@ func start(c *config) (*server, error) {
 	co := coord.New(coord.Options{Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
 		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version})
 	s := &server{coord: co, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: make(chan error, 2)}
-	s.sql = pgwire.NewServer(co, pgwire.Options{Log: log, Welcome: "millrace " + version + ": views that are always up to date. " +
+	metrics := console.NewMetrics(version, runtime.Version(), sampler{co})
+	s.sql = pgwire.NewServer(co, pgwire.Options{Log: log, Observe: metrics.ObserveQuery, Welcome: "millrace " + version + ": views that are always up to date. " +
 		"What is kept in this version is lost when the server stops; sources are read again."})
 	go func() { s.fail <- s.sql.Serve(sqlListener) }()
-	s.http = &http.Server{Handler: s.console(), ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: s.console(metrics), ReadHeaderTimeout: 10 * time.Second}
 	go func() { s.fail <- s.http.Serve(webListener) }()
 	return s, nil
 }
@@ -126,8 +127,7 @@ func (s *server) close() {
 	s.coord.Close()
 }
 
-func (s *server) console() http.Handler {
-	metrics := console.NewMetrics(version, runtime.Version(), sampler{s.coord})
+func (s *server) console(metrics *console.Metrics) http.Handler {
 	return console.New(console.Options{
 		Readiness: s.readiness,
 		Live: func(ctx context.Context) error {
