@@ -34,7 +34,7 @@ func (x *scalars) funcCall(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 			return nil, err
 		}
 		if len(set.Cols) != 1 {
-			return nil, unsupported("the composite result of "+set.Name+" as a value", n.Pos)
+			return x.setRecord(set, first, n.Pos), nil
 		}
 		return &expr.Column{Index: first, Typ: set.Cols[0].Type, Name: name}, nil
 	}
@@ -143,15 +143,9 @@ func (x *scalars) setCall(n *ast.FuncCall) (*expr.TableFunc, int, *repr.Error) {
 			return c.fn, setBase + i*maxSetCols, nil
 		}
 	}
-	if len(x.sets.list) > 0 {
-		return nil, 0, unsupported("more than one set-returning function in a SELECT list", n.Pos)
-	}
 	x.sets.list = append(x.sets.list, setCall{fn: f, args: args})
-	return f, setBase, nil
+	return f, setBase + (len(x.sets.list)-1)*maxSetCols, nil
 }
-
-// maxSetCols is more than the columns of any set-returning function.
-const maxSetCols = 1 << 10
 
 // tableCall binds the call of a function that gives rows.
 func (x *scalars) tableCall(n *ast.FuncCall) (*expr.TableFunc, []expr.Scalar, *repr.Error) {

@@ -99,30 +99,82 @@ func (x *scalars) row(n *ast.Row) (expr.Scalar, *repr.Error) {
 			}
 		}
 	}
+	return recordOf(list, n.Pos), nil
+}
+
+// recordOf makes a record of values.
+func recordOf(list []expr.Scalar, pos int) *expr.Call {
 	t := repr.TypeOf(repr.KindRecord)
 	f := &expr.Func{Name: "row", Ret: t, Variadic: true, NullCalled: true,
 		Eval: func(_ *expr.Env, args []repr.Datum) (repr.Datum, *repr.Error) { return repr.Record(args), nil }}
 	for _, s := range list {
 		f.Args = append(f.Args, s.Type())
 	}
-	return &expr.Call{Fn: f, Args: list, Typ: t, Pos: n.Pos}, nil
+	return &expr.Call{Fn: f, Args: list, Typ: t, Pos: pos}
 }
 
-// field binds (f(x)).name, a column of a set-returning function.
+// setRecord is the row of a set-returning function of several columns as a value. Its fields keep their names.
+func (x *scalars) setRecord(set *expr.TableFunc, first, pos int) expr.Scalar {
+	list := make([]expr.Scalar, len(set.Cols))
+	for i, c := range set.Cols {
+		list[i] = &expr.Column{Index: first + i, Typ: c.Type, Name: c.Name}
+	}
+	call := recordOf(list, pos)
+	x.b.records[call] = set.Cols
+	return call
+}
+
+// field binds (x).name, where x is a column that holds a record with named fields, or a set-returning function.
 func (x *scalars) field(n *ast.Field) (expr.Scalar, *repr.Error) {
-	call, ok := n.Arg.(*ast.FuncCall)
-	if !ok || n.Name == "" || !isSetFunc(call) {
-		return nil, unsupported("a field of a composite value", n.Pos)
+	if n.Name == "" {
+		return nil, unsupported("all fields of a composite value", n.Pos)
 	}
-	set, first, err := x.setCall(call)
-	if err != nil {
-		return nil, err
+	switch arg := n.Arg.(type) {
+	case *ast.FuncCall:
+		if !isSetFunc(arg) {
+			break
+		}
+		set, first, err := x.setCall(arg)
+		if err != nil {
+			return nil, err
+		}
+		i, err := fieldIndex(set.Cols, n)
+		if err != nil {
+			return nil, err
+		}
+		return &expr.Column{Index: first + i, Typ: set.Cols[i].Type, Name: n.Name}, nil
+	case *ast.ColumnRef:
+		if x.scope == nil {
+			break
+		}
+		m, err := x.scope.lookup(arg)
+		if err != nil {
+			return nil, err
+		}
+		if m.fields == nil {
+			break
+		}
+		i, err := fieldIndex(m.fields, n)
+		if err != nil {
+			return nil, err
+		}
+		return &expr.Call{Fn: fieldFunc(i, m.fields[i]), Args: []expr.Scalar{x.noted(m.value(), arg)}, Typ: m.fields[i].Type, Pos: n.Pos}, nil
 	}
-	i := set.Cols.Index(n.Name)
+	return nil, unsupported("a field of this composite value", n.Pos)
+}
+
+func fieldIndex(fields repr.RowDesc, n *ast.Field) (int, *repr.Error) {
+	i := fields.Index(n.Name)
 	if i < 0 {
-		return nil, errAt(repr.CodeUndefinedColumn, "column "+quote(n.Name)+" not found in data type "+set.Name, n.Pos)
+		return 0, errAt(repr.CodeUndefinedColumn, "column "+quote(n.Name)+" not found in data type record", n.Pos)
 	}
-	return &expr.Column{Index: first + i, Typ: set.Cols[i].Type, Name: n.Name}, nil
+	return i, nil
+}
+
+// fieldFunc takes field i out of a record.
+func fieldFunc(i int, c repr.Column) *expr.Func {
+	return &expr.Func{Name: "field_" + c.Name, Args: []repr.Type{repr.TypeOf(repr.KindRecord)}, Ret: c.Type,
+		Eval: func(_ *expr.Env, args []repr.Datum) (repr.Datum, *repr.Error) { return args[0].Elems(nil)[i], nil }}
 }
 
 // array binds ARRAY[…]. want is the type that a cast asks for; its zero value leaves it to the items.

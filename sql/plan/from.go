@@ -143,7 +143,14 @@ func (b *binder) fromSubquery(n *ast.Subquery, fr frame) (*from, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	return named(collapse(out), out.cols, &table{}, n.Alias)
+	f, err := named(collapse(out), out.cols, &table{}, n.Alias)
+	if err != nil {
+		return nil, err
+	}
+	for i, fields := range out.fields {
+		f.names[i].fields = fields // names and the table's columns are one list
+	}
+	return f, nil
 }
 
 // named makes an item of FROM of a plan, with the names of an alias where there is one.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -374,4 +375,64 @@ func checkCall(t *testing.T, e *expr.Call) {
 			t.Errorf("operand %d of %s is %v, wanted %v", i, e.Fn.Name, got, want)
 		}
 	}
+}
+
+// TestClients binds every query that real clients send. The golden file names those that are refused, and why.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	c := newMemCatalog(t, "pg_catalog.sql", "shop.sql")
+	var refused strings.Builder
+	paths, err := filepath.Glob("../parse/testdata/clients/*.sql")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no texts of clients (%v)", err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total, bad := 0, 0
+		for _, one := range statementBorder.Split(string(text), -1) {
+			stmts, err := parse.Parse(one)
+			if err != nil {
+				continue // package parse has a list of these
+			}
+			for _, s := range stmts {
+				if !binds(s.Stmt) {
+					continue
+				}
+				total++
+				bound, _, err := bindStatement(c.env(), s.Stmt)
+				if err != nil {
+					bad++
+					refused.WriteString(shorten(s.Text) + "\n    " + strings.ReplaceAll(errorText(err), "\n", "\n    ") + "\n")
+					continue
+				}
+				checkPlan(t, bound)
+			}
+		}
+		fmt.Fprintf(&refused, "%s: %d of %d refused\n\n", filepath.Base(path), bad, total)
+	}
+	golden.File(t, "testdata/clients.refused", refused.String())
+}
+
+// statementBorder parts the statements that were captured of the clients.
+var statementBorder = regexp.MustCompile(`(?m)^(?:--.*|####.*)$`)
+
+// binds says whether a statement is a query or a write.
+func binds(stmt ast.Statement) bool {
+	switch stmt.(type) {
+	case *ast.Query, *ast.Insert, *ast.Update, *ast.Delete:
+		return true
+	default:
+		return false
+	}
+}
+
+func shorten(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > 100 {
+		return text[:100] + "…"
+	}
+	return text
 }

@@ -29,10 +29,12 @@ type binder struct {
 	viewDepth  int
 	volatility expr.Volatility
 	refs       map[expr.Scalar]*ast.ColumnRef // where a column was named, for errors that come later
+	records    map[expr.Scalar]repr.RowDesc   // the fields of record values that have names
 }
 
 func newBinder(env *Env) *binder {
-	return &binder{env: env, params: slices.Clone(env.ParamTypes), refs: map[expr.Scalar]*ast.ColumnRef{}}
+	return &binder{env: env, params: slices.Clone(env.ParamTypes), refs: map[expr.Scalar]*ast.ColumnRef{},
+		records: map[expr.Scalar]repr.RowDesc{}}
 }
 
 // top is the frame of a statement.
@@ -58,6 +60,7 @@ type output struct {
 	order  []rel.ColOrder
 	limit  expr.Scalar
 	offset expr.Scalar
+	fields []repr.RowDesc // of visible columns that are records with named fields; may be shorter than cols
 }
 
 // finish makes the result of a statement of its outermost query.

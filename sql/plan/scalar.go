@@ -380,16 +380,6 @@ func extremeFunc(greatest bool, t repr.Type) *expr.Func {
 	return &expr.Func{Name: name, Args: []repr.Type{t}, Ret: t, Variadic: true, NullCalled: true, Eval: eval}
 }
 
-// setCalls are the set-returning functions of a SELECT list. In its expressions they stand as columns from
-// setBase on, until the plan has a place for them.
-type setCalls struct{ list []setCall }
-
-type setCall struct {
-	fn   *expr.TableFunc
-	args []expr.Scalar
-	pos  int
-}
-
 // aggregates are the aggregates of one SELECT. In its expressions they stand as columns from aggBase on, until the
 // plan has a place for them.
 type aggregates struct{ list []rel.Agg }

@@ -11,9 +11,10 @@ import (
 
 // column is what a name in a scope stands for: an expression over the row of the scope, mostly a plain column.
 type column struct {
-	name  string
-	value expr.Scalar
-	table *table // nil for a column that USING merged of two
+	name   string
+	value  expr.Scalar
+	table  *table       // nil for a column that USING merged of two
+	fields repr.RowDesc // of a record whose fields have names
 }
 
 // table is a named item of FROM.

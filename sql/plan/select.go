@@ -35,9 +35,10 @@ type selectBody struct {
 
 // target is an item of the SELECT list.
 type target struct {
-	name  string
-	value expr.Scalar
-	pos   int
+	name   string
+	value  expr.Scalar
+	pos    int
+	fields repr.RowDesc // of a record whose fields have names
 }
 
 // selectBody binds a SELECT with the ORDER BY around it.
@@ -99,7 +100,7 @@ func (s *selectBody) bindTargets(list []ast.Target) *repr.Error {
 		if name == "" {
 			name = targetName(t.Expr)
 		}
-		s.targets = append(s.targets, target{name, value, place(t.Expr)})
+		s.targets = append(s.targets, target{name, value, place(t.Expr), s.b.records[value]})
 	}
 	s.visible = len(s.targets)
 	return nil
@@ -120,7 +121,7 @@ func (s *selectBody) expandStar(star *ast.Star) *repr.Error {
 	x := s.exprs("SELECT")
 	for _, c := range cols {
 		ref := &ast.ColumnRef{At: star.At, Parts: []string{c.name}}
-		s.targets = append(s.targets, target{c.name, x.noted(match{c, level}.value(), ref), star.Pos})
+		s.targets = append(s.targets, target{c.name, x.noted(match{c, level}.value(), ref), star.Pos, c.fields})
 	}
 	return nil
 }
@@ -217,7 +218,7 @@ func (s *selectBody) targetFor(e ast.Expr, clause string) (int, *repr.Error) {
 			return i, nil
 		}
 	}
-	s.targets = append(s.targets, target{targetName(e), value, place(e)})
+	s.targets = append(s.targets, target{name: targetName(e), value: value, pos: place(e)})
 	return len(s.targets) - 1, nil
 }
 
@@ -303,6 +304,9 @@ func (s *selectBody) build() (*output, *repr.Error) {
 	r, values = s.callSets(r, values)
 	r = projectTo(r, values, names)
 	out := &output{rel: r, cols: s.columns(), order: s.order}
+	for _, t := range s.targets[:s.visible] {
+		out.fields = append(out.fields, t.fields)
+	}
 	nullability(out.cols, r)
 	return out, s.applyDistinct(out)
 }
@@ -314,21 +318,25 @@ func nullability(cols repr.RowDesc, r rel.Rel) {
 	}
 }
 
-// callSets puts set-returning functions on the plan.
+// callSets puts the set-returning functions on the plan.
 func (s *selectBody) callSets(r rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Scalar) {
-	for i, call := range s.sets.list {
-		width := len(r.Columns())
-		r = &rel.FlatMap{Input: r, Fn: call.fn, Args: call.args, Names: namesOf(call.fn.Cols)}
-		base := setBase + i*maxSetCols
-		values = rewriteScalars(values, 0, func(n expr.Scalar, depth int) expr.Scalar {
-			c, ok := n.(*expr.Column)
-			if !ok || depth > 0 || c.Index < base || c.Index >= base+maxSetCols {
-				return n
-			}
-			return &expr.Column{Index: width + c.Index - base, Typ: c.Typ, Name: c.Name}
-		})
+	if len(s.sets.list) == 0 {
+		return r, values
 	}
-	return r, values
+	width := len(r.Columns())
+	call := sideBySide(s.sets.list)
+	r = &rel.FlatMap{Input: r, Fn: call.fn, Args: call.args, Names: namesOf(call.fn.Cols)}
+	return r, rewriteScalars(values, 0, func(n expr.Scalar, depth int) expr.Scalar {
+		c, ok := n.(*expr.Column)
+		if !ok || depth > 0 {
+			return n
+		}
+		at, ok := s.sets.place(c.Index)
+		if !ok {
+			return n
+		}
+		return &expr.Column{Index: width + at, Typ: c.Typ, Name: c.Name}
+	})
 }
 
 func (s *selectBody) applyDistinct(out *output) *repr.Error {
