@@ -29,6 +29,7 @@ type Reduce struct {
 	objects int
 	indexed []*indexed // of an aggregate that looks at rows; nil for others
 	touched []touch
+	of      []uint32 // of a row of the step: its group
 	mark    uint32
 	cols    []repr.Datum
 	args    []repr.Datum
@@ -79,11 +80,12 @@ func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 			out.Add(r.Default, 1)
 		}
 	}
+	r.of = r.of[:0]
 	for i := range in.Len() {
-		r.touch(in.Row(i))
+		r.of = append(r.of, r.touch(in.Row(i)))
 	}
 	for i := range in.Len() {
-		r.update(in.Row(i), in.Diff(i))
+		r.update(r.of[i], in.Row(i), in.Diff(i))
 	}
 	for a, x := range r.indexed {
 		if x != nil {
@@ -95,22 +97,19 @@ func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 	}
 }
 
-// touch notes the group of a row, with its row before the step.
-func (r *Reduce) touch(row []byte) {
+// touch notes the group of a row, with its row before the step, and gives its number.
+func (r *Reduce) touch(row []byte) uint32 {
 	key := row[:repr.PrefixLen(row, r.Keys)]
 	g, _ := r.groups.find(key)
-	if r.groups.marks[g] == r.mark {
-		return
+	if r.groups.marks[g] != r.mark {
+		r.groups.marks[g] = r.mark
+		r.touched = append(r.touched, touch{group: g, before: r.result(g)})
 	}
-	r.groups.marks[g] = r.mark
-	r.touched = append(r.touched, touch{group: g, before: r.result(g)})
+	return g
 }
 
 // update adds a row to its group.
-func (r *Reduce) update(row []byte, diff repr.Diff) {
-	n := repr.PrefixLen(row, r.Keys)
-	key := row[:n]
-	g, _ := r.groups.find(key)
+func (r *Reduce) update(g uint32, row []byte, diff repr.Diff) {
 	r.groups.rows[g] += diff
 	if r.objects > 0 {
 		r.groups.checks[g] += uint64(diff) * maphash.Bytes(r.groups.seed, row)
@@ -118,6 +117,8 @@ func (r *Reduce) update(row []byte, diff repr.Diff) {
 	if len(r.Aggs) == 0 {
 		return
 	}
+	n := repr.PrefixLen(row, r.Keys)
+	key := row[:n]
 	r.cols = repr.DecodeRow(r.cols[:0], row[n:])
 	for i := range r.Aggs {
 		a := &r.Aggs[i]
