@@ -1,0 +1,364 @@
+package sql_test
+
+import (
+	"math/rand/v2"
+
+	"millrace/repr"
+	"millrace/sql/expr"
+	"millrace/sql/rel"
+)
+
+var (
+	int8Type = repr.TypeOf(repr.KindInt8)
+	numType  = repr.TypeOf(repr.KindNumeric)
+	boolType = repr.TypeOf(repr.KindBool)
+)
+
+func compare(name string, test func(int) bool) *expr.Func {
+	return &expr.Func{Name: name, Args: []repr.Type{int8Type, int8Type}, Ret: boolType,
+		Eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+			return repr.Bool(test(repr.Compare(a[0], a[1]))), nil
+		}}
+}
+
+var (
+	eqFunc   = compare("=", func(c int) bool { return c == 0 })
+	lessFunc = compare("<", func(c int) bool { return c < 0 })
+	plusFunc = &expr.Func{Name: "plus", Args: []repr.Type{int8Type, int8Type}, Ret: int8Type,
+		Eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+			return repr.Int8((a[0].Int() + a[1].Int()) % 7), nil
+		}}
+	divFunc = &expr.Func{Name: "div", Args: []repr.Type{int8Type, int8Type}, Ret: int8Type,
+		Eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+			if a[1].Int() == 0 {
+				return repr.Null, repr.NewError(repr.CodeDivisionByZero, "division by zero")
+			}
+			return repr.Int8(a[0].Int() / a[1].Int()), nil
+		}}
+	numEq = &expr.Func{Name: "=", Args: []repr.Type{numType, numType}, Ret: boolType,
+		Eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) { return repr.Bool(a[0].Equal(a[1])), nil }}
+	series = &expr.TableFunc{Name: "series", Args: []repr.Type{int8Type}, Cols: repr.RowDesc{{Name: "s", Type: int8Type}},
+		Eval: func(_ *expr.Env, a []repr.Datum, emit func([]repr.Datum) bool) *repr.Error {
+			for i := range a[0].Int() {
+				emit([]repr.Datum{repr.Int8(i)})
+			}
+			return nil
+		}}
+	countAll = &repr.Aggregate{Name: "count", Words: 1, Empty: repr.Int8(0),
+		Add:    func(s []int64, _ repr.Datum, d repr.Diff) { s[0] += d },
+		Result: func(s []int64) (repr.Datum, *repr.Error) { return repr.Int8(s[0]), nil }}
+	countOf = &repr.Aggregate{Name: "count", Words: 1, Empty: repr.Int8(0), SkipNulls: true, Add: countAll.Add,
+		Result: countAll.Result}
+	sumOf = &repr.Aggregate{Name: "sum", Words: 2, SkipNulls: true,
+		Add: func(s []int64, a repr.Datum, d repr.Diff) { s[0] += d; s[1] += d * a.Int() },
+		Result: func(s []int64) (repr.Datum, *repr.Error) {
+			if s[0] == 0 {
+				return repr.Null, nil
+			}
+			return repr.Int8(s[1]), nil
+		}}
+	minOf = &repr.Aggregate{Name: "min", Extreme: -1, SkipNulls: true}
+	maxOf = &repr.Aggregate{Name: "max", Extreme: 1, SkipNulls: true}
+)
+
+func callOf(f *expr.Func, args ...expr.Scalar) expr.Scalar {
+	return &expr.Call{Fn: f, Args: args, Typ: f.Ret}
+}
+
+func intConst(v int64) expr.Scalar { return &expr.Const{Val: repr.Int8(v), Typ: int8Type} }
+
+// tables are the collections of the tests: t1 and t2 of nullable integers, t3 with a key that is never NULL and a
+// numeric whose equal values print differently.
+var tables = []*rel.Get{
+	{ID: 1, Name: "t1", Cols: repr.RowDesc{{Name: "a", Type: int8Type}, {Name: "b", Type: int8Type}}},
+	{ID: 2, Name: "t2", Cols: repr.RowDesc{{Name: "c", Type: int8Type}, {Name: "d", Type: int8Type}, {Name: "e", Type: int8Type}}},
+	{ID: 3, Name: "t3", Cols: repr.RowDesc{{Name: "k", Type: int8Type, NotNull: true}, {Name: "m", Type: numType}}},
+}
+
+// generator makes random plans.
+type generator struct {
+	*rand.Rand
+	lets   int
+	inLet  []*rel.Ref
+	budget int
+}
+
+// shapes are the rows around the plan being made, the nearest first.
+type shapes []repr.RowDesc
+
+func (s shapes) with(cols repr.RowDesc) shapes { return append(shapes{cols}, s...) }
+
+// plan makes a plan of some depth; with outer rows it sometimes refers to them.
+func (g *generator) plan(depth int, o shapes) rel.Rel {
+	g.budget--
+	if depth <= 0 || g.budget <= 0 {
+		return g.leaf(o)
+	}
+	switch g.IntN(15) {
+	case 0, 1, 2:
+		in := g.plan(depth-1, o)
+		return &rel.Filter{Input: in, Preds: g.preds(1+g.IntN(2), in.Columns(), o, depth)}
+	case 3, 4:
+		in := g.plan(depth-1, o)
+		return &rel.Map{Input: in, Exprs: []expr.Scalar{g.intExpr(in.Columns(), o, depth)}, Names: []string{"x"}}
+	case 5:
+		in := g.plan(depth-1, o)
+		return &rel.Project{Input: in, Cols: g.somePlaces(len(in.Columns()))}
+	case 6, 7:
+		return g.join(depth, o)
+	case 8:
+		left := g.plan(depth-1, o)
+		kinds := []rel.JoinKind{rel.JoinInner, rel.JoinLeft, rel.JoinSemi, rel.JoinAnti}
+		right := g.plan(depth-1, o.with(left.Columns()))
+		n := &rel.Apply{Kind: kinds[g.IntN(4)], Left: left, Right: right}
+		n.On = g.preds(g.IntN(2), both(left, right), o, 0)
+		return n
+	case 9, 10:
+		return g.reduce(depth, o)
+	case 11:
+		return &rel.Distinct{Input: g.plan(depth-1, o)}
+	case 12:
+		return g.topK(depth, o)
+	case 13:
+		return g.union(depth, o)
+	default:
+		return g.other(depth, o)
+	}
+}
+
+func both(a, b rel.Rel) repr.RowDesc {
+	return append(append(repr.RowDesc{}, a.Columns()...), b.Columns()...)
+}
+
+func (g *generator) leaf(o shapes) rel.Rel {
+	switch n := g.IntN(8); {
+	case n == 0:
+		v := &rel.Values{Cols: repr.RowDesc{{Name: "v", Type: int8Type}}}
+		for range g.IntN(3) {
+			v.Rows = append(v.Rows, []expr.Scalar{g.intExpr(nil, o, 0)})
+		}
+		return v
+	case n == 1 && len(g.inLet) > 0:
+		return g.inLet[g.IntN(len(g.inLet))]
+	}
+	return tables[g.IntN(len(tables))]
+}
+
+func (g *generator) join(depth int, o shapes) rel.Rel {
+	left, right := g.plan(depth-1, o), g.plan(depth-1, o)
+	return &rel.Join{Kind: rel.JoinKind(g.IntN(6)), Left: left, Right: right,
+		On: g.preds(1+g.IntN(2), both(left, right), o, depth-2)}
+}
+
+func (g *generator) somePlaces(n int) []int {
+	var out []int
+	for range 1 + g.IntN(3) {
+		if n > 0 {
+			out = append(out, g.IntN(n))
+		}
+	}
+	return out
+}
+
+func (g *generator) reduce(depth int, o shapes) rel.Rel {
+	in := g.plan(depth-1, o)
+	cols := in.Columns()
+	r := &rel.Reduce{Input: in}
+	for range g.IntN(3) {
+		if g.IntN(3) > 0 && len(cols) > 0 {
+			r.Keys = append(r.Keys, rel.ColumnOf(cols, g.IntN(len(cols))))
+		} else {
+			r.Keys = append(r.Keys, g.intExpr(cols, o, 0))
+		}
+	}
+	fns := []*repr.Aggregate{countAll, countOf, sumOf, minOf, maxOf}
+	for range 1 + g.IntN(2) {
+		a := rel.Agg{Fn: fns[g.IntN(len(fns))], Typ: int8Type, Name: "agg"}
+		if a.Fn != countAll {
+			a.Args = []expr.Scalar{g.intExpr(cols, o, depth-1)}
+			a.Distinct = g.IntN(4) == 0
+		}
+		if g.IntN(4) == 0 {
+			a.Filter = g.boolExpr(cols, o, 0)
+		}
+		r.Aggs = append(r.Aggs, a)
+	}
+	return r
+}
+
+func (g *generator) topK(depth int, o shapes) rel.Rel {
+	in := g.plan(depth-1, o)
+	n := len(in.Columns())
+	k := &rel.TopK{Input: in, Limit: intConst(int64(g.IntN(4)))}
+	if n == 0 {
+		return k
+	}
+	k.Order = []rel.ColOrder{{Col: g.IntN(n), Desc: g.IntN(2) == 0, NullsFirst: g.IntN(2) == 0}}
+	if g.IntN(2) == 0 {
+		k.Group = []int{g.IntN(n)}
+	}
+	if g.IntN(3) == 0 {
+		k.Offset = intConst(int64(g.IntN(3)))
+	}
+	return k
+}
+
+// ints is a plan of n integer columns.
+func (g *generator) ints(n, depth int, o shapes) rel.Rel {
+	in := g.plan(depth, o)
+	cols := in.Columns()
+	m := &rel.Map{Input: in}
+	places := make([]int, n)
+	for i := range n {
+		m.Exprs = append(m.Exprs, g.intExpr(cols, o, 0))
+		m.Names = append(m.Names, "i")
+		places[i] = len(cols) + i
+	}
+	return &rel.Project{Input: m, Cols: places}
+}
+
+func (g *generator) union(depth int, o shapes) rel.Rel {
+	a, b := g.ints(2, depth-1, o), g.ints(2, depth-1, o)
+	if g.IntN(2) == 0 {
+		return &rel.Union{Inputs: []rel.Rel{a, b}}
+	}
+	return &rel.Threshold{Input: &rel.Union{Inputs: []rel.Rel{a, &rel.Negate{Input: b}}}}
+}
+
+func (g *generator) other(depth int, o shapes) rel.Rel {
+	if g.IntN(2) == 0 {
+		in := g.plan(depth-1, o)
+		arg := g.intExpr(in.Columns(), o, depth-1)
+		return &rel.FlatMap{Input: in, Fn: series, Args: []expr.Scalar{arg}, Ordinality: g.IntN(2) == 0}
+	}
+	g.lets++
+	id := g.lets
+	value := g.plan(depth-1, o)
+	if len(o) > 0 && rel.HasOuter(value) {
+		// A reference below further subqueries would see other outer rows; the planner makes such Lets, for which
+		// decorrelation moves the levels, but the interpreter keeps one value.
+		return value
+	}
+	g.inLet = append(g.inLet, &rel.Ref{ID: id, Cols: value.Columns()})
+	body := g.plan(depth-1, o)
+	g.inLet = g.inLet[:len(g.inLet)-1]
+	return &rel.Let{ID: id, Value: value, Body: body}
+}
+
+func (g *generator) preds(n int, cols repr.RowDesc, o shapes, depth int) []expr.Scalar {
+	var out []expr.Scalar
+	for range n {
+		out = append(out, g.boolExpr(cols, o, depth))
+	}
+	return out
+}
+
+// column is a column of a kind, of the row or now and then of an outer row; nil when there is none.
+func (g *generator) column(cols repr.RowDesc, o shapes, typ repr.Type) expr.Scalar {
+	level := 0
+	if len(o) > 0 && g.IntN(3) == 0 {
+		level = 1 + g.IntN(len(o))
+		cols = o[level-1]
+	}
+	var fit []int
+	for i, c := range cols {
+		if c.Type == typ {
+			fit = append(fit, i)
+		}
+	}
+	if len(fit) == 0 {
+		return nil
+	}
+	i := fit[g.IntN(len(fit))]
+	if level > 0 {
+		return &expr.Outer{Level: level, Index: i, Typ: typ, Name: cols[i].Name}
+	}
+	return rel.ColumnOf(cols, i)
+}
+
+func (g *generator) intExpr(cols repr.RowDesc, o shapes, depth int) expr.Scalar {
+	c := g.column(cols, o, int8Type)
+	if c == nil || g.IntN(8) == 0 {
+		c = intConst(int64(g.IntN(4)))
+	}
+	switch n := g.IntN(12); {
+	case n == 0:
+		return callOf(plusFunc, c, intConst(int64(g.IntN(3))))
+	case n == 1:
+		return &expr.Coalesce{Args: []expr.Scalar{c, intConst(1)}, Typ: int8Type}
+	case n == 2:
+		return g.guarded(cols, o, c, depth)
+	case n <= 5 && depth > 0:
+		return g.scalarQuery(cols, o, depth)
+	}
+	return c
+}
+
+// guarded fails unless the CASE keeps it from it.
+func (g *generator) guarded(cols repr.RowDesc, o shapes, c expr.Scalar, depth int) expr.Scalar {
+	zero := callOf(eqFunc, c, intConst(0))
+	quotient := callOf(divFunc, intConst(6), c)
+	if depth > 0 && g.IntN(2) == 0 {
+		quotient = callOf(plusFunc, quotient, g.scalarQuery(cols, o, depth))
+	}
+	return &expr.Case{Whens: []expr.When{{Cond: &expr.Not{Arg: zero}, Then: quotient}}, Else: c, Typ: int8Type}
+}
+
+func (g *generator) scalarQuery(cols repr.RowDesc, o shapes, depth int) expr.Scalar {
+	in := g.ints(1, depth-1, o.with(cols))
+	var query rel.Rel = in
+	switch g.IntN(4) {
+	case 0, 1:
+		fns := []*repr.Aggregate{countAll, sumOf, minOf}
+		agg := rel.Agg{Fn: fns[g.IntN(3)], Args: []expr.Scalar{rel.ColumnOf(in.Columns(), 0)}, Typ: int8Type, Name: "agg"}
+		query = &rel.Reduce{Input: in, Aggs: []rel.Agg{agg}}
+	case 2:
+		query = &rel.TopK{Input: in, Order: []rel.ColOrder{{Col: 0}}, Limit: intConst(1)}
+	}
+	return &expr.Subquery{Kind: expr.SubqueryScalar, Query: query, Typ: int8Type}
+}
+
+func (g *generator) boolExpr(cols repr.RowDesc, o shapes, depth int) expr.Scalar {
+	switch n := g.IntN(12); {
+	case n == 0:
+		return &expr.IsNull{Arg: g.intExpr(cols, o, depth)}
+	case n == 1:
+		return &expr.Not{Arg: g.boolExpr(cols, o, depth)}
+	case n == 2:
+		return &expr.Or{Args: []expr.Scalar{g.boolExpr(cols, o, depth-1), g.boolExpr(cols, o, depth-1)}}
+	case n == 3:
+		return &expr.And{Args: []expr.Scalar{g.boolExpr(cols, o, depth-1), g.boolExpr(cols, o, depth-1)}}
+	case n <= 6 && depth > 0:
+		return g.testQuery(cols, o, depth)
+	case n == 7:
+		a, b := g.column(cols, o, numType), g.column(cols, o, numType)
+		if a != nil && b != nil {
+			return callOf(numEq, a, b)
+		}
+	case n == 8:
+		return callOf(lessFunc, g.intExpr(cols, o, 0), g.intExpr(cols, o, 0))
+	case n == 9:
+		return rel.Same(g.intExpr(cols, o, 0), g.intExpr(cols, o, 0))
+	}
+	return callOf(eqFunc, g.intExpr(cols, o, 0), g.intExpr(cols, o, depth-1))
+}
+
+func (g *generator) testQuery(cols repr.RowDesc, o shapes, depth int) expr.Scalar {
+	kind := []expr.SubqueryKind{expr.SubqueryExists, expr.SubqueryAny, expr.SubqueryAll}[g.IntN(3)]
+	q := &expr.Subquery{Kind: kind, Typ: boolType}
+	if kind == expr.SubqueryExists {
+		q.Query = g.plan(depth-1, o.with(cols))
+		return q
+	}
+	n := 1 + g.IntN(2)
+	op := eqFunc
+	if n == 1 && g.IntN(3) == 0 {
+		op = lessFunc
+	}
+	for range n {
+		q.Left = append(q.Left, g.intExpr(cols, o, depth-2))
+		q.Ops = append(q.Ops, op)
+	}
+	q.Query = g.ints(n, depth-1, o.with(cols))
+	return q
+}

@@ -1,0 +1,262 @@
+package sql_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"millrace/arrangement"
+	"millrace/dataflow"
+	"millrace/repr"
+	"millrace/sql"
+	"millrace/sql/expr"
+	"millrace/sql/lower"
+	"millrace/sql/opt"
+	"millrace/sql/rel"
+)
+
+// history is a random sequence of changes to the tables of the tests.
+type history struct {
+	*rand.Rand
+	tables map[uint64][]counted
+}
+
+func (h *history) value(c repr.Column) repr.Datum {
+	if !c.NotNull && h.IntN(5) == 0 {
+		return repr.Null
+	}
+	if c.Type.Kind == repr.KindNumeric {
+		n := int64(h.IntN(3))
+		if h.IntN(2) == 0 {
+			return repr.Numeric(n*10, 1)
+		}
+		return repr.Numeric(n, 0)
+	}
+	return repr.Int8(int64(h.IntN(4)))
+}
+
+// step changes the tables and gives the deltas.
+func (h *history) step() map[uint64]dataflow.Delta {
+	in := map[uint64]dataflow.Delta{}
+	for _, t := range tables {
+		b := arrangement.NewBuilder()
+		var rows []counted
+		for _, c := range h.tables[t.ID] {
+			if h.IntN(4) == 0 {
+				b.Add(repr.AppendRow(nil, c.row), -c.n)
+				continue
+			}
+			rows = append(rows, c)
+		}
+		for range h.IntN(4) {
+			row := make([]repr.Datum, len(t.Cols))
+			for i, c := range t.Cols {
+				row[i] = h.value(c)
+			}
+			c := counted{row, repr.Diff(1 + h.IntN(2))}
+			b.Add(repr.AppendRow(nil, row), c.n)
+			rows = append(rows, c)
+		}
+		h.tables[t.ID] = rows
+		in[t.ID] = dataflow.Delta{OK: b.Seal()}
+	}
+	return in
+}
+
+// content is a collection as canonical row and count.
+type content map[string]repr.Diff
+
+func contentOf(rows []counted) content {
+	out := content{}
+	for _, c := range rows {
+		out.add(c.row, c.n)
+	}
+	return out
+}
+
+func (c content) add(row []repr.Datum, n repr.Diff) {
+	k := canonical(row)
+	if c[k] += n; c[k] == 0 {
+		delete(c, k)
+	}
+}
+
+func (c content) String() string {
+	var lines []string
+	for k, n := range c {
+		cells := []string{}
+		for _, d := range repr.DecodeRow(nil, []byte(k)) {
+			cells = append(cells, cell(d))
+		}
+		lines = append(lines, fmt.Sprintf("%+d (%s)", n, strings.Join(cells, ", ")))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+func cell(d repr.Datum) string {
+	switch d.Kind() {
+	case repr.KindNull:
+		return "NULL"
+	case repr.KindNumeric:
+		return string(repr.AppendNumericText(nil, d))
+	case repr.KindBool:
+		return fmt.Sprint(d.Bool())
+	}
+	return fmt.Sprint(d.Int())
+}
+
+// running is a graph in progress and the sum of its output.
+type running struct {
+	name string
+	flow *dataflow.Dataflow
+	ok   content
+	errs map[string]repr.Diff // by SQLSTATE
+}
+
+// tooMany says whether nothing failed but subqueries with more than one row. An uncorrelated one is run even where
+// the interpreter finds no row that asks for it, so it may fail alone.
+func (r *running) tooMany() bool { return len(r.errs) == 1 && r.errs["21000"] != 0 }
+
+func start(name string, g *dataflow.Graph, workers int) *running {
+	return &running{name: name, flow: dataflow.New(g, dataflow.Options{Workers: workers}), ok: content{},
+		errs: map[string]repr.Diff{}}
+}
+
+func (r *running) step(t *testing.T, at repr.Time, in map[uint64]dataflow.Delta) {
+	t.Helper()
+	out, err := r.flow.Step(context.Background(), at, in)
+	if err != nil {
+		t.Fatalf("%s: step %d: %v", r.name, at, err)
+	}
+	for i := range out.OK.Len() {
+		r.ok.add(repr.DecodeRow(nil, out.OK.Row(i)), out.OK.Diff(i))
+	}
+	for i := range out.Err.Len() {
+		e, _ := dataflow.DecodeErr(out.Err.Row(i))
+		if r.errs[e.Code] += out.Err.Diff(i); r.errs[e.Code] == 0 {
+			delete(r.errs, e.Code)
+		}
+	}
+}
+
+// TestOracle holds the dataflow of random plans to recomputation after every step of random histories: the plan as
+// decorrelated, and as optimised; and the plan after every rule to the plan before.
+func TestOracle(t *testing.T) {
+	t.Parallel()
+	plans := 1500
+	if testing.Short() {
+		plans = 300
+	}
+	for seed := range uint64(plans) {
+		oracle(t, seed)
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+func oracle(t *testing.T, seed uint64) {
+	t.Helper()
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 1)), budget: 14}
+	plan := g.plan(3, nil)
+	if len(plan.Columns()) > 40 {
+		return
+	}
+	stages := stagesOf(t, plan)
+	runs := []*running{
+		start("decorrelated", lowered(t, stages[1].plan), 1),
+		start("optimized", lowered(t, stages[len(stages)-1].plan), 1+int(seed%2)),
+	}
+	h := &history{Rand: rand.New(rand.NewPCG(seed, 2)), tables: map[uint64][]counted{}}
+	for at := range repr.Time(5) {
+		deltas := h.step()
+		for _, r := range runs {
+			r.step(t, at, deltas)
+		}
+		in := &interpreter{t: t, tables: h.tables}
+		rows, err := in.run(plan)
+		if err != nil {
+			continue // what stands in the output beside an error means nothing
+		}
+		want := contentOf(rows)
+		for _, s := range stages[1:] {
+			rows, err := in.run(s.plan)
+			if err != nil && err.Code == "21000" {
+				continue
+			}
+			if got := contentOf(rows); err != nil || !maps.Equal(got, want) {
+				t.Fatalf("seed %d at %d: plan after %s gives (error %v)\n%s\nwant\n%s\nplan\n%s\nafter\n%s",
+					seed, at, s.name, err, got, want, rel.Format(plan), rel.Format(s.plan))
+			}
+		}
+		for _, r := range runs {
+			if r.tooMany() {
+				continue
+			}
+			if len(r.errs) > 0 || !maps.Equal(r.ok, want) {
+				t.Fatalf("seed %d at %d: dataflow of the %s plan gives (errors %v)\n%s\nwant\n%s\nplan\n%s\noptimized\n%s",
+					seed, at, r.name, r.errs, r.ok, want, rel.Format(plan), rel.Format(stages[len(stages)-1].plan))
+			}
+		}
+	}
+}
+
+// stage is a plan on its way.
+type stage struct {
+	name string
+	plan rel.Rel
+}
+
+// stagesOf are the plan as given, decorrelated, after every rule of two rounds, and optimised.
+func stagesOf(t *testing.T, plan rel.Rel) []stage {
+	t.Helper()
+	decorrelated, err := opt.Decorrelate(plan)
+	if err != nil {
+		t.Fatalf("decorrelate: %v\n%s", err, rel.Format(plan))
+	}
+	out := []stage{{"nothing", plan}, {"decorrelation", decorrelated}}
+	c := &opt.Context{Env: &expr.Env{}}
+	r := decorrelated
+	for round := range 2 {
+		for _, rule := range opt.Rules {
+			r = rule.Apply(c, r)
+			out = append(out, stage{fmt.Sprintf("%s, round %d", rule.Name, round), r})
+		}
+	}
+	return append(out, stage{"optimization", opt.Optimize(c, decorrelated)})
+}
+
+func lowered(t *testing.T, r rel.Rel) *dataflow.Graph {
+	t.Helper()
+	g, _, err := lower.Graph(r, &expr.Env{})
+	if err != nil {
+		t.Fatalf("lower: %v\n%s", err, rel.Format(r))
+	}
+	return g
+}
+
+// TestCompileIsDeterministic compiles plans twice: every stage prints the same.
+func TestCompileIsDeterministic(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(50) {
+		var text [2]string
+		for i := range text {
+			g := &generator{Rand: rand.New(rand.NewPCG(seed, 1)), budget: 14}
+			c, err := sql.Compile(&expr.Env{}, g.plan(3, nil))
+			if err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			for s := sql.StageRaw; s <= sql.StageDataflow; s++ {
+				text[i] += c.Explain(s)
+			}
+		}
+		if text[0] != text[1] {
+			t.Fatalf("seed %d: compiled twice, printed differently", seed)
+		}
+	}
+}
