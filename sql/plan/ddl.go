@@ -6,8 +6,8 @@ import (
 	"millrace/sql/expr"
 )
 
-// Columns are the columns of CREATE TABLE or of a source: names, types, NOT NULL. A primary key makes its
-// columns NOT NULL.
+// Columns are the columns of CREATE TABLE or of a source, and its keys, the primary key first. A primary key makes
+// its columns NOT NULL.
 func Columns(defs []ast.ColumnDef, constraints []ast.TableConstraint) (repr.RowDesc, [][]int, *repr.Error) {
 	var cols repr.RowDesc
 	var keys [][]int
@@ -15,12 +15,12 @@ func Columns(defs []ast.ColumnDef, constraints []ast.TableConstraint) (repr.RowD
 		if cols.Index(d.Name) >= 0 {
 			return nil, nil, errAt("42701", "column "+quote(d.Name)+" specified more than once", d.Pos)
 		}
-		col, key, err := columnOf(d)
+		col, err := columnOf(d)
 		if err != nil {
 			return nil, nil, err
 		}
-		if key {
-			keys = append(keys, []int{len(cols)})
+		for _, c := range d.Constraints {
+			keys = addKey(keys, c.Kind, []int{len(cols)})
 		}
 		cols = append(cols, col)
 	}
@@ -32,30 +32,33 @@ func Columns(defs []ast.ColumnDef, constraints []ast.TableConstraint) (repr.RowD
 		if err != nil {
 			return nil, nil, err
 		}
-		keys = append(keys, key)
+		keys = addKey(keys, c.Kind, key)
 	}
 	return cols, keys, nil
 }
 
-// columnOf is one column, and whether it is a key of its own.
-func columnOf(d ast.ColumnDef) (repr.Column, bool, *repr.Error) {
+// addKey adds the key of a constraint, the primary key in front.
+func addKey(keys [][]int, kind ast.ConstraintKind, key []int) [][]int {
+	switch kind {
+	case ast.ConstraintPrimaryKey:
+		return append([][]int{key}, keys...)
+	case ast.ConstraintUnique:
+		return append(keys, key)
+	default:
+		return keys
+	}
+}
+
+func columnOf(d ast.ColumnDef) (repr.Column, *repr.Error) {
 	t, err := Type(d.Type)
 	if err != nil {
-		return repr.Column{}, false, err
+		return repr.Column{}, err
 	}
 	col := repr.Column{Name: d.Name, Type: t}
-	key := false
 	for _, c := range d.Constraints {
-		switch c.Kind {
-		case ast.ConstraintNotNull:
-			col.NotNull = true
-		case ast.ConstraintPrimaryKey:
-			col.NotNull, key = true, true
-		case ast.ConstraintUnique:
-			key = true
-		}
+		col.NotNull = col.NotNull || c.Kind == ast.ConstraintNotNull || c.Kind == ast.ConstraintPrimaryKey
 	}
-	return col, key, nil
+	return col, nil
 }
 
 func keyOf(cols repr.RowDesc, c ast.TableConstraint) ([]int, *repr.Error) {

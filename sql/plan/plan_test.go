@@ -380,40 +380,51 @@ func checkCall(t *testing.T, e *expr.Call) {
 // TestClients binds every query that real clients send. The golden file names those that are refused, and why.
 func TestClients(t *testing.T) {
 	t.Parallel()
-	c := newMemCatalog(t, "pg_catalog.sql", "shop.sql")
+	refusals(t, newMemCatalog(t, "pg_catalog.sql", "shop.sql"), "../parse/testdata/clients/*.sql", "testdata/clients.refused")
+}
+
+// TestAnalytics binds the queries that analytical and streaming engines are asked for.
+func TestAnalytics(t *testing.T) {
+	t.Parallel()
+	refusals(t, newMemCatalog(t, "analytics.sql"), "../parse/testdata/corpus/analytics.sql", "testdata/analytics.refused")
+}
+
+// refusals binds all queries and writes of some files and compares the list of those that are refused.
+func refusals(t *testing.T, c *memCatalog, pattern, answer string) {
+	t.Helper()
 	var refused strings.Builder
-	paths, err := filepath.Glob("../parse/testdata/clients/*.sql")
+	paths, err := filepath.Glob(pattern)
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no texts of clients (%v)", err)
+		t.Fatalf("no file %s (%v)", pattern, err)
 	}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		total, bad := 0, 0
+		var stmts []parse.Parsed
 		for _, one := range statementBorder.Split(string(text), -1) {
-			stmts, err := parse.Parse(one)
-			if err != nil {
-				continue // package parse has a list of these
+			if list, err := parse.Parse(one); err == nil { // package parse lists the others
+				stmts = append(stmts, list...)
 			}
-			for _, s := range stmts {
-				if !binds(s.Stmt) {
-					continue
-				}
-				total++
-				bound, _, err := bindStatement(c.env(), s.Stmt)
-				if err != nil {
-					bad++
-					refused.WriteString(shorten(s.Text) + "\n    " + strings.ReplaceAll(errorText(err), "\n", "\n    ") + "\n")
-					continue
-				}
+		}
+		total, bad := 0, 0
+		for _, s := range stmts {
+			if !binds(s.Stmt) {
+				continue
+			}
+			total++
+			bound, _, err := bindStatement(c.env(), s.Stmt)
+			if err == nil {
 				checkPlan(t, bound)
+				continue
 			}
+			bad++
+			refused.WriteString(shorten(s.Text) + "\n    " + strings.ReplaceAll(strings.TrimSpace(errorText(err)), "\n", "\n    ") + "\n")
 		}
 		fmt.Fprintf(&refused, "%s: %d of %d refused\n\n", filepath.Base(path), bad, total)
 	}
-	golden.File(t, "testdata/clients.refused", refused.String())
+	golden.File(t, answer, refused.String())
 }
 
 // statementBorder parts the statements that were captured of the clients.
