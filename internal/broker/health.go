@@ -41,9 +41,9 @@ func (h *Health) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net
 	h.bad[meta.NodeID] = failure{err: err, at: h.clock.Now(), seed: meta.NodeID < 0}
 }
 
-// OnBrokerRead notes an answer: the broker is well, and so is one of the addresses we began with.
-func (h *Health) OnBrokerRead(meta kgo.BrokerMetadata, _ int16, _ int, _, _ time.Duration, err error) {
-	if err != nil {
+// OnBrokerE2E notes an answer: the broker is well, and so is one of the addresses we began with.
+func (h *Health) OnBrokerE2E(meta kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
+	if e2e.Err() != nil {
 		return
 	}
 	h.mu.Lock()

@@ -64,13 +64,13 @@ func (a *avroChanges) slots() []avro.Slot {
 }
 
 func (a *avroChanges) compile(s *avro.Schema) (*avroProgram, error) {
-	if _, ok := s.Sub("op"); !ok {
-		return nil, notAChange(fmt.Sprintf("its schema, %s, has no field op", s.Name()))
-	}
 	slots := a.slots()
 	after, hasAfter := s.Sub("after")
 	_, hasBefore := s.Sub("before")
+	_, hasOp := s.Sub("op")
 	switch {
+	case !hasOp && (!hasAfter || !hasBefore):
+		return nil, notAChange(fmt.Sprintf("its schema, %s, has no field op", s.Name()))
 	case !hasAfter || !hasBefore:
 		slots = slots[:slotOp+1] // a message of the log has none: op says so
 	case !after.IsRecord():
@@ -104,6 +104,14 @@ func (a *avroChanges) decode(ctx context.Context, m *Message, c *change) (bool, 
 	if op := x.Value(slotOp).Bytes(); len(op) == 1 {
 		c.op = op[0]
 	}
+	if !x.Has(slotOp) {
+		wasThere := x == p.keyed
+		if !wasThere {
+			_, wasThere = x.Row(slotBefore)
+		}
+		_, isThere := x.Row(slotAfter)
+		c.op = opOf(wasThere, isThere)
+	}
 	if c.op == opMessage {
 		return false, nil
 	}
@@ -120,6 +128,19 @@ func (a *avroChanges) decode(ctx context.Context, m *Message, c *change) (bool, 
 		return true, nil
 	}
 	return true, a.decodeKeys(ctx, m, c)
+}
+
+// opOf is the operation of an event that names none but has a row before and after, as sinks write them. The row
+// before does not matter where there is a key.
+func opOf(before, after bool) byte {
+	switch {
+	case !after:
+		return opDelete
+	case !before:
+		return opCreate
+	default:
+		return opUpdate
+	}
 }
 
 func avroPosition(x *avro.Extractor) position {

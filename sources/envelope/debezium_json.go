@@ -28,11 +28,9 @@ func (j *jsonChanges) decode(_ context.Context, m *Message, c *change) (bool, er
 	}
 	j.norm = norm
 	event := unwrap(norm)
-	op := text(event, "op")
-	if len(op) != 1 {
-		return false, notAChange("it has no field op of one letter")
+	if c.op, err = jsonOp(event); err != nil {
+		return false, err
 	}
-	c.op = op[0]
 	if c.op == opMessage {
 		return false, nil
 	}
@@ -52,6 +50,22 @@ func (j *jsonChanges) decode(_ context.Context, m *Message, c *change) (bool, er
 	c.stamp = jsonStamp(event)
 	j.before, c.before, err = row(j.before[:0], event, "before")
 	return true, err
+}
+
+// jsonOp is the operation of an event, which may leave it to its rows: see opOf.
+func jsonOp(event []byte) (byte, error) {
+	if op := text(event, "op"); len(op) == 1 {
+		return op[0], nil
+	}
+	if jsonb.TypeOf(event) == jsonb.Object {
+		before, hasBefore := jsonb.Field(event, "before")
+		after, hasAfter := jsonb.Field(event, "after")
+		_, hasOp := jsonb.Field(event, "op")
+		if hasBefore && hasAfter && !hasOp {
+			return opOf(jsonb.TypeOf(before) != jsonb.Null, jsonb.TypeOf(after) != jsonb.Null), nil
+		}
+	}
+	return 0, notAChange("it has no field op of one letter")
 }
 
 func jsonPosition(source []byte) position {

@@ -173,6 +173,59 @@ func joinSorted(list []string) string {
 	return strings.Join(list, " ")
 }
 
+// TestWithoutOp reads what a sink writes: before and after, and nothing else.
+func TestWithoutOp(t *testing.T) {
+	t.Parallel()
+	cols := repr.RowDesc{{Name: "id", Type: repr.TypeOf(repr.KindInt8), NotNull: true}, {Name: "v", Type: repr.TypeOf(repr.KindText)}}
+	enc, err := avro.NewEncoder("row", cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := avro.NewEncoder("row", cols[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas := &sampleSchemas{byID: map[int]string{1: enc.EnvelopeSchema("envelope"), 2: key.Schema()}}
+	row := func(id int64, v string) []byte { return repr.AppendRow(nil, []repr.Datum{repr.Int8(id), repr.Text(v)}) }
+	for _, keyed := range []bool{false, true} {
+		var messages, texts []*Message
+		for _, c := range [][2][]byte{{nil, row(1, "a")}, {nil, row(2, "b")}, {row(1, "a"), row(1, "c")}, {row(2, "b"), nil}, {nil, row(3, "d")}} {
+			value, err := enc.AppendChange(avro.AppendFrame(nil, 1), c[0], c[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &Message{Value: value}
+			text := &Message{Value: fmt.Appendf(nil, `{"before":%s,"after":%s}`, image(c[0]), image(c[1]))}
+			if keyed {
+				some := c[1]
+				if some == nil {
+					some = c[0]
+				}
+				if m.Key, err = key.Append(avro.AppendFrame(nil, 2), some[:repr.PrefixLen(some, 1)]); err != nil {
+					t.Fatal(err)
+				}
+				text.Key = m.Key
+			}
+			messages, texts = append(messages, m), append(texts, text)
+		}
+		got := replay(t, NewDebeziumAvro(schemas, avro.ColumnsOf(cols), avro.ColumnsOf(cols[:1])), messages)
+		if len(got) != 2 || got[string(row(1, "c"))] != 1 || got[string(row(3, "d"))] != 1 {
+			t.Errorf("keyed %v: got %v", keyed, got)
+		}
+		if got := replay(t, NewDebeziumJSON(), texts); len(got) != 2 {
+			t.Errorf("keyed %v, JSON: got %v", keyed, got)
+		}
+	}
+}
+
+func image(row []byte) string {
+	if row == nil {
+		return "null"
+	}
+	d := repr.DecodeRow(nil, row)
+	return fmt.Sprintf(`{"id":%d,"v":%q}`, d[0].Int(), d[1].Str())
+}
+
 func TestBadMessages(t *testing.T) {
 	t.Parallel()
 	topics, schemas := loadTopics(t), loadSchemas(t)

@@ -171,9 +171,9 @@ func (s *Source) buildDebezium(ctx context.Context, d *described) error {
 	}
 	d.valueSchema = schema.Text()
 	after, ok := schema.Sub("after")
-	if _, hasOp := schema.Sub("op"); !ok || !hasOp || !after.IsRecord() {
+	if _, hasBefore := schema.Sub("before"); !ok || !hasBefore || !after.IsRecord() {
 		return (&repr.Error{Code: repr.CodeWrongObjectType,
-			Message: fmt.Sprintf("the values of topic %q are not Debezium change events: the schema of subject %q has no record after and no field op", s.cfg.Topic, s.subject("-value"))}).
+			Message: fmt.Sprintf("the values of topic %q are not Debezium change events: the schema of subject %q has no records before and after", s.cfg.Topic, s.subject("-value"))}).
 			WithHint("Use ENVELOPE NONE for plain records, such as those of ExtractNewRecordState.")
 	}
 	cols, err := after.Columns()

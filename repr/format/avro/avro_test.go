@@ -27,61 +27,65 @@ func varint(v int64) string { return string(binary.AppendVarint(nil, v)) }
 
 func str(s string) string { return varint(int64(len(s))) + s }
 
+// dbz is a type that Kafka Connect gave a name.
+func dbz(avroType, name, more string) string {
+	return `{"type":"` + avroType + `","connect.name":"` + name + `","connect.version":1` + more + `}`
+}
+
 // Each case is a type, the bytes of a value, the SQL type it becomes, and the value as JSON or the error.
+var logicalCases = []struct{ schema, wire, typ, want string }{
+	{`{"type":"bytes","logicalType":"decimal","precision":12,"scale":4}`, str("\xff"), "numeric", `-0.0001`},
+	{`{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}`, str("\x04\xd2"), "numeric", `12.34`},
+	{`{"type":"bytes","logicalType":"decimal","precision":30}`, str("\x80\x00\x00\x00\x00\x00\x00\x00"), "numeric", `-9223372036854775808`},
+	{`{"type":"bytes","logicalType":"decimal","precision":30}`, str("\x01\x8e\xe9\x0f\xf6\xc3\x73\xe0\xee\x4e\x3f\x0a\xd2"), "numeric", `123456789012345678901234567890`},
+	{`{"type":"fixed","name":"f","size":2,"logicalType":"decimal","precision":4,"scale":1}`, "\xff\xf6", "numeric", `-1.0`},
+	{dbz("bytes", "org.apache.kafka.connect.data.Decimal", `,"connect.parameters":{"scale":"1"}`), str(""), "numeric", `0.0`},
+	{`{"type":"string","logicalType":"uuid"}`, str("5B2E1f0a-7c7d-4a3e-9f49-1f1d2a3b4c5d"), "uuid", `"5b2e1f0a-7c7d-4a3e-9f49-1f1d2a3b4c5d"`},
+	{dbz("string", "io.debezium.data.Uuid", ""), str("5b2e"), "uuid", `!22P02 invalid input syntax for type uuid: "5b2e"`},
+	{`{"type":"int","logicalType":"date"}`, varint(20512), "date", `"2026-02-28"`},
+	{dbz("int", "io.debezium.time.Date", ""), varint(-735000), "date", `"0044-08-22 BC"`},
+	{dbz("int", "io.debezium.time.Date", ""), varint(-622191234), "date", `"infinity"`},
+	{`{"type":"int","logicalType":"time-millis"}`, varint(86399123), "time without time zone", `"23:59:59.123"`},
+	{`{"type":"long","logicalType":"time-micros"}`, varint(-1), "time without time zone", `!22008 time out of range: -1`},
+	{dbz("long", "io.debezium.time.NanoTime", ""), varint(1500), "time without time zone", `"00:00:00.000001"`},
+	{`{"type":"long","logicalType":"timestamp-millis"}`, varint(1772323199123), "timestamp without time zone", `"2026-02-28T23:59:59.123"`},
+	{dbz("long", "io.debezium.time.MicroTimestamp", ""), varint(-1), "timestamp without time zone", `"1969-12-31T23:59:59.999999"`},
+	{dbz("long", "io.debezium.time.MicroTimestamp", ""), varint(9223372036825200000), "timestamp without time zone", `"infinity"`},
+	{dbz("long", "io.debezium.time.MicroTimestamp", ""), varint(math.MinInt64), "timestamp without time zone", `!22008 timestamp out of range: -9223372036854775808`},
+	{dbz("long", "io.debezium.time.Timestamp", ""), varint(math.MaxInt64), "timestamp without time zone", `!22008 timestamp out of range: 9223372036854775807`},
+	{dbz("long", "io.debezium.time.NanoTimestamp", ""), varint(-1), "timestamp without time zone", `"1969-12-31T23:59:59.999999"`},
+	{dbz("string", "io.debezium.time.ZonedTimestamp", ""), str("2026-02-28T18:29:59.123456Z"), "text", `"2026-02-28T18:29:59.123456Z"`},
+	{dbz("int", "io.debezium.time.Year", ""), varint(2026), "integer", `2026`},
+	{dbz("long", "io.debezium.time.MicroDuration", ""), varint(3661000001), "interval", `"01:01:01.000001"`},
+	{dbz("string", "io.debezium.time.Interval", ""), str("P1Y2M3DT4H5M6.789S"), "interval", `"1 year 2 mons 3 days 04:05:06.789"`},
+	{dbz("string", "io.debezium.time.Interval", ""), str("P-1M1DT-0.000001S"), "interval", `"-1 mons +1 day -00:00:00.000001"`},
+	{dbz("string", "io.debezium.time.Interval", ""), str("P1"), "interval", `!22007 invalid input syntax for type interval: "P1"`},
+	{`{"type":"fixed","name":"d","size":12,"logicalType":"duration"}`, "\x01\x00\x00\x00\x02\x00\x00\x00\xe8\x03\x00\x00", "interval", `"1 mon 2 days 00:00:01"`},
+	{dbz("string", "io.debezium.data.Json", ""), str(`{"b":1.50,"a":[]}`), "jsonb", `{"a": [], "b": 1.50}`},
+	{dbz("string", "io.debezium.data.Json", ""), str(`{`), "jsonb", `!22P02`},
+	{dbz("bytes", "io.debezium.data.Bits", `,"connect.parameters":{"length":"10"}`), str("\x96\x02"), "text", `"1010010110"`},
+	{dbz("string", "io.debezium.data.Enum", ""), str("happy"), "text", `"happy"`},
+	{`["int","long"]`, varint(1) + varint(1<<40), "bigint", `1099511627776`},
+	{`["null","int","string"]`, varint(2) + str("x"), "jsonb", `"x"`},
+	{`["null","int","string"]`, varint(0), "jsonb", `null`},
+	{`{"type":"array","items":["null","int"]}`, varint(2) + varint(1) + varint(9) + varint(0) + varint(0), "integer[]", `[9,null]`},
+	{`{"type":"array","items":{"type":"array","items":"int"}}`, varint(1) + varint(-1) + varint(1) + varint(9) + varint(0) + varint(0), "jsonb", `[[9]]`},
+	{`{"type":"map","values":"long"}`, varint(1) + str("k") + varint(3) + varint(0), "jsonb", `{"k": 3}`},
+	{`"string"`, str("a\x00"), "text", `!22021 invalid byte sequence for encoding "UTF8": 0x00`},
+	{`"string"`, str("a\xff"), "text", `!22021 invalid byte sequence for encoding "UTF8": 0xff`},
+	{`"boolean"`, "\x02", "boolean", `!22P03 a boolean is 0x02`},
+	{`"int"`, varint(1 << 40), "integer", `!22003 value 1099511627776 is out of range for an Avro int`},
+	{`"long"`, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "bigint", `!22P03 a number is longer than 64 bits`},
+	{`"bytes"`, varint(-1), "bytea", `!22P03 a length is negative`},
+	{`"bytes"`, varint(1 << 60), "bytea", `!22P03 the record ends too early`},
+	{`["null","int"]`, varint(7), "integer", `!22P03 union branch 7 of 2`},
+	{`{"type":"array","items":"null"}`, varint(1 << 40), "text[]", `!54000 more than 1048576 elements`},
+	{`{"type":"array","items":"null"}`, varint(math.MinInt64) + varint(0), "text[]", `!54000 more than 1048576 elements`},
+}
+
 func TestLogicalTypes(t *testing.T) {
 	t.Parallel()
-	dbz := func(avroType, name, more string) string {
-		return `{"type":"` + avroType + `","connect.name":"` + name + `","connect.version":1` + more + `}`
-	}
-	for _, c := range []struct{ schema, wire, typ, want string }{
-		{`{"type":"bytes","logicalType":"decimal","precision":12,"scale":4}`, str("\xff"), "numeric", `-0.0001`},
-		{`{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}`, str("\x04\xd2"), "numeric", `12.34`},
-		{`{"type":"bytes","logicalType":"decimal","precision":30}`, str("\x80\x00\x00\x00\x00\x00\x00\x00"), "numeric", `-9223372036854775808`},
-		{`{"type":"bytes","logicalType":"decimal","precision":30}`, str("\x01\x8e\xe9\x0f\xf6\xc3\x73\xe0\xee\x4e\x3f\x0a\xd2"), "numeric", `123456789012345678901234567890`},
-		{`{"type":"fixed","name":"f","size":2,"logicalType":"decimal","precision":4,"scale":1}`, "\xff\xf6", "numeric", `-1.0`},
-		{dbz("bytes", "org.apache.kafka.connect.data.Decimal", `,"connect.parameters":{"scale":"1"}`), str(""), "numeric", `0.0`},
-		{`{"type":"string","logicalType":"uuid"}`, str("5B2E1f0a-7c7d-4a3e-9f49-1f1d2a3b4c5d"), "uuid", `"5b2e1f0a-7c7d-4a3e-9f49-1f1d2a3b4c5d"`},
-		{dbz("string", "io.debezium.data.Uuid", ""), str("5b2e"), "uuid", `!22P02 invalid input syntax for type uuid: "5b2e"`},
-		{`{"type":"int","logicalType":"date"}`, varint(20512), "date", `"2026-02-28"`},
-		{dbz("int", "io.debezium.time.Date", ""), varint(-735000), "date", `"0044-08-22 BC"`},
-		{dbz("int", "io.debezium.time.Date", ""), varint(-622191234), "date", `"infinity"`},
-		{`{"type":"int","logicalType":"time-millis"}`, varint(86399123), "time without time zone", `"23:59:59.123"`},
-		{`{"type":"long","logicalType":"time-micros"}`, varint(-1), "time without time zone", `!22008 time out of range: -1`},
-		{dbz("long", "io.debezium.time.NanoTime", ""), varint(1500), "time without time zone", `"00:00:00.000001"`},
-		{`{"type":"long","logicalType":"timestamp-millis"}`, varint(1772323199123), "timestamp without time zone", `"2026-02-28T23:59:59.123"`},
-		{dbz("long", "io.debezium.time.MicroTimestamp", ""), varint(-1), "timestamp without time zone", `"1969-12-31T23:59:59.999999"`},
-		{dbz("long", "io.debezium.time.MicroTimestamp", ""), varint(9223372036825200000), "timestamp without time zone", `"infinity"`},
-		{dbz("long", "io.debezium.time.MicroTimestamp", ""), varint(math.MinInt64), "timestamp without time zone", `!22008 timestamp out of range: -9223372036854775808`},
-		{dbz("long", "io.debezium.time.Timestamp", ""), varint(math.MaxInt64), "timestamp without time zone", `!22008 timestamp out of range: 9223372036854775807`},
-		{dbz("long", "io.debezium.time.NanoTimestamp", ""), varint(-1), "timestamp without time zone", `"1969-12-31T23:59:59.999999"`},
-		{dbz("string", "io.debezium.time.ZonedTimestamp", ""), str("2026-02-28T18:29:59.123456Z"), "text", `"2026-02-28T18:29:59.123456Z"`},
-		{dbz("int", "io.debezium.time.Year", ""), varint(2026), "integer", `2026`},
-		{dbz("long", "io.debezium.time.MicroDuration", ""), varint(3661000001), "interval", `"01:01:01.000001"`},
-		{dbz("string", "io.debezium.time.Interval", ""), str("P1Y2M3DT4H5M6.789S"), "interval", `"1 year 2 mons 3 days 04:05:06.789"`},
-		{dbz("string", "io.debezium.time.Interval", ""), str("P-1M1DT-0.000001S"), "interval", `"-1 mons +1 day -00:00:00.000001"`},
-		{dbz("string", "io.debezium.time.Interval", ""), str("P1"), "interval", `!22007 invalid input syntax for type interval: "P1"`},
-		{`{"type":"fixed","name":"d","size":12,"logicalType":"duration"}`, "\x01\x00\x00\x00\x02\x00\x00\x00\xe8\x03\x00\x00", "interval", `"1 mon 2 days 00:00:01"`},
-		{dbz("string", "io.debezium.data.Json", ""), str(`{"b":1.50,"a":[]}`), "jsonb", `{"a": [], "b": 1.50}`},
-		{dbz("string", "io.debezium.data.Json", ""), str(`{`), "jsonb", `!22P02`},
-		{dbz("bytes", "io.debezium.data.Bits", `,"connect.parameters":{"length":"10"}`), str("\x96\x02"), "text", `"1010010110"`},
-		{dbz("string", "io.debezium.data.Enum", ""), str("happy"), "text", `"happy"`},
-		{`["int","long"]`, varint(1) + varint(1<<40), "bigint", `1099511627776`},
-		{`["null","int","string"]`, varint(2) + str("x"), "jsonb", `"x"`},
-		{`["null","int","string"]`, varint(0), "jsonb", `null`},
-		{`{"type":"array","items":["null","int"]}`, varint(2) + varint(1) + varint(9) + varint(0) + varint(0), "integer[]", `[9,null]`},
-		{`{"type":"array","items":{"type":"array","items":"int"}}`, varint(1) + varint(-1) + varint(1) + varint(9) + varint(0) + varint(0), "jsonb", `[[9]]`},
-		{`{"type":"map","values":"long"}`, varint(1) + str("k") + varint(3) + varint(0), "jsonb", `{"k": 3}`},
-		{`"string"`, str("a\x00"), "text", `!22021 invalid byte sequence for encoding "UTF8": 0x00`},
-		{`"string"`, str("a\xff"), "text", `!22021 invalid byte sequence for encoding "UTF8": 0xff`},
-		{`"boolean"`, "\x02", "boolean", `!22P03 a boolean is 0x02`},
-		{`"int"`, varint(1 << 40), "integer", `!22003 value 1099511627776 is out of range for an Avro int`},
-		{`"long"`, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "bigint", `!22P03 a number is longer than 64 bits`},
-		{`"bytes"`, varint(-1), "bytea", `!22P03 a length is negative`},
-		{`"bytes"`, varint(1 << 60), "bytea", `!22P03 the record ends too early`},
-		{`["null","int"]`, varint(7), "integer", `!22P03 union branch 7 of 2`},
-		{`{"type":"array","items":"null"}`, varint(1 << 40), "text[]", `!54000 more than 1048576 elements`},
-		{`{"type":"array","items":"null"}`, varint(math.MinInt64) + varint(0), "text[]", `!54000 more than 1048576 elements`},
-	} {
+	for _, c := range logicalCases {
 		s := parse(t, `{"type":"record","name":"r","fields":[{"name":"x","type":`+c.schema+`}]}`)
 		cols, err := s.Columns()
 		if err != nil {
