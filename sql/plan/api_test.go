@@ -230,3 +230,16 @@ func BenchmarkQuery(b *testing.B) {
 		})
 	}
 }
+
+func TestSubscription(t *testing.T) {
+	t.Parallel()
+	c := newMemCatalog(t)
+	c.run(t, shop)
+	bound, err := Subscription(c.env(), parseOne(t, "SELECT a, a FROM t ORDER BY b LIMIT $1").(*ast.Query))
+	if err != nil || len(bound.Cols) != 2 || bound.Hidden != 0 || bound.Order != nil || bound.Limit != nil || len(bound.Params) != 1 {
+		t.Errorf("%+v %v", bound, err)
+	}
+	if _, err := Subscription(c.env(), parseOne(t, "SELECT now() FROM t").(*ast.Query)); err == nil || err.Code != repr.CodeFeatureNotSupported {
+		t.Errorf("got %v", err)
+	}
+}

@@ -16,21 +16,36 @@ func QueryAsView(env *Env, q *ast.Query, columns []ast.Ident, maintained bool) (
 	if err != nil {
 		return nil, err
 	}
-	cols, err := viewColumns(out.cols, columns)
-	if err != nil {
+	if out.cols, err = viewColumns(out.cols, columns); err != nil {
 		return nil, err
 	}
 	if len(b.params) > 0 {
 		return nil, errAt("42P02", "there is no parameter $1", 0)
 	}
+	return b.collection(out, maintained)
+}
+
+// Subscription binds the query of SUBSCRIBE and TAIL: a collection that is maintained, whose columns need not have
+// different names.
+func Subscription(env *Env, q *ast.Query) (*Bound, *repr.Error) {
+	b := newBinder(env)
+	out, err := b.query(q, b.top())
+	if err != nil {
+		return nil, err
+	}
+	return b.collection(out, true)
+}
+
+// collection finishes a query as a collection.
+func (b *binder) collection(out *output, maintained bool) (*Bound, *repr.Error) {
 	r := collapse(out)
-	r = projectTo(r, columnsOf(r), namesOf(cols))
+	r = projectTo(r, columnsOf(r), namesOf(out.cols))
 	if maintained {
 		if err := checkMaintained(r); err != nil {
 			return nil, err
 		}
 	}
-	return b.finish(&output{rel: r, cols: cols})
+	return b.finish(&output{rel: r, cols: out.cols})
 }
 
 // viewColumns are the columns of a view: renamed, and each of another name.
