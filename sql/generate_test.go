@@ -140,8 +140,37 @@ func (g *generator) leaf(o shapes) rel.Rel {
 		return v
 	case n == 1 && len(g.inLet) > 0:
 		return g.inLet[g.IntN(len(g.inLet))]
+	case n <= 4 && len(o) > 0:
+		return g.matching(o)
 	}
 	return tables[g.IntN(len(tables))]
+}
+
+// matching is what most subqueries are: rows of a table that equal something of the outer row.
+func (g *generator) matching(o shapes) rel.Rel {
+	t := tables[g.IntN(len(tables))]
+	outer := g.outer(o, g.IntN(len(o)), int8Type)
+	if outer == nil {
+		return t
+	}
+	inner := g.column(t.Cols, nil, int8Type)
+	var r rel.Rel = &rel.Filter{Input: t, Preds: []expr.Scalar{callOf(eqFunc, inner, outer)}}
+	switch g.IntN(4) {
+	case 0:
+		r = &rel.Distinct{Input: &rel.Project{Input: r, Cols: []int{0}}}
+	case 1:
+		r = &rel.Map{Input: r, Exprs: []expr.Scalar{callOf(plusFunc, inner, outer)}, Names: []string{"x"}}
+	}
+	return r
+}
+
+// outer is a column of a kind of one of the rows around; nil when that has none.
+func (g *generator) outer(o shapes, level int, typ repr.Type) expr.Scalar {
+	c, ok := g.column(o[level], nil, typ).(*expr.Column)
+	if !ok {
+		return nil
+	}
+	return &expr.Outer{Level: level + 1, Index: c.Index, Typ: typ, Name: c.Name}
 }
 
 func (g *generator) join(depth int, o shapes) rel.Rel {
@@ -255,10 +284,8 @@ func (g *generator) preds(n int, cols repr.RowDesc, o shapes, depth int) []expr.
 
 // column is a column of a kind, of the row or now and then of an outer row; nil when there is none.
 func (g *generator) column(cols repr.RowDesc, o shapes, typ repr.Type) expr.Scalar {
-	level := 0
 	if len(o) > 0 && g.IntN(3) == 0 {
-		level = 1 + g.IntN(len(o))
-		cols = o[level-1]
+		return g.outer(o, g.IntN(len(o)), typ)
 	}
 	var fit []int
 	for i, c := range cols {
@@ -269,11 +296,7 @@ func (g *generator) column(cols repr.RowDesc, o shapes, typ repr.Type) expr.Scal
 	if len(fit) == 0 {
 		return nil
 	}
-	i := fit[g.IntN(len(fit))]
-	if level > 0 {
-		return &expr.Outer{Level: level, Index: i, Typ: typ, Name: cols[i].Name}
-	}
-	return rel.ColumnOf(cols, i)
+	return rel.ColumnOf(cols, fit[g.IntN(len(fit))])
 }
 
 func (g *generator) intExpr(cols repr.RowDesc, o shapes, depth int) expr.Scalar {
@@ -328,8 +351,10 @@ func (g *generator) boolExpr(cols repr.RowDesc, o shapes, depth int) expr.Scalar
 		return &expr.Or{Args: []expr.Scalar{g.boolExpr(cols, o, depth-1), g.boolExpr(cols, o, depth-1)}}
 	case n == 3:
 		return &expr.And{Args: []expr.Scalar{g.boolExpr(cols, o, depth-1), g.boolExpr(cols, o, depth-1)}}
-	case n <= 6 && depth > 0:
+	case n <= 5 && depth > 0:
 		return g.testQuery(cols, o, depth)
+	case n == 6 && depth > 0:
+		return &expr.Not{Arg: g.testQuery(cols, o, depth)}
 	case n == 7:
 		a, b := g.column(cols, o, numType), g.column(cols, o, numType)
 		if a != nil && b != nil {
