@@ -3,11 +3,13 @@ package coord
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"millrace/arrangement"
 	"millrace/coord/catalog"
 	"millrace/dataflow"
 	"millrace/repr"
+	"millrace/repr/pgfmt"
 	"millrace/sql"
 	"millrace/sql/ast"
 	"millrace/sql/expr"
@@ -260,13 +262,40 @@ func firstError(b arrangement.Batch) *repr.Error {
 		if b.Diff(i) == 0 {
 			continue
 		}
-		e, _ := dataflow.DecodeErr(b.Row(i))
-		if e.Hint == "" {
-			e = e.WithHint("the error goes away when the row that causes it does")
+		e, cause := dataflow.DecodeErr(b.Row(i))
+		if len(cause) > 0 && e.Detail == "" {
+			e = e.WithDetail("the row is " + rowText(cause))
+		}
+		if len(cause) > 0 && e.Hint == "" {
+			e = e.WithHint("the error goes away when the row that causes it does; a filter or CASE before the expression avoids it")
 		}
 		return e
 	}
 	return nil
+}
+
+// rowTextBytes is how much of a row an error shows.
+const rowTextBytes = 200
+
+// rowText prints a packed row for people, cut when it is long.
+func rowText(row []byte) string {
+	out := []byte{'('}
+	for n := 0; len(row) > 0 && len(out) < rowTextBytes; n++ {
+		var d repr.Datum
+		d, row = repr.Decode(row)
+		if n > 0 {
+			out = append(out, ", "...)
+		}
+		if d.IsNull() {
+			out = append(out, "NULL"...)
+			continue
+		}
+		out = pgfmt.AppendText(out, repr.TypeOf(d.Kind()), d, nil)
+	}
+	if len(out) > rowTextBytes || len(row) > 0 {
+		return strings.ToValidUTF8(string(out[:min(len(out), rowTextBytes)]), "") + " …)"
+	}
+	return string(append(out, ')'))
 }
 
 // asOf evaluates AS OF.

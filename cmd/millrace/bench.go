@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,6 +42,7 @@ type benchRun struct {
 func runBench(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("millrace bench QUERY", flag.ContinueOnError)
 	input := fs.String("input", "", "event `file`; its name begins with nexmark, kv, join2 or q3")
+	profile := fs.String("cpuprofile", "", "`file` to write a profile of the run to")
 	batch := fs.Int("batch", 10_000, "records of one tick")
 	workers := fs.Int("workers", 1, "workers of the dataflow")
 	limit := fs.Int64("limit", 0, "records to read; 0 is all")
@@ -64,6 +66,17 @@ func runBench(ctx context.Context, args []string) error {
 		return err
 	}
 	defer r.flow.Close()
+	if *profile != "" {
+		out, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		if err := pprof.StartCPUProfile(out); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	wall, cpu := clock.System{}.Now(), cpuSeconds()
 	if err := r.run(ctx); err != nil {
 		return err
@@ -149,6 +162,9 @@ func (r *benchRun) run(ctx context.Context) error {
 }
 
 func (r *benchRun) tick(ctx context.Context, b *events.Batch) error {
+	for _, builder := range r.builder {
+		builder.Reset()
+	}
 	for i, t := range b.Tables {
 		if r.inputs[uint64(t)+1] {
 			r.builder[t].Add(b.Row(i), b.Diffs[i])
@@ -157,8 +173,7 @@ func (r *benchRun) tick(ctx context.Context, b *events.Batch) error {
 	in := map[uint64]dataflow.Delta{}
 	for t, builder := range r.builder {
 		if builder.Len() > 0 {
-			in[uint64(t)+1] = dataflow.Delta{OK: builder.Seal()}
-			builder.Reset()
+			in[uint64(t)+1] = dataflow.Delta{OK: builder.View()}
 		}
 	}
 	r.step++
