@@ -188,7 +188,7 @@ func (a *avroChanges) decodeKeys(ctx context.Context, m *Message, c *change) err
 		return inKey(err)
 	}
 	c.key = a.key
-	if m.OldKey != nil {
+	if len(m.OldKey) > 0 {
 		// A header that cannot be read is no reason to refuse the row, unless the row needs it: then fill says so.
 		if a.oldKey, err = a.appendOldKey(ctx, a.oldKey[:0], m.OldKey); err == nil {
 			c.oldKey = a.oldKey
