@@ -37,35 +37,25 @@ func intLike(k repr.Kind) bool {
 	}
 }
 
-// compareTest says, of an operator's name, which results of a three-way comparison make it true.
-func compareTest(name string) (less, equal, greater, ok bool) {
-	switch name {
-	case "=":
-		return false, true, false, true
-	case "<>":
-		return true, false, true, true
-	case "<":
-		return true, false, false, true
-	case "<=":
-		return true, true, false, true
-	case ">":
-		return false, false, true, true
-	case ">=":
-		return false, true, true, true
-	default:
-		return false, false, false, false
-	}
+// outcome says which results of a three-way comparison make an operator true.
+type outcome struct{ less, equal, greater bool }
+
+// outcomes are the comparisons by name.
+var outcomes = map[string]outcome{
+	"=": {equal: true}, "<>": {less: true, greater: true}, "<": {less: true}, "<=": {less: true, equal: true},
+	">": {greater: true}, ">=": {equal: true, greater: true},
 }
 
 func compileIntCompare(e *Call, env *Env) Eval {
-	less, equal, greater, ok := compareTest(e.Fn.Name)
+	test, ok := outcomes[e.Fn.Name]
 	if !ok {
 		return nil
 	}
 	left := Compile(e.Args[0], env)
 	if c, isConst := e.Args[1].(*Const); isConst && !c.Val.IsNull() {
-		return intCompareConst(left, c.Val.Int(), [3]bool{less, equal, greater})
+		return intCompareConst(left, c.Val.Int(), test)
 	}
+	less, equal, greater := test.less, test.equal, test.greater
 	right := Compile(e.Args[1], env)
 	return func(r *Row) (repr.Datum, *repr.Error) {
 		a, err := left(r)
@@ -81,8 +71,8 @@ func compileIntCompare(e *Call, env *Env) Eval {
 	}
 }
 
-func intCompareConst(left Eval, y int64, test [3]bool) Eval {
-	less, equal, greater := test[0], test[1], test[2]
+func intCompareConst(left Eval, y int64, test outcome) Eval {
+	less, equal, greater := test.less, test.equal, test.greater
 	return func(r *Row) (repr.Datum, *repr.Error) {
 		a, err := left(r)
 		if err != nil || a.IsNull() {
@@ -94,10 +84,11 @@ func intCompareConst(left Eval, y int64, test [3]bool) Eval {
 }
 
 func compileTextCompare(e *Call, env *Env) Eval {
-	less, equal, greater, ok := compareTest(e.Fn.Name)
+	test, ok := outcomes[e.Fn.Name]
 	if !ok {
 		return nil
 	}
+	less, equal, greater := test.less, test.equal, test.greater
 	left, right := Compile(e.Args[0], env), Compile(e.Args[1], env)
 	return func(r *Row) (repr.Datum, *repr.Error) {
 		a, err := left(r)
