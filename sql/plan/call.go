@@ -118,10 +118,15 @@ func (x *scalars) keywordFunc(n *ast.KeywordFunc) (expr.Scalar, *repr.Error) {
 	if to, ok := keywordNames[name]; ok {
 		name = to
 	}
-	if n.Precision >= 0 && n.Precision < 6 {
-		return nil, unsupported("a precision of "+n.Name, n.Pos)
+	s, err := x.callNamed(name, nil, nil, n.Pos)
+	if err != nil || n.Precision < 0 {
+		return s, err
 	}
-	return x.callNamed(name, nil, nil, n.Pos)
+	to, err := fn.TypeByName("", repr.Kinds[s.Type().Kind].Name, []int32{int32(n.Precision)})
+	if err != nil {
+		return nil, err.At(n.Pos)
+	}
+	return x.b.coerce(s, to, explicitly, n.Pos)
 }
 
 // isSetFunc says whether a call is of a function that gives rows.
