@@ -26,7 +26,7 @@ func safeCall(e *expr.Call) bool {
 		return false
 	}
 	if safeFuncs[e.Fn.Name] {
-		return true
+		return e.Fn.Name != "||" || e.Typ.Kind != repr.KindJSONB
 	}
 	if likeFuncs[e.Fn.Name] {
 		return safePattern(e)
