@@ -1,0 +1,219 @@
+package kafka
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"millrace/repr"
+	"millrace/repr/format"
+	"millrace/repr/format/avro"
+	fjson "millrace/repr/format/json"
+	"millrace/sinks"
+)
+
+// encoder turns changes into keys and values. A row is encoded first, then put into an envelope: the form of a row
+// in the topic is that row's identity when the topic is read back.
+type encoder struct {
+	format Format
+	cols   repr.RowDesc
+	key    []int
+	row    format.Encoder
+	keys   format.Encoder
+
+	valueSchema, keySchema string // Avro only
+	valueID, keyID         int    // as the registry gave them
+	registered             bool
+
+	datums []repr.Datum
+}
+
+func newEncoder(cfg *Config) (*encoder, error) {
+	e := &encoder{format: cfg.Format, cols: cfg.Cols, key: cfg.Key}
+	var keyCols repr.RowDesc
+	for _, k := range cfg.Key {
+		keyCols = append(keyCols, cfg.Cols[k])
+	}
+	if cfg.Format == JSON {
+		e.row, e.keys = fjson.NewEncoder(cfg.Cols), fjson.NewEncoder(keyCols)
+		return e, nil
+	}
+	row, err := avro.NewEncoder("row", cfg.Cols)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := avro.NewEncoder("key", keyCols)
+	if err != nil {
+		return nil, err
+	}
+	e.row, e.valueSchema = row, row.EnvelopeSchema("envelope")
+	e.keys, e.keySchema = keys, keys.Schema()
+	return e, nil
+}
+
+// keyColumns packs the key of a row in canonical form, so that equal keys have equal bytes.
+func (e *encoder) keyColumns(dst, row []byte) []byte {
+	e.datums = repr.DecodeRow(e.datums[:0], row)
+	for _, k := range e.key {
+		dst = repr.AppendKey(dst, e.datums[k])
+	}
+	return dst
+}
+
+// keyOf is the key of the message for a packed row; nil without a key.
+func (e *encoder) keyOf(row []byte) ([]byte, error) {
+	if len(e.key) == 0 {
+		return nil, nil
+	}
+	var dst []byte
+	if e.format == Avro {
+		dst = avro.AppendFrame(nil, e.keyID)
+	}
+	return e.keys.Append(dst, e.keyColumns(nil, row))
+}
+
+// What stands around the rows of an envelope.
+const (
+	jsonBefore = `{"before":`
+	jsonAfter  = `,"after":`
+
+	branchNull = 0 // the first branch of a union
+	branchRow  = 1 // the second
+)
+
+// envelope is the value of a message; nil stands for no row.
+func (e *encoder) envelope(before, after []byte) []byte {
+	dst := make([]byte, 0, len(before)+len(after)+32)
+	if e.format == JSON {
+		dst = appendOrNull(append(dst, jsonBefore...), before)
+		dst = appendOrNull(append(dst, jsonAfter...), after)
+		return append(dst, '}')
+	}
+	dst = avro.AppendFrame(dst, e.valueID)
+	for _, row := range [2][]byte{before, after} {
+		if row == nil {
+			dst = append(dst, branchNull<<1)
+			continue
+		}
+		dst = append(append(dst, branchRow<<1), row...)
+	}
+	return dst
+}
+
+func appendOrNull(dst, row []byte) []byte {
+	if row == nil {
+		return append(dst, "null"...)
+	}
+	return append(dst, row...)
+}
+
+// changes are what one tick does to the topic.
+type changes struct {
+	counts []int64  // of copies; negative for deletions
+	keys   [][]byte // equal for equal keys; nil when there is nothing to pair
+	load   func(i int) (key, row []byte, err error)
+}
+
+// changesOf are the changes of a tick. Rows are encoded only when they are loaded.
+func (e *encoder) changesOf(t sinks.Tick) *changes {
+	c := &changes{counts: make([]int64, len(t.Changes))}
+	var deletes, inserts bool
+	for i := range t.Changes {
+		c.counts[i] = t.Changes[i].Diff
+		deletes = deletes || c.counts[i] < 0
+		inserts = inserts || c.counts[i] > 0
+	}
+	if len(e.key) > 0 && deletes && inserts {
+		c.keys = make([][]byte, len(t.Changes))
+		for i := range t.Changes {
+			c.keys[i] = e.keyColumns(nil, t.Changes[i].Row)
+		}
+	}
+	c.load = func(i int) (key, row []byte, err error) {
+		if key, err = e.keyOf(t.Changes[i].Row); err != nil {
+			return nil, nil, err
+		}
+		// Never nil, though a row without columns has no bytes in Avro: nil stands for no row.
+		row, err = e.row.Append([]byte{}, t.Changes[i].Row)
+		return key, row, err
+	}
+	return c
+}
+
+// step is one message, n times.
+type step struct {
+	before, after int // indexes of changes, or none
+	n             int64
+}
+
+const none = -1
+
+// plan orders the messages of one tick: deletions, updates, insertions, each in the order of the changes. A deletion
+// and an insertion of one key are an update.
+func (c *changes) plan() []step {
+	left := slices.Clone(c.counts)
+	updates := c.updates(left)
+	steps := make([]step, 0, len(left))
+	for i, n := range left {
+		if n < 0 {
+			steps = append(steps, step{i, none, -n})
+		}
+	}
+	steps = append(steps, updates...)
+	for i, n := range left {
+		if n > 0 {
+			steps = append(steps, step{none, i, n})
+		}
+	}
+	return steps
+}
+
+// updates takes the pairs off what is left.
+func (c *changes) updates(left []int64) []step {
+	order := make([]int, len(c.keys))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return bytes.Compare(c.keys[a], c.keys[b]) })
+	var steps []step
+	for from, to := 0, 0; from < len(order); from = to {
+		for to = from + 1; to < len(order) && bytes.Equal(c.keys[order[from]], c.keys[order[to]]); {
+			to++
+		}
+		steps = pair(steps, order[from:to], left)
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return a.before - b.before })
+	return steps
+}
+
+// pair turns deletions and insertions of one key into updates.
+func pair(dst []step, group []int, left []int64) []step {
+	del, ins := 0, 0
+	for {
+		for del < len(group) && left[group[del]] >= 0 {
+			del++
+		}
+		for ins < len(group) && left[group[ins]] <= 0 {
+			ins++
+		}
+		if del == len(group) || ins == len(group) {
+			return dst
+		}
+		b, a := group[del], group[ins]
+		n := min(-left[b], left[a])
+		left[b] += n
+		left[a] -= n
+		dst = append(dst, step{b, a, n})
+	}
+}
+
+func cannotWrite(topic string, err error) *repr.Error {
+	e, ok := errors.AsType[*repr.Error](err)
+	if !ok {
+		e = repr.NewError(repr.CodeInternal, err.Error())
+	}
+	c := *e
+	c.Message = fmt.Sprintf("cannot write a row to topic %q: %s", topic, e.Message)
+	return &c
+}

@@ -1,0 +1,237 @@
+package kafka
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"millrace/repr"
+)
+
+// topicSpec is a topic that is created when it is missing.
+type topicSpec struct {
+	name        string
+	partitions  int32
+	replication int16
+	configs     map[string]*string
+}
+
+func (s *Sink) topic() topicSpec {
+	return topicSpec{name: s.cfg.Topic, partitions: orDefault(s.cfg.Partitions), replication: orDefault(s.cfg.Replication)}
+}
+
+func (s *Sink) progressTopic() topicSpec {
+	return topicSpec{name: s.cfg.ProgressTopic, partitions: 1, replication: orDefault(s.cfg.Replication),
+		configs: map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}}
+}
+
+// orDefault is a number for the broker, to whom -1 means that it chooses.
+func orDefault[N int16 | int32](n N) N {
+	if n <= 0 {
+		return -1
+	}
+	return n
+}
+
+// ensureTopic returns how many partitions a topic has. It creates a topic that is missing if it may.
+func (s *Sink) ensureTopic(ctx context.Context, c *connection, t topicSpec, mayCreate bool) (int32, error) {
+	d, err := s.describe(ctx, c, t.name)
+	if err == nil {
+		return int32(len(d.Partitions)), nil
+	}
+	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return 0, err
+	}
+	if !mayCreate {
+		return 0, repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("topic %q is gone from Kafka broker %s", t.name, s.brokers())).
+			WithDetail(fmt.Sprintf("The sink had written to it up to time %d.", s.progress.Time)).
+			WithHint("Drop the sink and create it anew to write the topic from the beginning.")
+	}
+	answer, err := c.admin.CreateTopic(ctx, t.partitions, t.replication, t.configs, t.name)
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return 0, fmt.Errorf("create topic %s: %w", t.name, withText(err, answer.ErrMessage))
+	}
+	if err == nil && answer.NumPartitions > 0 {
+		s.cfg.Log.Info("topic is created", "topic", t.name, "partitions", answer.NumPartitions)
+		return answer.NumPartitions, nil
+	}
+	if d, err = s.describe(ctx, c, t.name); err != nil {
+		return 0, err
+	}
+	return int32(len(d.Partitions)), nil
+}
+
+// withText adds what the broker says beyond its code.
+func withText(err error, text string) error {
+	if text == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", text, err)
+}
+
+func (s *Sink) describe(ctx context.Context, c *connection, topic string) (kadm.TopicDetail, error) {
+	m, err := c.admin.Metadata(ctx, topic)
+	if err != nil {
+		return kadm.TopicDetail{}, fmt.Errorf("look up topic %s: %w", topic, err)
+	}
+	d := m.Topics[topic]
+	if d.Err != nil {
+		return d, fmt.Errorf("look up topic %s: %w", topic, d.Err)
+	}
+	return d, nil
+}
+
+// endOf are the offsets that the next records of the topic will have.
+func (s *Sink) endOf(ctx context.Context, c *connection) (map[int32]int64, error) {
+	listed, err := c.admin.ListEndOffsets(ctx, s.cfg.Topic)
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up offsets of topic %s: %w", s.cfg.Topic, err)
+	}
+	ends := map[int32]int64{}
+	for p := range c.partitions {
+		ends[p] = 0
+	}
+	listed.Each(func(o kadm.ListedOffset) { ends[o.Partition] = o.Offset })
+	return ends, nil
+}
+
+// tail is how many offsets at the end of the progress topic are read first; more only when they do not suffice.
+const tail = 1000
+
+// readProgress is the last progress of this sink that was committed.
+func (s *Sink) readProgress(ctx context.Context, c *connection) (progress, error) {
+	r, err := s.newReader(ctx, c, s.cfg.ProgressTopic, 0)
+	if err != nil {
+		return progress{}, err
+	}
+	for n := int64(tail); ; n *= 100 {
+		from := max(r.end-n, r.start)
+		found, err := s.lastProgress(ctx, r, from)
+		if err != nil || found.known || from == r.start {
+			return found, err
+		}
+	}
+}
+
+func (s *Sink) lastProgress(ctx context.Context, r *reader, from int64) (progress, error) {
+	var found progress
+	var bad error
+	err := r.each(ctx, from, func(rec *kgo.Record) {
+		if string(rec.Key) != s.cfg.TransactionalID {
+			return
+		}
+		found = progress{}
+		bad = json.Unmarshal(rec.Value, &found)
+		found.known = bad == nil
+	})
+	if err == nil && bad != nil {
+		err = repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("topic %q holds progress of transactional id %q that cannot be read: %s",
+			s.cfg.ProgressTopic, s.cfg.TransactionalID, bad)).WithHint("Name another progress topic.")
+	}
+	return found, err
+}
+
+// reader reads the committed records of a partition, up to the end that it had when the reader was made. It asks the
+// broker itself: a consumer would not say that it has come to the end when that is a marker or was compacted.
+type reader struct {
+	c          *connection
+	topic      string
+	id         [16]byte
+	partition  int32
+	leader     int32
+	start, end int64
+}
+
+func (s *Sink) newReader(ctx context.Context, c *connection, topic string, partition int32) (*reader, error) {
+	d, err := s.describe(ctx, c, topic)
+	if err != nil {
+		return nil, err
+	}
+	p, ok := d.Partitions[partition]
+	if ok && p.Err != nil {
+		return nil, fmt.Errorf("look up partition %d of topic %s: %w", partition, topic, p.Err)
+	}
+	r := &reader{c: c, topic: topic, id: d.ID, partition: partition, leader: p.Leader}
+	starts, err := c.admin.ListStartOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("look up offsets of topic %s: %w", topic, err)
+	}
+	ends, err := c.admin.ListCommittedOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("look up offsets of topic %s: %w", topic, err)
+	}
+	start, _ := starts.Lookup(topic, partition)
+	end, _ := ends.Lookup(topic, partition)
+	if err := errors.Join(start.Err, end.Err); err != nil {
+		return nil, fmt.Errorf("look up offsets of topic %s: %w", topic, err)
+	}
+	r.start, r.end = start.Offset, end.Offset
+	return r, nil
+}
+
+const fetchBytes = 4 << 20
+
+// each calls fn with the records from an offset on.
+func (r *reader) each(ctx context.Context, from int64, fn func(*kgo.Record)) error {
+	for at := from; at < r.end; {
+		answer, err := r.fetch(ctx, at)
+		if err != nil {
+			return fmt.Errorf("read topic %s at offset %d: %w", r.topic, at, err)
+		}
+		opts := kgo.ProcessFetchPartitionOpts{Offset: at, IsolationLevel: kgo.ReadCommitted(), Topic: r.topic, Partition: r.partition}
+		p, next := kgo.ProcessFetchPartition(opts, answer, kgo.DefaultDecompressor(), nil)
+		if p.Err != nil {
+			return fmt.Errorf("read topic %s at offset %d: %w", r.topic, at, p.Err)
+		}
+		for _, rec := range p.Records {
+			if rec.Offset < r.end {
+				fn(rec)
+			}
+		}
+		switch {
+		case next > at:
+			at = next
+		case len(answer.RecordBatches) > 0:
+			return fmt.Errorf("read topic %s at offset %d: the broker's answer holds no whole batch", r.topic, at)
+		default:
+			return nil // everything up to the end was compacted
+		}
+	}
+	return nil
+}
+
+func (r *reader) fetch(ctx context.Context, at int64) (*kmsg.FetchResponseTopicPartition, error) {
+	part := kmsg.NewFetchRequestTopicPartition()
+	part.Partition, part.FetchOffset, part.PartitionMaxBytes = r.partition, at, fetchBytes
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic, topic.TopicID = r.topic, r.id
+	topic.Partitions = append(topic.Partitions, part)
+	req := kmsg.NewPtrFetchRequest()
+	req.MaxBytes, req.IsolationLevel, req.SessionEpoch = fetchBytes, 1, -1
+	req.Topics = append(req.Topics, topic)
+	resp, err := r.c.client.Broker(int(r.leader)).RetriableRequest(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	answer, ok := resp.(*kmsg.FetchResponse)
+	if !ok || len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
+		if ok && answer.ErrorCode != 0 {
+			return nil, kerr.ErrorForCode(answer.ErrorCode)
+		}
+		return nil, errors.New("the broker's answer does not name the partition")
+	}
+	p := &answer.Topics[0].Partitions[0]
+	return p, kerr.ErrorForCode(p.ErrorCode)
+}
+
+func (s *Sink) brokers() string { return strings.Join(s.cfg.Brokers, ", ") }

@@ -1,0 +1,264 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"millrace/internal/clock"
+	"millrace/internal/dial"
+	"millrace/internal/registry"
+	"millrace/repr"
+	"millrace/sinks"
+)
+
+// Format is how keys and values are written.
+type Format int
+
+// The formats.
+const (
+	Avro Format = iota // in the framing of the schema registry
+	JSON
+)
+
+// Config says what to write, and where.
+type Config struct {
+	Brokers []string // host or host:port
+	Topic   string   // created when missing
+	Format  Format
+	Cols    repr.RowDesc
+	Key     []int // columns of the key; none when nil
+
+	Registry *registry.Client // where Avro schemas are registered
+
+	TransactionalID string // names this sink for ever; no two sinks share one
+	ProgressTopic   string // created when missing; may be shared by sinks
+	Partitions      int32  // of a topic that is created; the broker's default when 0
+	Replication     int16  // of topics that are created; the broker's default when 0
+
+	Interval time.Duration // between the starts of two transactions at least; 100 ms when 0
+	Dialer   *dial.Dialer
+	Log      *slog.Logger // none when nil
+	Clock    clock.Clock  // the machine's when nil
+}
+
+const (
+	defaultInterval = 100 * time.Millisecond
+	// maxGathered is how many bytes of rows one transaction gathers before it is written, whatever the interval.
+	maxGathered = 8 << 20
+	minBackoff  = 100 * time.Millisecond
+	maxBackoff  = 5 * time.Second
+	// patience is how long a broker may be silent until the sink says that it is stalled.
+	patience = 4 * time.Second
+)
+
+// Sink writes one view to one topic.
+type Sink struct {
+	cfg      Config
+	enc      *encoder
+	patience time.Duration
+
+	// What follows belongs to the goroutine of Run.
+	conn     *connection // nil when there is none
+	state    sinks.State
+	report   func(sinks.State)
+	began    time.Time // when the last transaction began
+	progress progress  // what is committed
+	fresh    bool      // the next tick is the first of this Run, the snapshot
+	overdue  int       // transactions that the broker ended because they were open for too long
+	sent     attempt   // the transaction whose outcome is open
+}
+
+// attempt is what a transaction would commit.
+type attempt struct {
+	upTo    repr.Time
+	records int64
+}
+
+// New makes a sink; it does not connect yet.
+func New(cfg Config) (*Sink, error) {
+	switch {
+	case len(cfg.Brokers) == 0:
+		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka sink needs a broker")
+	case cfg.Topic == "":
+		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka sink needs a topic")
+	case cfg.TransactionalID == "" || cfg.ProgressTopic == "":
+		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka sink needs a transactional id and a progress topic")
+	case cfg.ProgressTopic == cfg.Topic:
+		return nil, repr.NewError(repr.CodeInvalidParameter, "the topic of a Kafka sink cannot be its progress topic")
+	case cfg.Format == Avro && cfg.Registry == nil:
+		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka sink in Avro needs a schema registry")
+	}
+	for _, k := range cfg.Key {
+		if k < 0 || k >= len(cfg.Cols) {
+			return nil, fmt.Errorf("key column %d of a sink of %d columns", k, len(cfg.Cols))
+		}
+	}
+	if cfg.Interval <= 0 {
+		cfg.Interval = defaultInterval
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System{}
+	}
+	enc, err := newEncoder(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Sink{cfg: cfg, enc: enc, patience: patience}, nil
+}
+
+// Run writes the ticks that come until ctx ends or the channel is closed. A Sink is run once.
+func (s *Sink) Run(ctx context.Context, ticks <-chan sinks.Tick, report func(sinks.State)) error {
+	s.report, s.fresh = report, true
+	defer s.disconnect(ctx)
+	s.tell("starting", nil)
+	err := s.retry(ctx, func() error { return s.connect(ctx) })
+	for more := true; err == nil && more; {
+		var group []sinks.Tick
+		if group, more = s.gather(ctx, ticks); len(group) > 0 {
+			err = s.retry(ctx, func() error { return s.write(ctx, group) })
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		s.tell("failed", err)
+	}
+	return err
+}
+
+// gather waits for a tick and takes those that come with it, until the interval since the last transaction is over.
+func (s *Sink) gather(ctx context.Context, ticks <-chan sinks.Tick) (group []sinks.Tick, more bool) {
+	select {
+	case t, ok := <-ticks:
+		if !ok {
+			return nil, false
+		}
+		group = append(group, t)
+	case <-ctx.Done():
+		return nil, false
+	}
+	var due <-chan time.Time
+	if wait := s.began.Add(s.cfg.Interval).Sub(s.cfg.Clock.Now()); wait > 0 {
+		due = s.cfg.Clock.After(wait)
+	}
+	for size := sizeOf(group[0]); size < maxGathered; {
+		t, ok, open := next(ctx, ticks, due)
+		if !ok {
+			return group, open
+		}
+		group = append(group, t)
+		size += sizeOf(t)
+	}
+	return group, true
+}
+
+// next is the tick that comes before due, or the one that is there when due is nil.
+func next(ctx context.Context, ticks <-chan sinks.Tick, due <-chan time.Time) (t sinks.Tick, ok, open bool) {
+	if due == nil {
+		select {
+		case t, ok = <-ticks:
+			return t, ok, ok
+		default:
+			return t, false, true
+		}
+	}
+	select {
+	case t, ok = <-ticks:
+		return t, ok, ok
+	case <-due:
+		return t, false, true
+	case <-ctx.Done():
+		return t, false, false
+	}
+}
+
+func sizeOf(t sinks.Tick) int {
+	n := 0
+	for i := range t.Changes {
+		n += len(t.Changes[i].Row) * int(min(max(t.Changes[i].Diff, -t.Changes[i].Diff), maxGathered))
+	}
+	return n
+}
+
+// retry runs a step until it succeeds, until ctx ends, or until an error that no retry can mend.
+func (s *Sink) retry(ctx context.Context, step func() error) error {
+	backoff := minBackoff
+	for {
+		err := step()
+		if err == nil {
+			s.tell("running", nil)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		e, fatal := s.explain(err)
+		s.disconnect(ctx)
+		if fatal {
+			return e
+		}
+		s.tell("stalled", e)
+		if err := s.cfg.Clock.Sleep(ctx, backoff); err != nil {
+			return err
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+// write commits ticks, leaving out those that are committed already.
+func (s *Sink) write(ctx context.Context, group []sinks.Tick) error {
+	if s.conn == nil {
+		if err := s.connect(ctx); err != nil {
+			return err
+		}
+	}
+	for len(group) > 0 && s.progress.known && group[0].Time <= s.progress.Time {
+		group, s.fresh = group[1:], false
+	}
+	if len(group) == 0 {
+		return nil
+	}
+	last := group[len(group)-1].Time
+	rows := 0
+	for i := range group {
+		rows += len(group[i].Changes)
+	}
+	if rows == 0 && s.progress.known && !s.fresh {
+		s.committed(attempt{upTo: last})
+		return nil
+	}
+	s.began = s.cfg.Clock.Now()
+	if err := s.transact(ctx, group); err != nil {
+		return err
+	}
+	s.committed(s.sent)
+	return nil
+}
+
+func (s *Sink) committed(a attempt) {
+	s.fresh = false
+	s.progress.known, s.progress.Time = true, a.upTo
+	s.state.Written = a.upTo
+	s.state.Records += a.records
+	s.sent = attempt{}
+}
+
+// tell reports a change of the state.
+func (s *Sink) tell(status string, err error) {
+	s.state.Status, s.state.Error, s.state.Hint = status, "", ""
+	if err != nil {
+		s.state.Error = err.Error()
+		if e, ok := errors.AsType[*repr.Error](err); ok {
+			s.state.Hint = e.Hint
+		}
+		s.cfg.Log.Warn("sink "+status, "topic", s.cfg.Topic, "err", err)
+	}
+	s.report(s.state)
+}
