@@ -1,7 +1,6 @@
 package sql
 
 import (
-	"millrace/dataflow"
 	"millrace/repr"
 	"millrace/sql/expr"
 	"millrace/sql/lower"
@@ -24,7 +23,7 @@ const (
 // Compiled is a query at every stage.
 type Compiled struct {
 	Raw, Decorrelated, Optimized rel.Rel
-	Graph                        *dataflow.Graph
+	Graph                        *lower.Graph
 	Inputs                       []uint64 // the collections that the graph reads, sorted
 }
 
@@ -37,7 +36,7 @@ func Compile(env *expr.Env, r rel.Rel) (*Compiled, *repr.Error) {
 		return nil, err
 	}
 	c.Optimized = opt.Optimize(&opt.Context{Env: env, Fold: expr.Immutable}, c.Decorrelated)
-	if c.Graph, c.Inputs, err = lower.Graph(c.Optimized, env); err != nil {
+	if c.Graph, c.Inputs, err = lower.Plan(c.Optimized, env); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -61,6 +60,5 @@ func (c *Compiled) Explain(s Stage) string {
 
 // Passthrough says which collection the query gives as it is, if it does.
 func (c *Compiled) Passthrough() (uint64, bool) {
-	in, ok := c.Graph.Nodes[c.Graph.Output].Op.(dataflow.Input)
-	return in.Collection, ok
+	return lower.Passthrough(c.Graph)
 }

@@ -48,10 +48,11 @@ func splitOn(on []expr.Scalar, nl int) (keys []joinKey, rest []expr.Scalar) {
 
 // keyOf reads a condition as an equality between the sides.
 func keyOf(e expr.Scalar, nl int) (joinKey, bool) {
-	a, b, nulls, ok := rel.Equality(e)
+	eq, ok := rel.AsEquality(e)
 	if !ok {
 		return joinKey{}, false
 	}
+	a, b := eq.A, eq.B
 	as, ok := commonKind(a.Type(), b.Type())
 	if !ok {
 		return joinKey{}, false
@@ -66,7 +67,7 @@ func keyOf(e expr.Scalar, nl int) (joinKey, bool) {
 	} else if !ca.Within(0, nl) || !cb.Within(nl, all) {
 		return joinKey{}, false
 	}
-	return joinKey{left: a, right: rel.ShiftColumns(b, nl, -nl), as: as, nulls: nulls}, true
+	return joinKey{left: a, right: rel.ShiftColumns(b, nl, -nl), as: as, nulls: eq.Nulls}, true
 }
 
 // commonKind is the kind under which equal values of both types have equal packed keys.

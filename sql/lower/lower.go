@@ -11,9 +11,18 @@ import (
 	"millrace/sql/rel"
 )
 
-// Graph turns a plan into a dataflow graph and says which collections it reads, sorted. The plan holds no Apply,
+// Graph is the dataflow that a plan is lowered to.
+type Graph = dataflow.Graph
+
+// Passthrough says which collection a graph gives as it is, if it does.
+func Passthrough(g *Graph) (collection uint64, ok bool) {
+	in, ok := g.Nodes[g.Output].Op.(dataflow.Input)
+	return in.Collection, ok
+}
+
+// Plan turns a plan into a dataflow graph and says which collections it reads, sorted. The plan holds no Apply,
 // no subquery and no parameter any more. The error is one of a constant, such as a LIMIT that is no number.
-func Graph(r rel.Rel, env *expr.Env) (*dataflow.Graph, []uint64, *repr.Error) {
+func Plan(r rel.Rel, env *expr.Env) (*Graph, []uint64, *repr.Error) {
 	b := &builder{
 		g:      &dataflow.Graph{},
 		env:    env,

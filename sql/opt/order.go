@@ -62,11 +62,11 @@ func (o *ordering) flatten(r rel.Rel, base int) {
 
 // connects says whether a condition is an equality between the two sets of columns.
 func connects(e expr.Scalar, a, b rel.ColSet) bool {
-	x, y, _, ok := rel.Equality(e)
+	eq, ok := rel.AsEquality(e)
 	if !ok {
 		return false
 	}
-	cx, cy := rel.ColumnsOf(x, rel.ColSet{}), rel.ColumnsOf(y, rel.ColSet{})
+	cx, cy := rel.ColumnsOf(eq.A, rel.ColSet{}), rel.ColumnsOf(eq.B, rel.ColSet{})
 	within := func(c, s rel.ColSet) bool { return !c.Empty() && c.Intersect(s).Len() == c.Len() }
 	return within(cx, a) && within(cy, b) || within(cx, b) && within(cy, a)
 }

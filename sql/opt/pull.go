@@ -207,8 +207,9 @@ func pullKeys(r rel.Rel) (pulled, bool) {
 }
 
 func asEquality(e expr.Scalar) (equality, bool) {
-	a, b, nulls, ok := rel.Equality(e)
-	if !ok || nulls || rel.CanFail(e) || a.Type().Kind != b.Type().Kind {
+	eq, ok := rel.AsEquality(e)
+	a, b := eq.A, eq.B
+	if !ok || eq.Nulls || rel.CanFail(e) || a.Type().Kind != b.Type().Kind {
 		return equality{}, false
 	}
 	c := e.(*expr.Call)

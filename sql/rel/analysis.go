@@ -89,23 +89,31 @@ var widening = map[repr.Kind][]repr.Kind{
 	repr.KindJSONB:   {repr.KindText},
 }
 
-// Equality reads a condition as a = b or, with nulls, a IS NOT DISTINCT FROM b.
-func Equality(e expr.Scalar) (a, b expr.Scalar, nulls, ok bool) {
+// Equality is a condition that two operands are equal.
+type Equality struct {
+	A, B  expr.Scalar
+	Nulls bool // NULL equals NULL: A IS NOT DISTINCT FROM B
+}
+
+// AsEquality reads a condition as an equality.
+func AsEquality(e expr.Scalar) (eq Equality, ok bool) {
 	call, negated := e, false
 	if n, is := e.(*expr.Not); is {
 		call, negated = n.Arg, true
 	}
 	c, is := call.(*expr.Call)
 	if !is || len(c.Args) != 2 {
-		return nil, nil, false, false
+		return Equality{}, false
 	}
+	eq = Equality{A: c.Args[0], B: c.Args[1]}
 	switch {
 	case !negated && c.Fn.Name == "=":
-		return c.Args[0], c.Args[1], false, true
+		return eq, true
 	case !negated && c.Fn.Name == "is_not_distinct_from", negated && c.Fn.Name == "is_distinct_from":
-		return c.Args[0], c.Args[1], true, true
+		eq.Nulls = true
+		return eq, true
 	}
-	return nil, nil, false, false
+	return Equality{}, false
 }
 
 // Strict are the columns that, when one of them is NULL, make the value of the expression NULL.

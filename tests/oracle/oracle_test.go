@@ -1,4 +1,4 @@
-package sql_test
+package oracle
 
 import (
 	"context"
@@ -233,7 +233,7 @@ func stagesOf(t *testing.T, plan rel.Rel) []stage {
 
 func lowered(t *testing.T, r rel.Rel) *dataflow.Graph {
 	t.Helper()
-	g, _, err := lower.Graph(r, &expr.Env{})
+	g, _, err := lower.Plan(r, &expr.Env{})
 	if err != nil {
 		t.Fatalf("lower: %v\n%s", err, rel.Format(r))
 	}
