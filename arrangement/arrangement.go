@@ -213,13 +213,40 @@ func (a *Arrangement) foldBlock(f *folding) int {
 	mergeInto(out, old.rows, f.run, f.done, end)
 	work := old.rows.Len() + end - f.done
 	if found {
-		a.base.Delete(old)
-		a.baseRows -= old.rows.Len()
-		a.bytes -= int64(old.rows.Bytes())
+		a.remove(old)
 	}
-	a.store(out.batch())
 	f.done = end
-	return work
+	return work + a.storeJoined(out.batch())
+}
+
+// remove takes a block out of the base.
+func (a *Arrangement) remove(b block) {
+	a.base.Delete(b)
+	a.baseRows -= b.rows.Len()
+	a.bytes -= int64(b.rows.Bytes())
+}
+
+// storeJoined puts what is left of a block back; when that is little it is joined with the block before it, so that
+// deletions do not leave a base of crumbs. It says how many rows that cost.
+func (a *Arrangement) storeJoined(b Batch) int {
+	if n := b.Len(); n == 0 || n >= blockRows/3 {
+		a.store(b)
+		return 0
+	}
+	var before block
+	a.base.Descend(blockKey(b.Row(0)), func(x block) bool {
+		before = x
+		return false
+	})
+	if before.rows.Len() == 0 || before.rows.Len() > blockRows {
+		a.store(b)
+		return 0
+	}
+	a.remove(before)
+	out := newOutput(before.rows.Len()+b.Len(), len(before.rows.data)+len(b.data), before.rows.diffs != nil || b.diffs != nil)
+	mergeInto(out, before.rows, b, 0, b.Len())
+	a.store(out.batch())
+	return before.rows.Len()
 }
 
 // blockOf is the block in which a row belongs: the last whose first row is not greater, or else the first.

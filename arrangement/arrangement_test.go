@@ -54,7 +54,7 @@ func TestArrangementAgainstMap(t *testing.T) {
 		var held_ []held
 		for range 120 {
 			b.Reset()
-			for range rng.IntN(400) + 1 {
+			for range rng.IntN(1200) + 1 {
 				r := row(rng, keys)
 				d := repr.Diff(rng.IntN(4) - 2)
 				if rng.IntN(2) == 0 && len(want) > 0 {
@@ -119,6 +119,31 @@ func probe(t *testing.T, rng *rand.Rand, s *Snapshot, want model) {
 		if ok != (last != "") || ok && string(got) != last {
 			t.Fatalf("last of %x: got %x, want %x", p, got, last)
 		}
+	}
+}
+
+// A cursor that has come to the end of the base stays there, though a run goes on.
+func TestCursorDoesNotReopenBase(t *testing.T) {
+	t.Parallel()
+	row := func(i int) []byte { return repr.AppendFixed8(nil, repr.KindInt8, int64(i)) }
+	a, b := New(), NewBuilder()
+	const n = 5000
+	for i := range n {
+		b.Add(row(2*i), 1)
+	}
+	a.Insert(b.Seal())
+	for !a.Work(1 << 20) {
+	}
+	b.Reset()
+	b.Add(row(2*n-2), -1)
+	a.Insert(b.Seal())
+	c := a.Snapshot().Cursor()
+	c.Seek(row(2*n - 3))
+	if c.Valid() {
+		t.Fatalf("a row whose counts cancel is shown")
+	}
+	if c.Seek(row(2*n - 2)); c.Valid() {
+		t.Fatalf("a retracted row came back with count %d", c.Diff())
 	}
 }
 

@@ -110,9 +110,16 @@ func (b *Builder) Len() int { return len(b.b.ends) }
 
 // Reset empties the builder and keeps its buffers. Batches sealed with Seal are not touched by that.
 func (b *Builder) Reset() {
+	if cap(b.b.data) > keepBytes && len(b.b.data) < cap(b.b.data)/8 {
+		*b = Builder{}
+		return
+	}
 	b.b.data, b.b.ends = b.b.data[:0], b.b.ends[:0]
 	b.b.diffs = nil
 }
+
+// keepBytes is the size of buffer that a builder keeps in any case; a larger one goes when a round uses little of it.
+const keepBytes = 1 << 20
 
 // View is what was added, unsorted and unconsolidated; it holds until the next Reset.
 func (b *Builder) View() Batch { return b.b }

@@ -14,6 +14,7 @@ type Cursor struct {
 	snap  *Snapshot
 	tree  btree.IterG[block]
 	open  bool // tree stands on cur
+	ended bool // the base is used up; it must not be opened again
 	cur   Batch
 	pos   int
 	runs  []place // the runs, and the one that is being folded
@@ -54,6 +55,9 @@ func (c *Cursor) Seek(key []byte) {
 
 // seekBase moves in the base, within the block when the key lies there.
 func (c *Cursor) seekBase(key []byte) {
+	if c.ended {
+		return
+	}
 	if c.open && c.pos < c.cur.Len() {
 		if bytes.Compare(c.cur.Row(c.cur.Len()-1), key) >= 0 {
 			c.pos = c.cur.seek(c.pos, key)
@@ -91,7 +95,7 @@ func (c *Cursor) openAt(key []byte) {
 
 func (c *Cursor) nextBlock() {
 	if !c.tree.Next() {
-		c.open, c.cur, c.pos = false, Batch{}, 0
+		c.open, c.ended, c.cur, c.pos = false, true, Batch{}, 0
 		return
 	}
 	c.cur, c.pos = c.tree.Item().rows, 0

@@ -79,8 +79,10 @@ func (c *Coordinator) queueBatch(b sourceBatch) {
 	for _, u := range b.batch.Updates {
 		r.col.queue(u.Row, u.Diff)
 	}
+	now := repr.TimestampTZ(c.opts.Clock.Now().UnixMicro() + unixEpochMicros)
 	for _, u := range b.batch.Errors {
-		r.errCol.queue(u.Row, u.Diff)
+		// The first column is the time at which the error was met.
+		r.errCol.queue(append(repr.Append(nil, now), repr.Skip(u.Row)...), u.Diff)
 	}
 	for _, p := range b.batch.Progress {
 		r.next[p.Partition] = p.Next

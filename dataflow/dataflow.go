@@ -39,14 +39,28 @@ type Dataflow struct {
 	exchange *exchange // nil with one worker
 	started  bool
 	broken   error
-	counters []counters // of a node
+	counters []counters  // of a node
+	canceled atomic.Bool // the context of the step that runs has ended
 	out      *arrangement.Builder
 	errs     *arrangement.Builder
 }
 
 // counters are the totals of a node.
 type counters struct {
-	in, out, rows, bytes, nanos atomic.Int64
+	in, out, nanos atomic.Int64
+	shards         []shard // of a worker
+}
+
+// shard is the size of what one worker's instance of an operator holds.
+type shard struct{ rows, bytes atomic.Int64 }
+
+// held is the size over all workers.
+func (c *counters) held() (rows, bytes int64) {
+	for i := range c.shards {
+		rows += c.shards[i].rows.Load()
+		bytes += c.shards[i].bytes.Load()
+	}
+	return rows, bytes
 }
 
 // New makes a dataflow of a graph, without input yet.
@@ -56,6 +70,9 @@ func New(g *Graph, opts Options) *Dataflow {
 		out: arrangement.NewBuilder(), errs: arrangement.NewBuilder()}
 	if opts.Workers > 1 {
 		d.exchange = newExchange(opts.Workers)
+	}
+	for i := range d.counters {
+		d.counters[i].shards = make([]shard, opts.Workers)
 	}
 	for i := range opts.Workers {
 		d.workers = append(d.workers, newWorker(d, i))
@@ -74,7 +91,13 @@ func (d *Dataflow) Step(ctx context.Context, t repr.Time, in map[uint64]Delta) (
 	if err := ctx.Err(); err != nil {
 		return Delta{}, context.Cause(ctx)
 	}
+	d.canceled.Store(false)
+	stop := context.AfterFunc(ctx, func() { d.canceled.Store(true) })
+	defer stop()
 	if err := d.run(in); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		d.broken = err
 		return Delta{}, err
 	}
@@ -143,8 +166,9 @@ func (d *Dataflow) Stats() []OpStats {
 	out := make([]OpStats, len(d.graph.Nodes))
 	for i := range out {
 		c := &d.counters[i]
+		rows, bytes := c.held()
 		out[i] = OpStats{Node: NodeID(i), Label: d.graph.Nodes[i].Label, RowsIn: c.in.Load(), RowsOut: c.out.Load(),
-			ArrangedRows: c.rows.Load(), ArrangedBytes: c.bytes.Load(), Elapsed: time.Duration(c.nanos.Load())}
+			ArrangedRows: rows, ArrangedBytes: bytes, Elapsed: time.Duration(c.nanos.Load())}
 	}
 	return out
 }
@@ -153,7 +177,8 @@ func (d *Dataflow) Stats() []OpStats {
 func (d *Dataflow) Bytes() int64 {
 	var n int64
 	for i := range d.counters {
-		n += d.counters[i].bytes.Load()
+		_, bytes := d.counters[i].held()
+		n += bytes
 	}
 	return n
 }

@@ -1,6 +1,8 @@
 package dataflow
 
 import (
+	"strings"
+
 	"millrace/arrangement"
 	"millrace/repr"
 )
@@ -11,10 +13,11 @@ type Delta struct {
 	Err arrangement.Batch
 }
 
-// AppendErr packs an error row: SQLSTATE, message, detail, hint, and the row that caused it.
+// AppendErr packs an error row: SQLSTATE, message, detail, hint, and the row that caused it. A NUL in a text, which no text
+// may hold, is written as \0.
 func AppendErr(dst []byte, e *repr.Error, row []byte) []byte {
 	for _, s := range []string{e.Code, e.Message, e.Detail, e.Hint} {
-		dst = repr.Append(dst, repr.Text(s))
+		dst = repr.Append(dst, repr.Text(strings.ReplaceAll(s, "\x00", "\\0")))
 	}
 	return repr.Append(dst, repr.Bytea(row))
 }

@@ -1,10 +1,15 @@
 package dataflow
 
 import (
+	"errors"
+
 	"millrace/arrangement"
 	"millrace/dataflow/op"
 	"millrace/internal/check"
 )
+
+// errCanceled ends a step whose context has ended; Step gives the cause of the context in its place.
+var errCanceled = errors.New("the step was canceled")
 
 // worker runs every node of a graph on its shard of the data.
 type worker struct {
@@ -52,7 +57,7 @@ func (w *worker) instance(n *Node) node {
 		left := w.flow.graph.Nodes[n.Inputs[0]].Op.(Arrange)
 		right := w.flow.graph.Nodes[n.Inputs[1]].Op.(Arrange)
 		check.That(left.Keys == right.Keys, "a join over %d and %d keys", left.Keys, right.Keys)
-		x.join = &op.Join{Keys: left.Keys, F: o.New()}
+		x.join = &op.Join{Keys: left.Keys, F: o.New(), Stop: &w.flow.canceled}
 	case Reduce:
 		x.row, x.keys = o.New(), o.Keys
 		x.reduce = &op.Reduce{Keys: o.Keys, Default: o.Default}
@@ -90,6 +95,9 @@ func (w *worker) step(in map[uint64]Delta) error {
 		c := &w.flow.counters[i]
 		start := w.now()
 		w.nodes[i].out.Reset()
+		if w.flow.canceled.Load() {
+			return errCanceled
+		}
 		if err := w.stepNode(NodeID(i), n, in); err != nil {
 			return err
 		}
@@ -132,7 +140,9 @@ func (w *worker) stepNode(id NodeID, n *Node, in map[uint64]Delta) error {
 	case Negate:
 		op.Copy(w.outputs[n.Inputs[0]], -1, x.out)
 	case Join:
-		x.join.Step(w.nodes[n.Inputs[0]].arranged, w.nodes[n.Inputs[1]].arranged, x.out, w.errs)
+		if !x.join.Step(w.nodes[n.Inputs[0]].arranged, w.nodes[n.Inputs[1]].arranged, x.out, w.errs) {
+			return errCanceled
+		}
 	default:
 		return w.stepKeyed(id, n)
 	}
@@ -183,14 +193,8 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 	if x.arranged == nil {
 		w.outputs[id] = x.out.View()
 	}
-	if len(w.flow.workers) <= 1 {
-		c.rows.Store(rows())
-		c.bytes.Store(bytes())
-	} else if w.index == 0 {
-		n := int64(len(w.flow.workers)) // the shards are of like size
-		c.rows.Store(rows() * n)
-		c.bytes.Store(bytes() * n)
-	}
+	c.shards[w.index].rows.Store(rows())
+	c.shards[w.index].bytes.Store(bytes())
 	return nil
 }
 

@@ -3,7 +3,9 @@ package op
 import (
 	"bytes"
 	"hash/maphash"
+	"math"
 
+	"millrace/internal/check"
 	"millrace/repr"
 )
 
@@ -67,6 +69,7 @@ func (g *groups) find(key []byte) (i uint32, fresh bool) {
 func (g *groups) take(key []byte, h uint64) uint32 {
 	start := uint32(len(g.keys))
 	g.keys = append(g.keys, key...)
+	check.That(len(g.keys) <= math.MaxUint32, "the keys of all groups together take %d bytes", len(g.keys))
 	end := uint32(len(g.keys))
 	if n := len(g.free); n > 0 {
 		i := g.free[n-1]

@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"sync/atomic"
 
 	"millrace/arrangement"
 	"millrace/repr"
@@ -15,20 +16,32 @@ import (
 type Join struct {
 	Keys int
 	F    JoinFunc
+	Stop *atomic.Bool // looked at now and then; true ends the step early
+
 	pair []byte
+	seen int
 }
 
-// Step emits the change of the join.
-func (j *Join) Step(left, right *Arranged, out *arrangement.Builder, errs *Errors) {
-	j.probe(left.Delta, right.Cur, false, out, errs)
-	j.probe(right.Delta, left.Prev, true, out, errs)
+// Step emits the change of the join. It says whether it came to the end.
+func (j *Join) Step(left, right *Arranged, out *arrangement.Builder, errs *Errors) bool {
+	to := output{out, errs}
+	return j.probe(left.Delta, right.Cur, false, to) && j.probe(right.Delta, left.Prev, true, to)
 }
+
+// output is where an operator's rows and errors go.
+type output struct {
+	rows *arrangement.Builder
+	errs *Errors
+}
+
+// stopEvery is after how many pairs a join looks whether it is to stop.
+const stopEvery = 1 << 13
 
 // probe joins a delta with the other side: for each run of equal keys, in order, it seeks forward. swapped says that the
 // delta is of the right side.
-func (j *Join) probe(delta arrangement.Batch, other *arrangement.Snapshot, swapped bool, out *arrangement.Builder, errs *Errors) {
+func (j *Join) probe(delta arrangement.Batch, other *arrangement.Snapshot, swapped bool, to output) bool {
 	if delta.Len() == 0 {
-		return
+		return true
 	}
 	cur := other.Cursor()
 	for from := 0; from < delta.Len(); {
@@ -39,26 +52,40 @@ func (j *Join) probe(delta arrangement.Batch, other *arrangement.Snapshot, swapp
 			end++
 		}
 		for cur.Seek(key); cur.Valid() && bytes.HasPrefix(cur.Row(), key); cur.Next() {
-			val := cur.Row()[len(key):]
+			p := pair{key: key, left: cur.Row()[len(key):]}
 			for i := from; i < end; i++ {
-				j.emit(key, delta.Row(i)[len(key):], val, swapped, delta.Diff(i)*cur.Diff(), out, errs)
+				p.right, p.diff = delta.Row(i)[len(key):], delta.Diff(i)*cur.Diff()
+				j.emit(p, swapped, to)
+			}
+			if j.seen += end - from; j.seen >= stopEvery {
+				j.seen = 0
+				if j.Stop != nil && j.Stop.Load() {
+					return false
+				}
 			}
 		}
 		from = end
 	}
+	return true
 }
 
-func (j *Join) emit(key, mine, theirs []byte, swapped bool, diff repr.Diff, out *arrangement.Builder, errs *Errors) {
-	left, right := mine, theirs
-	if swapped {
-		left, right = theirs, mine
+// pair is two rows that meet: left is of the index that was probed, right of the delta.
+type pair struct {
+	key, left, right []byte
+	diff             repr.Diff
+}
+
+// emit puts out a pair; unless swapped, the delta is of the left side.
+func (j *Join) emit(p pair, swapped bool, to output) {
+	if !swapped {
+		p.left, p.right = p.right, p.left
 	}
-	made, keep, err := j.F(out.Open(), key, left, right)
+	made, keep, err := j.F(to.rows.Open(), p.key, p.left, p.right)
 	switch {
 	case err != nil:
-		j.pair = append(append(append(j.pair[:0], key...), left...), right...)
-		errs.Add(err, j.pair, diff)
+		j.pair = append(append(append(j.pair[:0], p.key...), p.left...), p.right...)
+		to.errs.Add(err, j.pair, p.diff)
 	case keep:
-		out.Keep(made, diff)
+		to.rows.Keep(made, p.diff)
 	}
 }

@@ -112,10 +112,10 @@ var repository = Rules{
 		{
 			Path:  "github.com/twmb/franz-go/pkg/kfake",
 			In:    []string{"cmd", "internal/demo", "bench", "tests"},
-			Tests: []string{"sources/kafka", "sinks/kafka", "coord"},
+			Tests: []string{"internal/broker", "sources/kafka", "sinks/kafka", "coord"},
 		},
 		{
-			Path: "github.com/twmb/franz-go", In: []string{"sources/kafka", "sinks/kafka", "cmd", "internal/demo", "bench", "tests"},
+			Path: "github.com/twmb/franz-go", In: []string{"internal/broker", "sources/kafka", "sinks/kafka", "cmd", "internal/demo", "bench", "tests"},
 			Tests: []string{"coord"},
 		},
 		{Path: "golang.org/x/sys", In: []string{"internal/journal", "cmd"}},
