@@ -25,7 +25,7 @@ func (r catalogReader) RelationName(oid uint32) (schema, name string, ok bool) {
 
 // RelationOID finds a relation along the search path.
 func (r catalogReader) RelationOID(name string) (uint32, bool) {
-	it := r.snap.Find(splitName(name), r.path)
+	it := r.snap.FindVisible(splitName(name), r.path)
 	if it == nil {
 		return 0, false
 	}
@@ -121,7 +121,7 @@ func (r catalogReader) regName(k repr.Kind, oid uint32) (string, bool) {
 		if it == nil {
 			return "", false
 		}
-		if r.snap.Find([]string{it.Name}, r.path) == it {
+		if r.snap.FindVisible([]string{it.Name}, r.path) == it {
 			return ast.QuoteIdent(it.Name), true
 		}
 		return ast.QuoteIdent(it.Schema) + "." + ast.QuoteIdent(it.Name), true

@@ -89,8 +89,12 @@ const (
 // SystemSchemas exist from the start and hold the system tables. They are searched before the search path.
 var SystemSchemas = []string{"pg_catalog", "information_schema", "mz_catalog", "mz_internal"}
 
-// implicitPath are the schemas that a name without a schema is looked up in before the search path.
-var implicitPath = []string{"pg_catalog", "mz_catalog", "mz_internal"}
+// A name without a schema is looked up in these schemas before the search path, and in those after it. What is found
+// in the latter only is not "visible" to the catalog functions, so that \dt lists what users made.
+var (
+	searchedFirst = []string{"pg_catalog"}
+	searchedLast  = []string{"mz_catalog", "mz_internal"}
+)
 
 type key struct{ schema, name string }
 
@@ -215,7 +219,14 @@ func (s *Snapshot) Items() []*Item {
 }
 
 // Find looks a relation, index or sink up by its possibly qualified name; nil when there is none.
-func (s *Snapshot) Find(parts, path []string) *Item { return find(s.names, parts, path) }
+func (s *Snapshot) Find(parts, path []string) *Item {
+	return find(s.names, parts, slices.Concat(searchedFirst, path, searchedLast))
+}
+
+// FindVisible is Find for the catalog functions: without the schemas that are searched last.
+func (s *Snapshot) FindVisible(parts, path []string) *Item {
+	return find(s.names, parts, slices.Concat(searchedFirst, path))
+}
 
 // FindOther looks a connection or secret up.
 func (s *Snapshot) FindOther(parts, path []string) *Item { return find(s.others, parts, path) }
@@ -223,7 +234,7 @@ func (s *Snapshot) FindOther(parts, path []string) *Item { return find(s.others,
 func find(space map[key]*Item, parts, path []string) *Item {
 	switch len(parts) {
 	case 1:
-		for _, schema := range slices.Concat(implicitPath, path) {
+		for _, schema := range path {
 			if it, ok := space[key{schema, parts[0]}]; ok {
 				return it
 			}
