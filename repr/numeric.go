@@ -76,6 +76,25 @@ func (d Datum) NumericFinite() bool { return d.m == numFinite }
 // NumericIsNaN says whether the value is NaN.
 func (d Datum) NumericIsNaN() bool { return d.m == numNaN }
 
+// NumericSign is the sign of the value, infinities included: -1, 0 or 1. NaN has none: 0.
+func (d Datum) NumericSign() int {
+	switch {
+	case d.m == numNaN:
+		return 0
+	case d.m == numPosInf:
+		return 1
+	case d.m == numNegInf:
+		return -1
+	case d.b != nil:
+		if d.b[0] == '-' {
+			return -1
+		}
+		return 1
+	default:
+		return cmpInt(d.n, 0)
+	}
+}
+
 // Apd writes the value into v.
 func (d Datum) Apd(v *apd.Decimal) {
 	switch d.m {

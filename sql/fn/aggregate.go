@@ -1,0 +1,84 @@
+package fn
+
+import (
+	"millrace/repr"
+)
+
+// aggRow is one aggregate of a family's table.
+type aggRow struct {
+	sig  string // as row.sig; "name(*) type" takes no argument
+	make func(args []repr.Type, ret repr.Type) *repr.Aggregate
+}
+
+// ResolvedAggregate is the aggregate that a call means, the types its operands must be cast to, and its result's.
+type ResolvedAggregate struct {
+	Fn   *repr.Aggregate
+	Args []repr.Type
+	Ret  repr.Type
+}
+
+// aggCatalog finds aggregates by name.
+type aggCatalog struct {
+	calls *catalog
+	rows  map[*candidate]*aggRow
+}
+
+// aggregateTables are the aggregates, by family.
+var aggregateTables = [][]aggRow{
+	countAggregates,
+	sumAggregates,
+	extremeAggregates,
+	boolAggregates,
+	varianceAggregates,
+	listAggregates,
+	jsonAggregates,
+}
+
+var aggregates = newAggCatalog(aggregateTables...)
+
+func newAggCatalog(tables ...[]aggRow) *aggCatalog {
+	c := &aggCatalog{calls: &catalog{byName: map[string][]*candidate{}}, rows: map[*candidate]*aggRow{}}
+	for _, t := range tables {
+		for i := range t {
+			d := parseSignature(&row{sig: t[i].sig})
+			c.calls.add(d)
+			c.rows[d] = &t[i]
+		}
+	}
+	return c
+}
+
+// IsAggregate says whether there is an aggregate of the name.
+func IsAggregate(name string) bool { return len(aggregates.calls.byName[name]) > 0 }
+
+// ResolveAggregate finds the aggregate that a call means; star is for f(*).
+func ResolveAggregate(name string, args []repr.Type, star bool) (*ResolvedAggregate, *repr.Error) {
+	if star && name != "count" {
+		return nil, undefinedAggregate(name+"(*)", star)
+	}
+	if !star && len(args) == 0 {
+		if name == "count" {
+			return nil, repr.NewError(repr.CodeWrongObjectType, "count(*) must be used to call a parameterless aggregate function")
+		}
+		return nil, undefinedFunction(name, args)
+	}
+	c, err := aggregates.calls.resolve(name, args)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, undefinedFunction(name, args)
+	}
+	types, ret, err := c.bindPolymorphic(args)
+	if err != nil {
+		return nil, err
+	}
+	f := aggregates.rows[c].make(types, ret)
+	f.Name = name
+	return &ResolvedAggregate{Fn: f, Args: types, Ret: ret}, nil
+}
+
+func undefinedAggregate(call string, _ bool) *repr.Error {
+	return repr.NewError(repr.CodeUndefinedFunction, "function "+call+" does not exist").
+		WithHint("No function matches the given name and argument types. " + castHint)
+}
