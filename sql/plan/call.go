@@ -206,13 +206,13 @@ func (x *scalars) aggregate(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	for i, a := range args {
 		types[i] = a.Type()
 	}
-	res, err := resolveAggregate(n.Name.Last(), types, n.Star)
+	res, err := fn.ResolveAggregate(n.Name.Last(), types, n.Star)
 	if err != nil {
 		return nil, err.At(n.Pos)
 	}
-	agg := rel.Agg{Fn: res.fn, Distinct: n.Distinct, Typ: res.ret, Name: n.Name.Last()}
+	agg := rel.Agg{Fn: res.Fn, Distinct: n.Distinct, Typ: res.Ret, Name: n.Name.Last()}
 	for i, a := range args {
-		to := res.args[min(i, len(res.args)-1)]
+		to := res.Args[min(i, len(res.Args)-1)]
 		if to.Kind == repr.KindNull && isUnknown(a) {
 			to = repr.TypeOf(repr.KindText)
 		}
@@ -229,18 +229,6 @@ func (x *scalars) aggregate(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	}
 	i := x.aggs.add(agg)
 	return &expr.Column{Index: aggBase + i, Typ: agg.Typ, Name: agg.Name}, nil
-}
-
-// resolvedAggregate is an aggregate with the types it takes and gives.
-type resolvedAggregate struct {
-	fn   *repr.Aggregate
-	args []repr.Type
-	ret  repr.Type
-}
-
-func resolveAggregate(name string, types []repr.Type, star bool) (resolvedAggregate, *repr.Error) {
-	f, args, ret, err := fn.ResolveAggregate(name, types, star)
-	return resolvedAggregate{f, args, ret}, err
 }
 
 // aggregateRest binds ORDER BY and FILTER of an aggregate.
