@@ -21,15 +21,14 @@ func Query(env *Env, q *ast.Query) (*Bound, *repr.Error) {
 
 // binder is the state of binding one statement.
 type binder struct {
-	env        *Env
-	params     []repr.Type
-	depends    []uint64
-	nextLet    int
-	nextOwner  int
-	viewDepth  int
-	volatility expr.Volatility
-	refs       map[expr.Scalar]*ast.ColumnRef // where a column was named, for errors that come later
-	records    map[expr.Scalar]repr.RowDesc   // the fields of record values that have names
+	env       *Env
+	params    []repr.Type
+	depends   []uint64
+	nextLet   int
+	nextOwner int
+	viewDepth int
+	refs      map[expr.Scalar]*ast.ColumnRef // where a column was named, for errors that come later
+	records   map[expr.Scalar]repr.RowDesc   // the fields of record values that have names
 }
 
 func newBinder(env *Env) *binder {

@@ -46,7 +46,7 @@ func (x *scalars) arraySubquery(n *ast.ArraySubquery) (expr.Scalar, *repr.Error)
 		return nil, err
 	}
 	elem := out.cols[0].Type
-	res, err := resolveAggregate("array_agg", []repr.Type{elem}, false)
+	res, err := fn.ResolveAggregate("array_agg", []repr.Type{elem}, false)
 	if err != nil || !canBeElement(elem.Kind) {
 		return nil, errAt(repr.CodeUndefinedObject, "could not find array type for data type "+elem.String(), n.Pos)
 	}
@@ -55,14 +55,14 @@ func (x *scalars) arraySubquery(n *ast.ArraySubquery) (expr.Scalar, *repr.Error)
 		in = &rel.TopK{Input: in, Order: out.order, Limit: out.limit, Offset: out.offset}
 	}
 	cols := columnsOf(in)
-	agg := rel.Agg{Fn: res.fn, Args: cols[:1], Typ: res.ret, Name: "array_agg"}
+	agg := rel.Agg{Fn: res.Fn, Args: cols[:1], Typ: res.Ret, Name: "array_agg"}
 	for _, o := range out.order {
 		agg.Order = append(agg.Order, rel.Order{Expr: cols[o.Col], Desc: o.Desc, NullsFirst: o.NullsFirst})
 	}
 	reduce := &rel.Reduce{Input: in, Aggs: []rel.Agg{agg}, Names: []string{"array"}}
-	empty := &expr.Const{Val: repr.Array(nil), Typ: res.ret}
-	sub := &expr.Subquery{Kind: expr.SubqueryScalar, Query: reduce, Typ: res.ret, Pos: n.Pos}
-	return &expr.Coalesce{Args: []expr.Scalar{sub, empty}, Typ: res.ret}, nil
+	empty := &expr.Const{Val: repr.Array(nil), Typ: res.Ret}
+	sub := &expr.Subquery{Kind: expr.SubqueryScalar, Query: reduce, Typ: res.Ret, Pos: n.Pos}
+	return &expr.Coalesce{Args: []expr.Scalar{sub, empty}, Typ: res.Ret}, nil
 }
 
 // anySubquery binds left op ANY (query) and ALL, and IN (query).
