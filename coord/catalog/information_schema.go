@@ -74,7 +74,7 @@ func infoColumns(e *SystemEnv) [][]repr.Datum {
 			if t.Kind == repr.KindArray {
 				plain, udt = "ARRAY", "_"+repr.Kinds[t.Elem].Name
 			}
-			out = append(out, []repr.Datum{name(DefaultDatabase), name(it.Schema), name(it.Name), name(c.Name), i4(i + 1), null, text(yesNo(!c.NotNull)), text(plain),
+			out = append(out, []repr.Datum{name(DefaultDatabase), name(it.Schema), name(it.Name), name(c.Name), i4(i + 1), null, text(yesNo(!c.NotNull || it.Kind != Table)), text(plain),
 				length, null, precision, radix, scale, null, null,
 				null, name(DefaultDatabase), name("pg_catalog"), name(udt), text("NO"), text("NEVER"), text(yesNo(it.Kind == Table))})
 		}

@@ -169,7 +169,7 @@ func attributeRows(e *SystemEnv) [][]repr.Datum {
 			hasDef := i < len(it.Columns) && it.Columns[i].Default != nil
 			out = append(out, []repr.Datum{
 				oid(it.OID), name(c.Name), oid(c.Type.OID()), i4(-1), i2(int(c.Type.Len())), i2(i + 1),
-				i4(dims), i4(-1), i4(int(mod)), yes(c.Type.Len() > 0 && c.Type.Len() <= 8), char("i"), char(storage(c.Type)), char(""), yes(c.NotNull), yes(hasDef),
+				i4(dims), i4(-1), i4(int(mod)), yes(c.Type.Len() > 0 && c.Type.Len() <= 8), char("i"), char(storage(c.Type)), char(""), yes(c.NotNull && it.Kind == Table), yes(hasDef),
 				yes(false), char(""), char(""), yes(false), yes(true), i4(0), oid(collation(c.Type)), null, null, null, null,
 			})
 		}

@@ -6,7 +6,7 @@ import "millrace/repr"
 var pgServer = []builtin{
 	{schema: "pg_catalog", name: "pg_database", oid: 1262, cols: "oid oid!, datname name!, datdba oid!, encoding int4!, datlocprovider char!, datistemplate bool!, datallowconn bool!, datconnlimit int4!, " +
 		"datfrozenxid int4!, datminmxid int4!, dattablespace oid!, datcollate text!, datctype text!, daticulocale text, datcollversion text, datacl text[]", rows: func(*SystemEnv) [][]repr.Datum {
-		return [][]repr.Datum{{oid(5), name(DefaultDatabase), oid(OwnerOID), i4(6), char("c"), yes(false), yes(true), i4(-1), i4(0), i4(0), oid(1663), text("C"), text("C.UTF-8"), null, null, null}}
+		return [][]repr.Datum{{oid(5), name(DefaultDatabase), oid(OwnerOID), i4(6), char("c"), yes(false), yes(true), i4(-1), i4(0), i4(0), oid(1663), text("C"), text("C"), null, null, null}}
 	}},
 	{schema: "pg_catalog", name: "pg_roles", cols: "rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, rolcreatedb bool, rolcanlogin bool, rolreplication bool, rolconnlimit int4, " +
 		"rolpassword text, rolvaliduntil timestamptz, rolbypassrls bool, rolconfig text[], oid oid", rows: func(*SystemEnv) [][]repr.Datum {
