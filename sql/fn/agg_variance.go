@@ -211,24 +211,22 @@ func (s *floatPairs) Result() (repr.Datum, *repr.Error) {
 	return repr.Float8(f), nil
 }
 
-// pairResults are the aggregates of pairs.
+// pairResults are the aggregates of pairs; false where one is not defined.
 var pairResults = []struct {
 	name    string
 	compute func(p pairSums) (float64, bool)
 }{
-	{"covar_pop", func(p pairSums) (float64, bool) { return p.sxy / float64(p.n), true },
-		{"covar_samp", func(p pairSums) (float64, bool) { return p.sxy / float64(p.n-1), p.n > 1 }},
-		"corr": func(p pairSums) (float64, bool) {
-			return p.sxy / math.Sqrt(p.sxx*p.syy), p.sxx != 0 && p.syy != 0
-		}},
-	{"regr_slope", func(p pairSums) (float64, bool) { return p.sxy / p.sxx, p.sxx != 0 },
-		{"regr_intercept", func(p pairSums) (float64, bool) { return p.avgY - p.avgX*p.sxy/p.sxx, p.sxx != 0 }},
-		"regr_r2": func(p pairSums) (float64, bool) {
-			if p.syy == 0 {
-				return 1, p.sxx != 0
-			}
-			return p.sxy * p.sxy / (p.sxx * p.syy), p.sxx != 0
-		}},
+	{"covar_pop", func(p pairSums) (float64, bool) { return p.sxy / float64(p.n), true }},
+	{"covar_samp", func(p pairSums) (float64, bool) { return p.sxy / float64(p.n-1), p.n > 1 }},
+	{"corr", func(p pairSums) (float64, bool) { return p.sxy / math.Sqrt(p.sxx*p.syy), p.sxx != 0 && p.syy != 0 }},
+	{"regr_slope", func(p pairSums) (float64, bool) { return p.sxy / p.sxx, p.sxx != 0 }},
+	{"regr_intercept", func(p pairSums) (float64, bool) { return p.avgY - p.avgX*p.sxy/p.sxx, p.sxx != 0 }},
+	{"regr_r2", func(p pairSums) (float64, bool) {
+		if p.syy == 0 {
+			return 1, p.sxx != 0
+		}
+		return p.sxy * p.sxy / (p.sxx * p.syy), p.sxx != 0
+	}},
 	{"regr_avgx", func(p pairSums) (float64, bool) { return p.avgX, true }},
 	{"regr_avgy", func(p pairSums) (float64, bool) { return p.avgY, true }},
 	{"regr_sxx", func(p pairSums) (float64, bool) { return p.sxx, true }},
