@@ -88,7 +88,7 @@ func (b *builder) rows(s stream, cols repr.RowDesc, label string) dataflow.NodeI
 // mapped makes a node that applies the function of the stream and writes the fields.
 func (b *builder) mapped(s stream, fields []field, label string) dataflow.NodeID {
 	what := s.f.key() + " ->" + fieldsKey(fields)
-	return b.add(dataflow.Map{New: rowFunc(s.f, fields, b.env)}, what, "map "+label, s.node)
+	return b.add(dataflow.Map{New: rowFunc(s.f, fields, b.env)}, what, label, s.node)
 }
 
 // settled is a stream without a pending function that computes or filters: what follows may read it twice.

@@ -83,7 +83,7 @@ func (r *reduction) agg(a rel.Agg) {
 			dataflow.OrderCol{Col: r.column(o.Expr), Desc: o.Desc, NullsFirst: o.NullsFirst})
 	}
 	r.op.Aggs = append(r.op.Aggs, spec)
-	r.what += fmt.Sprintf(" %p/%v/%d/%t/%v", a.Fn, spec.Args, spec.Filter, spec.Distinct, spec.Order)
+	r.what += fmt.Sprintf(" %s/%v/%v/%d/%t/%v", a.Fn.Name, a.Typ, spec.Args, spec.Filter, spec.Distinct, spec.Order)
 }
 
 // column is the place of an expression behind the keys.

@@ -55,7 +55,7 @@ func (b *builder) flatMap(n *rel.FlatMap) stream {
 	for i, a := range n.Args {
 		args[i] = field{expr: a}
 	}
-	what := fmt.Sprintf("%p %t %s ->%s", n.Fn, n.Ordinality, in.f.key(), fieldsKey(args))
+	what := fmt.Sprintf("%s %v %t %s ->%s", n.Fn.Name, n.Fn.Args, n.Ordinality, in.f.key(), fieldsKey(args))
 	node := b.add(dataflow.FlatMap{New: flatFunc(in.f, cols, n, b.env)}, what, n.Fn.Name, in.node)
 	return plain(node, len(n.Columns()))
 }

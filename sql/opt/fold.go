@@ -13,7 +13,9 @@ import (
 // It is always safe: what would fail is left to fail where it stands, if it is evaluated.
 func foldConstants(c *Context, r rel.Rel) rel.Rel {
 	return rel.Transform(r, func(r rel.Rel) rel.Rel {
-		r = rel.MapScalars(r, func(e expr.Scalar) expr.Scalar { return expr.Fold(e, c.Env, c.Fold) })
+		r = rel.MapScalars(r, func(e expr.Scalar) expr.Scalar {
+			return expr.Fold(expr.Transform(e, nullOfNull), c.Env, c.Fold)
+		})
 		switch n := r.(type) {
 		case *rel.Filter:
 			preds, never := foldConditions(n.Preds)
@@ -36,6 +38,20 @@ func foldConstants(c *Context, r rel.Rel) rel.Rel {
 		}
 		return r
 	})
+}
+
+// nullOfNull is NULL for a call that has a NULL among its operands and gives NULL then.
+func nullOfNull(e expr.Scalar) expr.Scalar {
+	c, ok := e.(*expr.Call)
+	if !ok || c.Fn.NullCalled || rel.CanFail(e) {
+		return e
+	}
+	for _, a := range c.Args {
+		if k, ok := a.(*expr.Const); ok && k.Val.IsNull() {
+			return rel.Null(c.Typ)
+		}
+	}
+	return e
 }
 
 // foldConditions are the conjuncts without those that are true and those that stand there already; never says that

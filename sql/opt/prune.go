@@ -62,7 +62,26 @@ func only(r rel.Rel, need rel.ColSet) rel.Rel {
 	if need.Len() == len(r.Columns()) {
 		return r
 	}
-	return &rel.Project{Input: r, Cols: need.List()}
+	return projected(r, need.List(), nil)
+}
+
+// projected picks columns of a plan, through a projection that it ends with.
+func projected(r rel.Rel, cols []int, names []string) rel.Rel {
+	in, ok := r.(*rel.Project)
+	if !ok {
+		return &rel.Project{Input: r, Cols: cols, Names: names}
+	}
+	inner := make([]int, len(cols))
+	for i, c := range cols {
+		inner[i] = in.Cols[c]
+	}
+	if names == nil {
+		have := in.Columns()
+		for _, c := range cols {
+			names = append(names, have[c].Name)
+		}
+	}
+	return &rel.Project{Input: in.Input, Cols: inner, Names: names}
 }
 
 // onlyOf projects a plan that has the columns in have to those in need.
@@ -75,7 +94,7 @@ func onlyOf(r rel.Rel, have, need rel.ColSet) rel.Rel {
 	for i, c := range cols {
 		cols[i] = at[c]
 	}
-	return &rel.Project{Input: r, Cols: cols}
+	return projected(r, cols, nil)
 }
 
 // places says where each column of a set stands when the set is all there is.
@@ -138,16 +157,17 @@ func (p *pruner) project(n *rel.Project, need rel.ColSet) rel.Rel {
 	need.All(func(i int) { want = want.Add(n.Cols[i]) })
 	in := p.prune(n.Input, want)
 	at := places(want)
-	out := &rel.Project{Input: in}
-	names := n.Columns()
+	var cols []int
+	names := []string{}
+	all := n.Columns()
 	need.All(func(i int) {
-		out.Cols = append(out.Cols, at[n.Cols[i]])
-		out.Names = append(out.Names, names[i].Name)
+		cols = append(cols, at[n.Cols[i]])
+		names = append(names, all[i].Name)
 	})
-	if slices.Equal(out.Cols, upTo(want.Len())) && slices.Equal(out.Names, columnNames(in.Columns())) {
+	if slices.Equal(cols, upTo(want.Len())) && slices.Equal(names, columnNames(in.Columns())) {
 		return in
 	}
-	return out
+	return projected(in, cols, names)
 }
 
 func (p *pruner) join(n *rel.Join, need rel.ColSet) rel.Rel {

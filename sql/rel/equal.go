@@ -17,8 +17,7 @@ func EqualScalar(a, b expr.Scalar) bool {
 	return a == b || FingerprintScalar(a) == FingerprintScalar(b)
 }
 
-// Fingerprint is a text that is the same exactly for plans that are Equal. Aggregates and table functions stand in
-// it by address, so it means nothing outside the process, and its order means nothing at all.
+// Fingerprint is a text that is the same exactly for plans that are Equal. Functions stand in it by name and types.
 func Fingerprint(r Rel) string { return string(appendRel(nil, r)) }
 
 // FingerprintScalar is Fingerprint for expressions.
@@ -44,7 +43,7 @@ func appendRel(b []byte, r Rel) []byte {
 	case *TopK:
 		b = fmt.Appendf(b, " %v %v %t %t", r.Group, r.Order, r.Limit != nil, r.Offset != nil)
 	case *FlatMap:
-		b = fmt.Appendf(b, " %p %t", r.Fn, r.Ordinality)
+		b = fmt.Appendf(b, " %s %v %t", r.Fn.Name, r.Fn.Args, r.Ordinality)
 	case *Reduce:
 		b = appendAggs(b, r)
 	case *Filter, *Map, *Distinct, *Union, *Negate, *Threshold:
@@ -65,7 +64,7 @@ func appendRel(b []byte, r Rel) []byte {
 func appendAggs(b []byte, r *Reduce) []byte {
 	b = fmt.Appendf(b, " %d", len(r.Keys))
 	for _, a := range r.Aggs {
-		b = fmt.Appendf(b, " %p/%d/%t/%t/%v", a.Fn, len(a.Args), a.Filter != nil, a.Distinct, a.Typ)
+		b = fmt.Appendf(b, " %s/%d/%t/%t/%v", a.Fn.Name, len(a.Args), a.Filter != nil, a.Distinct, a.Typ)
 		for _, o := range a.Order {
 			b = fmt.Appendf(b, "/%t/%t", o.Desc, o.NullsFirst)
 		}
