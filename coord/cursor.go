@@ -154,3 +154,12 @@ func (s *Session) closeCursor(st *ast.Close) (*Result, *repr.Error) {
 	delete(s.cursors, st.Name)
 	return &Result{Tag: "CLOSE CURSOR"}, nil
 }
+
+// CursorCols are the columns of an open cursor: for the protocol a cursor is a portal too.
+func (s *Session) CursorCols(name string) (repr.RowDesc, bool) {
+	cur := s.cursors[name]
+	if cur == nil {
+		return nil, false
+	}
+	return cur.cols, true
+}

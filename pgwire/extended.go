@@ -139,6 +139,10 @@ func (c *conn) describe(body []byte) *repr.Error {
 	}
 	if m.ObjectType == 'P' {
 		p := c.portals[m.Name]
+		if cols, ok := c.session.CursorCols(m.Name); ok && p == nil {
+			c.describeRows(cols, nil)
+			return nil
+		}
 		if p == nil {
 			return repr.NewError(repr.CodeInvalidCursor, "portal \""+m.Name+"\" does not exist")
 		}
@@ -212,7 +216,7 @@ func (c *conn) closeNamed(body []byte) *repr.Error {
 	}
 	if m.ObjectType == 'S' {
 		c.session.SetNamed(m.Name, nil)
-	} else if p := c.portals[m.Name]; p != nil {
+	} else if p := c.portals[m.Name]; p != nil { // a cursor goes with CLOSE or the transaction
 		p.close()
 		delete(c.portals, m.Name)
 	}
