@@ -120,12 +120,7 @@ func then(s stream, f linear) stream {
 	if s.f.trivial() {
 		return stream{node: s.node, f: f}
 	}
-	out := s.f
-	if len(f.exprs) > 0 || len(f.preds) > 0 {
-		// The function is written over the output of s.f, so its steps can be repeated on top of that.
-		return stream{node: s.node, f: compose(s.f, f)}
-	}
-	return stream{node: s.node, f: out.project(f.out)}
+	return stream{node: s.node, f: compose(s.f, f)}
 }
 
 // compose is the function that does first, then second.

@@ -188,3 +188,15 @@ func TestEqualValuesPrintAsGiven(t *testing.T) {
 		})
 	}
 }
+
+// TestFailingConstantFails: a row of constants that fails is an error from the first step on, beside rows that do not.
+func TestFailingConstantFails(t *testing.T) {
+	t.Parallel()
+	fails := callOf(divFunc, intConst(6), intConst(0))
+	s := compiled(t, &rel.Values{Rows: [][]expr.Scalar{{intConst(1)}, {fails}}, Cols: repr.RowDesc{{Name: "v", Type: int8Type}}})
+	s.change(1, 1, ints(1, 1))
+	s.expect(map[string]repr.Diff{repr.CodeDivisionByZero: 1})
+	if got := s.run.ok.String(); got != "+1 (1)" {
+		t.Errorf("rows %s", got)
+	}
+}
