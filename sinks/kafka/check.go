@@ -25,12 +25,16 @@ func (s *Sink) Check(ctx context.Context) *repr.Error {
 		return repr.NewError(repr.CodeInvalidParameter, err.Error())
 	}
 	s.conn = c
-	defer func() {
-		c.client.Close()
-		s.conn = nil
-	}()
+	defer func() { s.conn = nil }()
+	defer c.client.Close()
+	// A request waits for a connection that is being set up for longer than its context says; this ends it.
+	defer context.AfterFunc(ctx, c.client.Close)()
 	for _, step := range []func(context.Context) error{s.checkBroker, s.checkTopics, s.register} {
-		if err := step(ctx); err != nil {
+		err := step(ctx)
+		if err != nil && ctx.Err() != nil {
+			err = errors.Join(ctx.Err(), err)
+		}
+		if err != nil {
 			e, _ := s.explain(err)
 			return e
 		}

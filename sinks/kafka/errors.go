@@ -17,6 +17,8 @@ const (
 	codeUnreachable = "08001"
 	codeDenied      = "42501"
 	codeLogin       = "28000"
+
+	nameHint = "A topic's name has at most 249 letters, digits, dots, underscores and hyphens."
 )
 
 // unreachableError is a failure to connect to one broker.
@@ -37,7 +39,7 @@ var refusals = map[*kerr.Error]struct{ code, hint string }{
 	kerr.ClusterAuthorizationFailed:         {codeDenied, "Allow the user to create topics, or create the topic yourself."},
 	kerr.TransactionalIDAuthorizationFailed: {codeDenied, "Allow the user to describe and write the transactional id."},
 	kerr.SaslAuthenticationFailed:           {codeLogin, "Check the user and the password of the broker."},
-	kerr.InvalidTopicException:              {repr.CodeInvalidParameter, "A topic's name has at most 249 letters, digits, dots, underscores and hyphens."},
+	kerr.InvalidTopicException:              {repr.CodeInvalidParameter, nameHint},
 	kerr.InvalidReplicationFactor:           {repr.CodeInvalidParameter, "Name a replication factor of at most the number of brokers."},
 	kerr.InvalidPartitions:                  {repr.CodeInvalidParameter, "Name a partition count of at least one."},
 	kerr.InvalidConfig:                      {repr.CodeInvalidParameter, "Create the topic yourself."},

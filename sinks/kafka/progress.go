@@ -40,32 +40,34 @@ func orDefault[N int16 | int32](n N) N {
 	return n
 }
 
-// ensureTopic returns how many partitions a topic has. It creates a topic that is missing if it may.
-func (s *Sink) ensureTopic(ctx context.Context, c *connection, t topicSpec, mayCreate bool) (int32, error) {
+// ensureTopic returns how many partitions a topic has. It creates a topic that is missing if it may; then there is
+// nothing in it.
+func (s *Sink) ensureTopic(ctx context.Context, t topicSpec, mayCreate bool) (partitions int32, created bool, err error) {
+	c := s.conn
 	d, err := s.describe(ctx, c, t.name)
 	if err == nil {
-		return int32(len(d.Partitions)), nil
+		return int32(len(d.Partitions)), false, nil
 	}
 	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return 0, err
+		return 0, false, err
 	}
 	if !mayCreate {
-		return 0, repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("topic %q is gone from Kafka broker %s", t.name, s.brokers())).
+		return 0, false, repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("topic %q is gone from Kafka broker %s", t.name, s.brokers())).
 			WithDetail(fmt.Sprintf("The sink had written to it up to time %d.", s.progress.Time)).
 			WithHint("Drop the sink and create it anew to write the topic from the beginning.")
 	}
 	answer, err := c.admin.CreateTopic(ctx, t.partitions, t.replication, t.configs, t.name)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return 0, fmt.Errorf("create topic %s: %w", t.name, withText(err, answer.ErrMessage))
+		return 0, false, fmt.Errorf("create topic %s: %w", t.name, withText(err, answer.ErrMessage))
 	}
 	if err == nil && answer.NumPartitions > 0 {
 		s.cfg.Log.Info("topic is created", "topic", t.name, "partitions", answer.NumPartitions)
-		return answer.NumPartitions, nil
+		return answer.NumPartitions, true, nil
 	}
 	if d, err = s.describe(ctx, c, t.name); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return int32(len(d.Partitions)), nil
+	return int32(len(d.Partitions)), false, nil
 }
 
 // withText adds what the broker says beyond its code.
@@ -89,17 +91,21 @@ func (s *Sink) describe(ctx context.Context, c *connection, topic string) (kadm.
 }
 
 // endOf are the offsets that the next records of the topic will have.
-func (s *Sink) endOf(ctx context.Context, c *connection) (map[int32]int64, error) {
+func (s *Sink) endOf(ctx context.Context, created bool) (map[int32]int64, error) {
+	c := s.conn
+	ends := map[int32]int64{}
+	for p := range c.partitions {
+		ends[p] = 0
+	}
+	if created {
+		return ends, nil
+	}
 	listed, err := c.admin.ListEndOffsets(ctx, s.cfg.Topic)
 	if err == nil {
 		err = listed.Error()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look up offsets of topic %s: %w", s.cfg.Topic, err)
-	}
-	ends := map[int32]int64{}
-	for p := range c.partitions {
-		ends[p] = 0
 	}
 	listed.Each(func(o kadm.ListedOffset) { ends[o.Partition] = o.Offset })
 	return ends, nil

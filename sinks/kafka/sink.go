@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"millrace/internal/clock"
@@ -91,6 +92,11 @@ func New(cfg Config) (*Sink, error) {
 	case cfg.Format == Avro && cfg.Registry == nil:
 		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka sink in Avro needs a schema registry")
 	}
+	for _, topic := range []string{cfg.Topic, cfg.ProgressTopic} {
+		if !isTopicName(topic) {
+			return nil, repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("invalid Kafka topic name: %q", topic)).WithHint(nameHint)
+		}
+	}
 	for _, k := range cfg.Key {
 		if k < 0 || k >= len(cfg.Cols) {
 			return nil, fmt.Errorf("key column %d of a sink of %d columns", k, len(cfg.Cols))
@@ -110,6 +116,13 @@ func New(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	return &Sink{cfg: cfg, enc: enc, patience: patience}, nil
+}
+
+func isTopicName(s string) bool {
+	foreign := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
+	}
+	return len(s) <= 249 && s != "." && s != ".." && !strings.ContainsFunc(s, foreign)
 }
 
 // Run writes the ticks that come until ctx ends or the channel is closed. A Sink is run once.

@@ -106,24 +106,27 @@ func (s *Sink) connect(ctx context.Context) error {
 	if err := s.register(ctx); err != nil {
 		return err
 	}
-	if _, err := s.ensureTopic(ctx, c, s.progressTopic(), true); err != nil {
+	_, created, err := s.ensureTopic(ctx, s.progressTopic(), true)
+	if err != nil {
 		return err
 	}
 	if _, _, err := c.client.ProducerID(ctx); err != nil {
 		return fmt.Errorf("take transactional id %s: %w", s.cfg.TransactionalID, err)
 	}
-	found, err := s.readProgress(ctx, c)
-	if err != nil {
-		return err
+	var found progress
+	if !created {
+		if found, err = s.readProgress(ctx, c); err != nil {
+			return err
+		}
 	}
 	if err := s.resolve(found); err != nil {
 		return err
 	}
-	c.partitions, err = s.ensureTopic(ctx, c, s.topic(), !s.progress.known)
+	c.partitions, created, err = s.ensureTopic(ctx, s.topic(), !s.progress.known)
 	if err != nil || s.progress.known {
 		return err
 	}
-	s.progress.Since, err = s.endOf(ctx, c)
+	s.progress.Since, err = s.endOf(ctx, created)
 	return err
 }
 
