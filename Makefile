@@ -39,7 +39,8 @@ e2e: build ## end to end: PostgreSQL, MariaDB, Kafka, registry, Debezium, psql a
 	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 30m -v ./tests/e2e
 	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 15m -run TestLive ./tests/stack
 
-bench: ## benchmarks; BENCH=Name for some
+bench: build ## every query over its event file, then the benchmarks beside the code; BENCH=Name for some of these
+	bench/run
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(UNIT)
 
 fuzz: ## every fuzz target for FUZZ_TIME each
