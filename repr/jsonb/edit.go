@@ -198,7 +198,7 @@ func editObject(b []byte, path []string, level int, e editor) ([]byte, error) {
 	case at >= 0:
 		return nil, &Error{
 			Code: codeInvalidParam, Message: "cannot replace existing key",
-			Detail: "Try using the function jsonb_set to replace key value.",
+			Hint: "Try using the function jsonb_set to replace key value.",
 		}
 	case e.op == opInsert || e.op == opSet && e.create:
 		members = append(members, Member{Key: path[level], Value: e.value})

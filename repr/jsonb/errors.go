@@ -10,6 +10,7 @@ type Error struct {
 	Code    string // SQLSTATE
 	Message string
 	Detail  string
+	Hint    string
 	Offset  int // bytes into the text
 }
 

@@ -47,29 +47,33 @@ func skip(b []byte) int {
 	case '"':
 		return skipString(b)
 	case '{', '[':
-		depth := 0
-		for i := 0; ; {
-			switch b[i] {
-			case '"':
-				i += skipString(b[i:])
-				continue
-			case '{', '[':
-				depth++
-			case '}', ']':
-				depth--
-				if depth == 0 {
-					return i + 1
-				}
-			}
-			i++
+		return skipContainer(b)
+	}
+	for i, c := range b {
+		if c == ',' || c == ']' || c == '}' || c <= ' ' {
+			return i
 		}
-	default:
-		for i, c := range b {
-			if c == ',' || c == ']' || c == '}' || c <= ' ' {
-				return i
-			}
+	}
+	return len(b)
+}
+
+// skipContainer is the length of the object or array at the head of b.
+func skipContainer(b []byte) int {
+	depth := 0
+	for i := 0; ; {
+		switch b[i] {
+		case '"':
+			i += skipString(b[i:])
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
 		}
-		return len(b)
+		i++
+		if depth == 0 {
+			return i
+		}
 	}
 }
 

@@ -101,5 +101,5 @@ func JSONError(err error) *repr.Error {
 	if !ok {
 		return repr.NewError(repr.CodeInternal, err.Error())
 	}
-	return repr.NewError(e.Code, e.Message).WithDetail(e.Detail)
+	return &repr.Error{Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint}
 }

@@ -148,10 +148,10 @@ func parseTime(s string, opt *Options) (repr.Datum, *repr.Error) {
 }
 
 func parseTimestamp(k repr.Kind, s string, opt *Options) (repr.Datum, *repr.Error) {
-	if micros, offset, zoned, ok := parseISO(s); ok {
-		return finishTimestamp(k, s, micros, func(local int64) int64 {
-			if zoned {
-				return local - int64(offset)*microsPerSecond
+	if iso, ok := parseISO(s); ok {
+		return finishTimestamp(k, s, iso.micros, func(local int64) int64 {
+			if iso.zoned {
+				return local - int64(iso.offset)*microsPerSecond
 			}
 			return FromLocal(local, opt.location())
 		})
@@ -202,47 +202,53 @@ func timestampOutOfRange(s string) *repr.Error {
 	return repr.NewError(repr.CodeDatetimeOverflow, `timestamp out of range: "`+s+`"`)
 }
 
+// isoTime is a timestamp with the offset that it was written with.
+type isoTime struct {
+	micros int64
+	offset int
+	zoned  bool
+}
+
 // parseISO is the short way for 2006-01-02[ T]15:04:05[.999999][Z|+hh[:mm]]; false when s is anything else.
-func parseISO(s string) (micros int64, offset int, zoned, ok bool) {
+func parseISO(s string) (t isoTime, ok bool) {
 	if len(s) < 19 || s[4] != '-' || s[7] != '-' || s[10] != ' ' && s[10] != 'T' || s[13] != ':' || s[16] != ':' {
-		return 0, 0, false, false
+		return t, false
 	}
 	var n [6]int
 	for i, at := range [6][2]int{{0, 4}, {5, 7}, {8, 10}, {11, 13}, {14, 16}, {17, 19}} {
 		if n[i], ok = smallInt(s[at[0]:at[1]]); !ok {
-			return 0, 0, false, false
+			return t, false
 		}
 	}
 	if n[0] == 0 || n[1] < 1 || n[1] > 12 || n[2] < 1 || n[2] > DaysIn(n[0], n[1]) || n[3] > 23 || n[4] > 59 || n[5] > 59 {
-		return 0, 0, false, false
+		return t, false
 	}
-	micros = DaysFromCivil(n[0], n[1], n[2])*repr.MicrosPerDay +
+	t.micros = DaysFromCivil(n[0], n[1], n[2])*repr.MicrosPerDay +
 		int64(n[3])*microsPerHour + int64(n[4])*microsPerMinute + int64(n[5])*microsPerSecond
 	rest := s[19:]
 	if rest != "" && rest[0] == '.' {
-		end := 1
-		for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
-			end++
-		}
+		end := 1 + span(rest[1:], isDigit)
 		if end == 1 || end > 7 {
-			return 0, 0, false, false
+			return t, false
 		}
 		fraction, _ := smallInt(rest[1:end])
 		for i := end; i < 7; i++ {
 			fraction *= 10
 		}
-		micros += int64(fraction)
+		t.micros += int64(fraction)
 		rest = rest[end:]
 	}
 	switch {
 	case rest == "":
-		return micros, 0, false, true
+		return t, true
 	case rest == "Z":
-		return micros, 0, true, true
+		t.zoned = true
+		return t, true
 	case rest[0] == '+' || rest[0] == '-':
 		seconds, err := parseOffset(rest)
-		return micros, seconds, true, err == dateOK
+		t.offset, t.zoned = seconds, true
+		return t, err == dateOK
 	default:
-		return 0, 0, false, false
+		return t, false
 	}
 }

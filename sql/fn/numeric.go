@@ -43,23 +43,29 @@ func align(a, b repr.Datum) (x, y *big.Int, scale int) {
 	return x, y, xs
 }
 
+// smallPair are two coefficients of one scale that fit 64 bits.
+type smallPair struct {
+	x, y  int64
+	scale int32
+}
+
 // alignSmall is align on 64 bits; false when they do not suffice.
-func alignSmall(a, b repr.Datum) (x, y int64, scale int32, ok bool) {
+func alignSmall(a, b repr.Datum) (p smallPair, ok bool) {
 	x, xs, ok1 := a.NumericSmall()
 	y, ys, ok2 := b.NumericSmall()
 	switch {
 	case !ok1 || !ok2:
-		return 0, 0, 0, false
+		return p, false
 	case xs == ys:
-		return x, y, xs, true
+		return smallPair{x, y, xs}, true
 	case xs < ys && ys-xs <= 18:
 		x, ok = mulInt(x, pow10Table[ys-xs])
-		return x, y, ys, ok
+		return smallPair{x, y, ys}, ok
 	case ys < xs && xs-ys <= 18:
 		y, ok = mulInt(y, pow10Table[xs-ys])
-		return x, y, xs, ok
+		return smallPair{x, y, xs}, ok
 	default:
-		return 0, 0, 0, false
+		return p, false
 	}
 }
 
@@ -73,9 +79,9 @@ func infinite(sign int) repr.Datum {
 }
 
 func addNumeric(a, b repr.Datum) (repr.Datum, *repr.Error) {
-	if x, y, scale, ok := alignSmall(a, b); ok {
-		if n, ok := addInt(x, y); ok {
-			return repr.Numeric(n, scale), nil
+	if p, ok := alignSmall(a, b); ok {
+		if n, ok := addInt(p.x, p.y); ok {
+			return repr.Numeric(n, p.scale), nil
 		}
 	}
 	if !bothFinite(a, b) {
@@ -106,9 +112,9 @@ func negNumeric(a repr.Datum) repr.Datum {
 }
 
 func subNumeric(a, b repr.Datum) (repr.Datum, *repr.Error) {
-	if x, y, scale, ok := alignSmall(a, b); ok {
-		if n, ok := subInt(x, y); ok {
-			return repr.Numeric(n, scale), nil
+	if p, ok := alignSmall(a, b); ok {
+		if n, ok := subInt(p.x, p.y); ok {
+			return repr.Numeric(n, p.scale), nil
 		}
 	}
 	return addNumeric(a, negNumeric(b))
@@ -228,9 +234,9 @@ func modNumeric(a, b repr.Datum) (repr.Datum, *repr.Error) {
 	case !b.NumericFinite():
 		return a, nil
 	}
-	if x, y, scale, ok := alignSmall(a, b); ok {
-		n, _ := modInt(x, y)
-		return repr.Numeric(n, scale), nil
+	if p, ok := alignSmall(a, b); ok {
+		n, _ := modInt(p.x, p.y)
+		return repr.Numeric(n, p.scale), nil
 	}
 	x, y, scale := align(a, b)
 	return checked(new(big.Int).Rem(x, y), scale)

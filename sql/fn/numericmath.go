@@ -23,11 +23,12 @@ func approx(d repr.Datum) float64 {
 	return f
 }
 
-// decimalPlaces is the exponent of ten of the first digit of a positive float.
+// clampDigits is a number of digits within the limits of scales.
 func clampDigits(f float64) int {
 	return int(min(max(f, -maxDisplayScale), maxDisplayScale))
 }
 
+// chooseScale is the scale of a result with so many digits before the point.
 func chooseScale(digits int, scales ...repr.Datum) int {
 	scale := minDigits - digits
 	for _, d := range scales {
@@ -44,13 +45,7 @@ func sqrtNumeric(a repr.Datum) (repr.Datum, *repr.Error) {
 		return a, nil
 	}
 	place, _ := weight(a)
-	digits := 0
-	if place >= 0 {
-		digits = place*4/2 + 1
-	} else {
-		digits = 1 - (-place-1)*4/2
-	}
-	return sqrtTo(a, chooseScale(digits, a)), nil
+	return sqrtTo(a, chooseScale(2*place+1, a)), nil
 }
 
 // sqrtTo is the square root rounded to a scale.
@@ -122,14 +117,18 @@ func logDomain(a repr.Datum) *repr.Error {
 	}
 }
 
-// lnWeight is about the exponent of ten of the natural logarithm.
+// lnWeight is about the exponent of ten of the natural logarithm, as PostgreSQL estimates it.
 func lnWeight(a repr.Datum) int {
-	ln := new(apd.Decimal)
-	c := apd.BaseContext.WithPrecision(12)
-	if _, err := c.Ln(ln, apdOf(a)); err != nil || ln.IsZero() {
-		return 0
+	ln := log10Of(a) * math.Ln10
+	if math.Abs(ln) < 0.1 { // near 1 the logarithm is about the distance to 1
+		distance, _ := subNumeric(a, repr.Numeric(1, 0))
+		if distance.NumericSign() == 0 {
+			return 0
+		}
+		place, first := weight(distance)
+		return place*4 + int(math.Log10(float64(first)))
 	}
-	return int(ln.NumDigits()) + int(ln.Exponent) - 1
+	return int(math.Log10(math.Abs(ln)))
 }
 
 func lnNumeric(a repr.Datum) (repr.Datum, *repr.Error) {
@@ -206,8 +205,10 @@ func powerNumeric(a, b repr.Datum) (repr.Datum, *repr.Error) {
 	if tens > pgfmt.MaxNumericWhole || math.IsNaN(tens) {
 		return repr.Null, pgfmt.NumericOverflow()
 	}
-	digits := clampDigits(tens)
-	scale := chooseScale(digits, a, b)
+	scale := chooseScale(clampDigits(tens), a, b)
+	if whole {
+		scale = min(max(minDigits, int(a.NumericScale())), maxDisplayScale)
+	}
 	if tens < float64(-scale-2) {
 		return repr.Numeric(0, int32(scale)), nil
 	}

@@ -76,29 +76,20 @@ type likeMatcher struct{ runes bool }
 func (m likeMatcher) match(s, p string) (bool, *repr.Error) {
 	i, j := 0, 0
 	starP, starS := -1, 0
-	for {
-		if j == len(p) && i == len(s) {
-			return true, nil
+	for j < len(p) || i < len(s) {
+		if j < len(p) && p[j] == '%' {
+			j++
+			starP, starS = j, i
+			continue
 		}
-		ok := false
-		if j < len(p) {
-			if p[j] == '%' {
-				j++
-				starP, starS = j, i
-				continue
-			}
+		if j < len(p) && i < len(s) {
 			if p[j] == '\\' && j+1 == len(p) {
 				return false, repr.NewError(codeInvalidEscape, "LIKE pattern must not end with escape character")
 			}
-			if i < len(s) {
-				var di, dj int
-				if di, dj, ok = m.step(s[i:], p[j:]); ok {
-					i, j = i+di, j+dj
-				}
+			if di, dj, ok := m.step(s[i:], p[j:]); ok {
+				i, j = i+di, j+dj
+				continue
 			}
-		}
-		if ok {
-			continue
 		}
 		if starP < 0 || starS >= len(s) {
 			return false, nil
@@ -106,6 +97,7 @@ func (m likeMatcher) match(s, p string) (bool, *repr.Error) {
 		starS += m.width(s[starS:])
 		i, j = starS, starP
 	}
+	return true, nil
 }
 
 func (m likeMatcher) width(s string) int {

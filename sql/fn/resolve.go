@@ -88,12 +88,11 @@ func operatorText(op string, args []repr.Type) string {
 }
 
 func undefinedOperator(op string, args []repr.Type) *repr.Error {
-	types := "types"
+	err := repr.NewError(repr.CodeUndefinedFunction, "operator does not exist: "+operatorText(op, args))
 	if len(args) == 1 {
-		types = "type"
+		return err.WithHint("No operator matches the given name and argument type. You might need to add an explicit type cast.")
 	}
-	return repr.NewError(repr.CodeUndefinedFunction, "operator does not exist: "+operatorText(op, args)).
-		WithHint("No operator matches the given name and argument " + types + ". " + castHint)
+	return err.WithHint("No operator matches the given name and argument types. " + castHint)
 }
 
 func ambiguousOperator(op string, args []repr.Type) *repr.Error {

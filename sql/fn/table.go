@@ -92,6 +92,9 @@ func parseSignature(r *row) *candidate {
 	for _, a := range c.args {
 		poly = poly || isPseudo(a)
 	}
+	if !poly && r.poly != nil {
+		r.eval = r.poly(c.args, c.ret)
+	}
 	if !poly {
 		c.fn = &expr.Func{
 			Name: c.name, Args: c.args, Ret: c.ret, Variadic: c.variadic,

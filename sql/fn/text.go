@@ -60,8 +60,8 @@ func concatText(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 // concatAny is || of a string and a value of any type.
 func concatAny(args []repr.Type, _ repr.Type) evalFunc {
 	return func(env *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
-		out := appendAsText(nil, env, args[0], a[0])
-		return repr.TextBytes(appendAsText(out, env, args[1], a[1])), nil
+		out := appendCast(nil, env, args[0], a[0])
+		return repr.TextBytes(appendCast(out, env, args[1], a[1])), nil
 	}
 }
 

@@ -17,6 +17,18 @@ func appendAsText(dst []byte, env *expr.Env, t repr.Type, d repr.Datum) []byte {
 	return pgfmt.AppendText(dst, t, d, options(env))
 }
 
+// appendCast appends a value as its cast to text gives it: true and false in full, no padding.
+func appendCast(dst []byte, env *expr.Env, t repr.Type, d repr.Datum) []byte {
+	switch d.Kind() {
+	case kBool:
+		return strconv.AppendBool(dst, d.Bool())
+	case kBpchar:
+		return append(dst, trimPadding(d, kText).Bytes()...)
+	default:
+		return appendAsText(dst, env, t, d)
+	}
+}
+
 // textFormatFunctions join values of any type, and quote them.
 var textFormatFunctions = []row{
 	{sig: "concat(variadic any) text", nulls: true, poly: concat},
