@@ -43,7 +43,7 @@ func deaf(t *testing.T) string {
 
 func registryAt(t *testing.T, url string) *registry.Client {
 	t.Helper()
-	r, err := registry.New(registry.Options{URL: url})
+	r, err := registry.New(registry.Options{URL: url, Timeout: 500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
