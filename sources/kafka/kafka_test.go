@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +76,7 @@ type sink struct {
 	wake    chan struct{}
 	hold    chan struct{} // when set, Push waits for it
 	batches []int
+	first   []sources.Progress // of the first batch
 }
 
 func newSink() *sink { return &sink{next: map[int32]int64{}, wake: make(chan struct{}, 1)} }
@@ -114,6 +116,9 @@ func (s *sink) Push(ctx context.Context, b *sources.Batch) error {
 			s.errors = append(s.errors, fmt.Sprintf("progress of %d went from %d back to %d", p.Partition, s.next[p.Partition], p.Next))
 		}
 		s.next[p.Partition] = p.Next
+	}
+	if s.first == nil {
+		s.first = b.Progress
 	}
 	s.records += b.Records
 	s.batches = append(s.batches, len(b.Updates))
@@ -224,6 +229,25 @@ func TestReadsAllPartitionsInOrder(t *testing.T) {
 	}
 	if s.next[0] != 20 || s.next[1] != 20 || s.next[2] != 20 || s.last().Status != "running" {
 		t.Errorf("next %v, state %v", s.next, s.last())
+	}
+}
+
+// TestAnnouncesAllPartitions: the first batch names every partition and where it ends, also those without a record, so
+// that nobody takes one partition for the whole topic, or waits for an empty one.
+func TestAnnouncesAllPartitions(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, "t", "empty")
+	c.write(t, "t", 1, "a", "b")
+	for topic, want := range map[string][]sources.Progress{
+		"t":     {{Partition: 0}, {Partition: 1, High: 2}, {Partition: 2}},
+		"empty": {{Partition: 0}, {Partition: 1}, {Partition: 2}},
+	} {
+		s, stop, _ := start(t, c.config(topic), nil)
+		s.until(t, "the first batch", func() bool { return s.first != nil })
+		stop()
+		if !slices.Equal(s.first, want) {
+			t.Errorf("%s: got %+v, want %+v", topic, s.first, want)
+		}
 	}
 }
 

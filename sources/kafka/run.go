@@ -123,8 +123,55 @@ func (r *reader) begin(ctx context.Context, from map[int32]int64) error {
 	if err != nil {
 		return err
 	}
+	if err := r.insist(ctx, func() error { return r.announce(ctx) }); err != nil {
+		return err
+	}
+	if err := r.push(ctx); err != nil {
+		return err
+	}
 	r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: starts})
 	r.report(sources.State{Status: statusRunning})
+	return nil
+}
+
+// announce tells, before anything is read, where each partition begins and ends, so that whoever waits for the first
+// reading knows of all partitions, also of those that are empty. The end is the last stable offset: what lies behind it
+// belongs to transactions that are open.
+func (r *reader) announce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, broker.PatienceOnce)
+	defer cancel()
+	adm := kadm.NewClient(r.cl)
+	list := adm.ListStartOffsets
+	if r.cfg.StartMillis > 0 {
+		list = func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+			return adm.ListOffsetsAfterMilli(ctx, r.cfg.StartMillis, topics...)
+		}
+	}
+	starts, err := list(ctx, r.cfg.Topic)
+	if err != nil {
+		return err
+	}
+	ends, err := adm.ListCommittedOffsets(ctx, r.cfg.Topic)
+	if err != nil {
+		return err
+	}
+	for _, p := range r.topic.Partitions {
+		start, hasStart := starts.Lookup(r.cfg.Topic, p)
+		end, hasEnd := ends.Lookup(r.cfg.Topic, p)
+		if !hasStart || !hasEnd {
+			return fmt.Errorf("partition %d of topic %q has no offsets yet", p, r.cfg.Topic)
+		}
+		if err := errors.Join(start.Err, end.Err); err != nil {
+			return err
+		}
+		if _, resumed := r.next[p]; !resumed {
+			r.next[p] = start.Offset
+			if n, ok := r.cfg.StartOffsets[p]; ok {
+				r.next[p] = n
+			}
+		}
+		r.moved[p] = end.Offset
+	}
 	return nil
 }
 
