@@ -2,6 +2,7 @@ package repr
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 )
 
@@ -48,7 +49,8 @@ func decodeInterval(row []byte) (Datum, []byte) {
 	return Datum{k: KindInterval, m: m, x: x, n: int64(lo - rest)}, row[26:]
 }
 
-// canonicalInterval keeps the span and moves all of it into days and microseconds within the day.
+// canonicalInterval keeps the span: as many months as there are, then days, then microseconds within the day. What a
+// field cannot hold stays in the next one.
 func canonicalInterval(d Datum) Datum {
 	days := int64(d.m)*daysPerMonth + int64(d.x) + d.n/MicrosPerDay
 	micros := d.n % MicrosPerDay
@@ -56,6 +58,10 @@ func canonicalInterval(d Datum) Datum {
 		micros += MicrosPerDay
 		days--
 	}
-	months := days / daysPerMonth
-	return Datum{k: KindInterval, m: int32(months), x: int32(days - months*daysPerMonth), n: micros}
+	months := clamp32(days / daysPerMonth)
+	days -= months * daysPerMonth
+	held := clamp32(days)
+	return Datum{k: KindInterval, m: int32(months), x: int32(held), n: micros + (days-held)*MicrosPerDay}
 }
+
+func clamp32(n int64) int64 { return min(max(n, math.MinInt32), math.MaxInt32) }

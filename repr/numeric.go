@@ -197,14 +197,14 @@ func appendNumeric(dst []byte, d Datum) []byte {
 	for len(digits) > 0 && digits[len(digits)-1] == '0' {
 		digits = digits[:len(digits)-1]
 	}
-	check.That(exp > math.MinInt16 && exp < math.MaxInt16, "numeric exponent %d", exp)
+	check.That(exp > math.MinInt16 && exp <= math.MaxInt32, "numeric exponent %d", exp)
 	class := byte(classPos)
 	if neg {
 		class = classNeg
 	}
 	dst = append(dst, class)
 	from := len(dst)
-	dst = binary.BigEndian.AppendUint16(dst, uint16(exp)^0x8000)
+	dst = appendExponent(dst, exp)
 	for i := 0; i < len(digits); i += 2 {
 		pair := 10 * (digits[i] - '0')
 		if i+1 < len(digits) {
@@ -221,6 +221,29 @@ func appendNumeric(dst []byte, d Datum) []byte {
 	return binary.BigEndian.AppendUint16(dst, uint16(d.x))
 }
 
+// wideExponent marks an exponent that two bytes cannot hold; it follows in four more.
+const wideExponent = 0xffff
+
+func appendExponent(dst []byte, exp int) []byte {
+	if exp < math.MaxInt16 {
+		return binary.BigEndian.AppendUint16(dst, uint16(exp)^0x8000)
+	}
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(dst, wideExponent), uint32(exp))
+}
+
+// exponent reads what appendExponent wrote, inverted by flip, and the number of bytes it takes.
+func exponent(row []byte, flip byte) (exp, size int) {
+	short := binary.BigEndian.Uint16(row) ^ (uint16(flip)<<8 | uint16(flip))
+	if short != wideExponent {
+		return int(int16(short ^ 0x8000)), 2
+	}
+	long := binary.BigEndian.Uint32(row[2:])
+	if flip != 0 {
+		long = ^long
+	}
+	return int(long), 6
+}
+
 // numericLen is the length in bytes of the packed numeric at the head of row, tag and kind included.
 func numericLen(row []byte) int {
 	class := row[2]
@@ -231,7 +254,8 @@ func numericLen(row []byte) int {
 	if class == classNeg {
 		end = 0xff
 	}
-	i := 5
+	_, size := exponent(row[3:], end)
+	i := 3 + size
 	for row[i] != end {
 		i++
 	}
@@ -257,9 +281,9 @@ func decodeNumeric(row []byte) (Datum, []byte) {
 	if class == classNeg {
 		flip = 0xff
 	}
-	exp := int(int16(binary.BigEndian.Uint16([]byte{row[3] ^ flip, row[4] ^ flip}) ^ 0x8000))
+	exp, size := exponent(row[3:], flip)
 	var coef uint64
-	pairs := row[5 : n-3]
+	pairs := row[3+size : n-3]
 	want := exp + int(d.x) // digits of the coefficient
 	if want <= 18 {
 		have := 0
