@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -39,7 +40,7 @@ type benchRun struct {
 
 // runBench runs one query from its SQL text over an event file and prints what it took. The clock starts before the
 // first record is decoded.
-func runBench(ctx context.Context, args []string) error {
+func runBench(ctx context.Context, args []string) (err error) {
 	fs := flag.NewFlagSet("millrace bench QUERY", flag.ContinueOnError)
 	input := fs.String("input", "", "event `file`; its name begins with nexmark, kv, join2 or q3")
 	profile := fs.String("cpuprofile", "", "`file` to write a profile of the run to")
@@ -60,23 +61,17 @@ func runBench(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	r := &benchRun{query: q, file: f, batch: *batch, limit: *limit}
 	if err := r.plan(*workers); err != nil {
 		return err
 	}
 	defer r.flow.Close()
-	if *profile != "" {
-		out, err := os.Create(*profile)
-		if err != nil {
-			return err
-		}
-		defer out.Close()
-		if err := pprof.StartCPUProfile(out); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+	stop, err := startProfile(*profile)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	wall, cpu := clock.System{}.Now(), cpuSeconds()
 	if err := r.run(ctx); err != nil {
 		return err
@@ -84,6 +79,24 @@ func runBench(ctx context.Context, args []string) error {
 	sec := clock.System{}.Now().Sub(wall).Seconds()
 	fmt.Printf("MILLRACE %s workers=%d sec=%.3f cpu_s=%.3f %s rss_mb=%d\n", q.Name, *workers, sec, cpuSeconds()-cpu, r.check.String(), residentMB())
 	return nil
+}
+
+// startProfile writes a profile of the processor to a file until it is stopped; no path is no profile.
+func startProfile(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return out.Close()
+	}, nil
 }
 
 func queryNames() string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // runDemo runs a server with a broker, a schema registry and a shop that writes to them.
-func runDemo(ctx context.Context, args []string) error {
+func runDemo(ctx context.Context, args []string) (err error) {
 	var c config
 	var o demo.Options
 	fs := flag.NewFlagSet("millrace demo", flag.ContinueOnError)
@@ -28,7 +29,7 @@ func runDemo(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("start the demo's shop: %w", err)
 	}
-	defer d.Close()
+	defer func() { err = errors.Join(err, d.Close()) }()
 	if c.LogLevel == "info" {
 		c.LogLevel = "warn"
 	}

@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -64,17 +64,19 @@ func dispatch(ctx context.Context, args []string) error {
 			return serve(ctx, args)
 		}
 		fmt.Fprintf(os.Stderr, "millrace: there is no command %q\n\n", args[0])
-		usage(os.Stderr)
+		fmt.Fprint(os.Stderr, usage())
 		return errUsage
 	}
-	usage(os.Stdout)
-	return nil
+	_, err := fmt.Print(usage())
+	return err
 }
 
-func usage(w io.Writer) {
-	fmt.Fprintln(w, "usage: millrace COMMAND [flags]")
+func usage() string {
+	var b strings.Builder
+	b.WriteString("usage: millrace COMMAND [flags]\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.about)
+		fmt.Fprintf(&b, "  %-8s %s\n", c.name, c.about)
 	}
-	fmt.Fprintln(w, "millrace COMMAND --help lists the flags of a command.")
+	b.WriteString("millrace COMMAND --help lists the flags of a command.\n")
+	return b.String()
 }

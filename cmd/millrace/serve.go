@@ -16,7 +16,6 @@ import (
 
 	"millrace/console"
 	"millrace/coord"
-	"millrace/internal/clock"
 	"millrace/pgwire"
 )
 
@@ -71,8 +70,7 @@ func start(c *config) (*server, error) {
 	}
 	webListener, err := listen("HTTP", c.HTTPListen)
 	if err != nil {
-		sqlListener.Close()
-		return nil, err
+		return nil, errors.Join(err, sqlListener.Close())
 	}
 	co := coord.New(coord.Options{Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
 		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version})
@@ -162,60 +160,6 @@ func (s *server) readiness() console.Readiness {
 			Ready: o.Status == "running", Detail: detail})
 	}
 	return out
-}
-
-// sampler gives the metrics their values.
-type sampler struct{ c *coord.Coordinator }
-
-// Samples emits one value for each metric and object.
-func (s sampler) Samples(emit func(metric string, value float64, labels ...string)) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	st, err := s.c.Status(ctx)
-	if err != nil {
-		return
-	}
-	now := clock.System{}.Now().UnixMilli()
-	for _, it := range s.c.Catalog().Items() {
-		o, ok := st.Objects[it.ID]
-		if !ok {
-			continue
-		}
-		switch it.Kind.String() {
-		case "source":
-			if it.Hidden {
-				continue
-			}
-			emit("millrace_source_records_total", float64(o.Good), it.Name, "ok")
-			emit("millrace_source_records_total", float64(o.Bad), it.Name, "bad")
-			lag := 0.0
-			for _, p := range o.Partitions {
-				emit("millrace_source_offset", float64(p.Next), it.Name, fmt.Sprint(p.Partition))
-				emit("millrace_source_high_watermark", float64(p.High), it.Name, fmt.Sprint(p.Partition))
-				if p.High > p.Next {
-					lag = float64(now-o.NewestMS) / 1000
-				}
-			}
-			emit("millrace_source_lag_seconds", lag, it.Name)
-		case "materialized view":
-			emit("millrace_view_records", float64(o.Rows), it.Name)
-			emit("millrace_view_lag_seconds", float64(now-int64(o.Upper)+1)/1000, it.Name)
-			emit("millrace_arrangement_bytes", float64(o.Bytes), it.Name, "output")
-			for i, op := range o.Operators {
-				label := fmt.Sprintf("%d %s", i, op.Label)
-				emit("millrace_arrangement_bytes", float64(op.Bytes), it.Name, label)
-				emit("millrace_operator_elapsed_seconds_total", op.Elapsed.Seconds(), it.Name, label)
-			}
-		case "sink":
-			emit("millrace_sink_records_total", float64(o.Good), it.Name)
-		}
-	}
-	var held int64
-	for _, sub := range st.Subscriptions {
-		held += sub.HeldBytes
-	}
-	emit("millrace_subscribe_clients", float64(len(st.Subscriptions)))
-	emit("millrace_subscribe_held_bytes", float64(held))
 }
 
 // logger makes the log: text for people, JSON for machines.
