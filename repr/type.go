@@ -8,7 +8,7 @@ import (
 // Type is the SQL type of a column or an expression.
 type Type struct {
 	Kind Kind
-	Elem Kind  // of an array: the kind of its elements
+	Elem Kind // of an array: the kind of its elements
 	// Mod is -1 or 0 when there is none; varchar(n) is n+4, numeric(p,s) is (p<<16|s&0x7ff)+4, timestamp(p) and
 	// time(p) are p+4, an interval is fields<<16|precision. Typmod is what PostgreSQL calls it.
 	Mod int32
