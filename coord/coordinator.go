@@ -20,8 +20,6 @@ type Options struct {
 	RetainHistory   time.Duration     // how far back AS OF reaches; default 10 s
 	MaxTickRows     int               // a tick takes no more source updates than that; default 100,000
 	SubscriberBytes int64             // what a slow subscription may hold; default 64 MiB
-	QueryBytes      int64             // what one query may hold; default 1 GiB
-	MemoryLimit     int64             // 0: unknown
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
 	Journal         Journal
@@ -30,11 +28,6 @@ type Options struct {
 }
 
 func (o *Options) defaults() {
-	set := func(p *int64, v int64) {
-		if *p == 0 {
-			*p = v
-		}
-	}
 	if o.Workers == 0 {
 		o.Workers = 1
 	}
@@ -47,8 +40,9 @@ func (o *Options) defaults() {
 	if o.MaxTickRows == 0 {
 		o.MaxTickRows = 100_000
 	}
-	set(&o.SubscriberBytes, 64<<20)
-	set(&o.QueryBytes, 1<<30)
+	if o.SubscriberBytes == 0 {
+		o.SubscriberBytes = 64 << 20
+	}
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}

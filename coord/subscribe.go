@@ -290,6 +290,9 @@ func (r *subscribeRows) Wait(ctx context.Context) *repr.Error { return r.s.sub.w
 
 // Poll gives the next row without waiting: nil and true when there is none yet, false at the end.
 func (r *subscribeRows) Poll() (row []byte, more bool, err *repr.Error) {
+	if r.o.upTo != 0 && r.o.upTo <= r.s.at {
+		return nil, false, nil
+	}
 	if r.first {
 		r.first = false
 		if e := firstError(r.s.errs.Batch()); e != nil {

@@ -73,7 +73,7 @@ func start(c *config) (*server, error) {
 		return nil, errors.Join(err, sqlListener.Close())
 	}
 	co := coord.New(coord.Options{Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
-		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version})
+		HostAliases: aliases, Log: log, Version: version})
 	s := &server{coord: co, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: make(chan error, 2)}
 	metrics := console.NewMetrics(version, runtime.Version(), sampler{co})
 	s.sql = pgwire.NewServer(co, pgwire.Options{Log: log, Observe: metrics.ObserveQuery, Welcome: "millrace " + version + ": views that are always up to date. " +

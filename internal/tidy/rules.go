@@ -108,7 +108,6 @@ var repository = Rules{
 		{Path: "github.com/prometheus/client_golang", In: []string{"console", "coord"}},
 		{Path: "github.com/prometheus/client_model", Tests: []string{"console", "coord"}},
 		{Path: "github.com/tidwall/btree", In: []string{"arrangement"}},
-		{Path: "github.com/tidwall/gjson", In: []string{"repr/format/json", "repr/jsonb"}},
 		{
 			Path:  "github.com/twmb/franz-go/pkg/kfake",
 			In:    []string{"cmd", "internal/demo", "bench", "tests"},
