@@ -112,7 +112,7 @@ func posixZone(name string) (*time.Location, bool) {
 			return nil, false
 		}
 		rest = name[i+1:]
-	} else if len(name)-len(rest) < 3 {
+	} else if n := len(name) - len(rest); n > 0 && n < 3 || n == 0 && rest != "" && rest[0] != '+' && rest[0] != '-' {
 		return nil, false
 	}
 	if rest == "" {

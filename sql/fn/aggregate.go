@@ -54,7 +54,7 @@ func IsAggregate(name string) bool { return len(aggregates.calls.byName[name]) >
 // ResolveAggregate finds the aggregate that a call means; star is for f(*).
 func ResolveAggregate(name string, args []repr.Type, star bool) (*ResolvedAggregate, *repr.Error) {
 	if star && name != "count" {
-		return nil, undefinedAggregate(name+"(*)", star)
+		return nil, undefinedFunction(name, nil)
 	}
 	if !star && len(args) == 0 {
 		if name == "count" {
@@ -76,9 +76,4 @@ func ResolveAggregate(name string, args []repr.Type, star bool) (*ResolvedAggreg
 	f := aggregates.rows[c].make(types, ret)
 	f.Name = name
 	return &ResolvedAggregate{Fn: f, Args: types, Ret: ret}, nil
-}
-
-func undefinedAggregate(call string, _ bool) *repr.Error {
-	return repr.NewError(repr.CodeUndefinedFunction, "function "+call+" does not exist").
-		WithHint("No function matches the given name and argument types. " + castHint)
 }

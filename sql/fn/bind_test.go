@@ -97,7 +97,7 @@ func (b *binder) all(list []ast.Expr) ([]value, []repr.Type, *repr.Error) {
 
 // coerce casts a value.
 func (b *binder) coerce(v value, to repr.Type, ctx fn.CastContext) (value, *repr.Error) {
-	if v.typ.Kind == repr.KindNull && to.HasMod() { // a literal is read first and then fitted
+	if v.typ.Kind == repr.KindNull && to.HasMod() && to.Kind != repr.KindInterval { // a literal is read first and then fitted
 		plain := to
 		plain.Mod = -1
 		var err *repr.Error
@@ -290,6 +290,9 @@ func (b *binder) like(n *ast.Like) (value, *repr.Error) {
 	}
 	if n.Not {
 		op = "!" + op
+	}
+	if q, ok := pattern.(*ast.Quantified); ok {
+		return b.quantified(&ast.Binary{Op: op, Left: n.Arg}, q)
 	}
 	return b.operator(op, n.Arg, pattern)
 }

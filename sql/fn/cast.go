@@ -59,7 +59,9 @@ func Cast(from, to repr.Type, ctx CastContext) (*expr.Func, bool) {
 	if !ok {
 		return nil, false
 	}
-	if to.HasMod() && from != to {
+	if to.HasMod() && to.Kind == kInterval && from.Kind == repr.KindNull {
+		eval = parseAs(to) // the fields say what a bare number counts
+	} else if to.HasMod() && from != to {
 		eval = fit(eval, to, ctx == CastExplicit)
 	}
 	if eval == nil {

@@ -278,7 +278,7 @@ func truncTimestamp(word string, d repr.Datum, loc *time.Location) (repr.Datum, 
 	word = strings.ToLower(word)
 	unit, ok := pgfmt.UnitNamed(word)
 	if !ok {
-		if _, known := partWords[word]; known {
+		if strings.HasPrefix(word, "timezone") {
 			return repr.Null, unitNotSupported(word, d.Kind())
 		}
 		return repr.Null, unitNotRecognized(word, d.Kind())

@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"slices"
 	"strings"
 
 	"millrace/repr"
@@ -155,37 +156,53 @@ func (c *catalog) resolve(name string, args []repr.Type) (*candidate, *repr.Erro
 // accepts says whether operands of these types can be implicitly cast to what the candidate takes.
 func (c *candidate) accepts(args []repr.Type) bool {
 	elem := repr.Type{} // what anyelement and anyarray have been found to be
+	var compats []repr.Type
 	for i, have := range args {
 		want := c.arg(i)
-		if have.Kind == repr.KindNull {
+		if have.Kind == repr.KindNull || want.Kind == kindAny {
 			continue
 		}
-		switch want.Kind {
-		case kindAny, kindCompat:
-			continue
-		case kindAnyArray, kindCompatArray:
-			if have.Kind != repr.KindArray {
-				return false
-			}
-			if want.Kind == kindCompatArray {
-				continue
-			}
-			have = repr.TypeOf(have.Elem)
-		case kindAnyNonArray:
-			if have.Kind == repr.KindArray {
-				return false
-			}
-		case kindAnyElement:
-		default:
+		if !isPseudo(want) {
 			if !implicit(have, want) {
 				return false
 			}
 			continue
 		}
-		if elem.Kind != repr.KindNull && elem != plain(have) {
+		have, ok := elementFor(want.Kind, plain(have))
+		switch {
+		case !ok:
 			return false
+		case want.Kind == kindCompat || want.Kind == kindCompatArray:
+			compats = append(compats, have)
+		case elem.Kind != repr.KindNull && elem != have:
+			return false
+		default:
+			elem = have
 		}
-		elem = plain(have)
 	}
-	return true
+	return c.agree(compats)
+}
+
+// elementFor is the type that an operand says the element of a polymorphic signature is; false when it can't stand there.
+func elementFor(want repr.Kind, have repr.Type) (repr.Type, bool) {
+	switch want {
+	case kindAnyArray, kindCompatArray:
+		return repr.TypeOf(have.Elem), have.Kind == repr.KindArray
+	case kindAnyNonArray:
+		return have, have.Kind != repr.KindArray
+	default:
+		return have, true
+	}
+}
+
+// agree says whether the types that must be compatible are, and can be elements where there is an array of them.
+func (c *candidate) agree(compats []repr.Type) bool {
+	if len(compats) == 0 {
+		return true
+	}
+	t, err := CommonType(compats)
+	if err != nil {
+		return false
+	}
+	return t.Kind != repr.KindArray || !slices.Contains(c.args, repr.TypeOf(kindCompatArray))
 }
