@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -62,12 +63,40 @@ func (s *Sink) ensureTopic(ctx context.Context, t topicSpec, mayCreate bool) (pa
 	}
 	if err == nil && answer.NumPartitions > 0 {
 		s.cfg.Log.Info("topic is created", "topic", t.name, "partitions", answer.NumPartitions)
-		return answer.NumPartitions, true, nil
+		return answer.NumPartitions, true, s.awaitTopic(ctx, t.name)
 	}
 	if d, err = s.describe(ctx, c, t.name); err != nil {
 		return 0, false, err
 	}
 	return int32(len(d.Partitions)), false, nil
+}
+
+// How often, and how many times, a topic that was just created is looked for.
+const (
+	awaitEvery = 50 * time.Millisecond
+	awaitTimes = 40
+)
+
+// awaitTopic waits until every partition of a topic that was just created has a leader: brokers learn of it one by one.
+// When that takes too long it is for the retry to say so.
+func (s *Sink) awaitTopic(ctx context.Context, name string) error {
+	for range awaitTimes {
+		d, err := s.describe(ctx, s.conn, name)
+		if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return err
+		}
+		led := err == nil
+		for _, p := range d.Partitions {
+			led = led && p.Err == nil && p.Leader >= 0
+		}
+		if led {
+			return nil
+		}
+		if err := s.cfg.Clock.Sleep(ctx, awaitEvery); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withText adds what the broker says beyond its code.
