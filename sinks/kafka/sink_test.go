@@ -261,7 +261,7 @@ func TestTicksAreGathered(t *testing.T) {
 	commits := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TopLevel: true, Count: -1, Observe: true})
 	r := w.run(cfg)
 	r.send(tick(1, v, map[string]int64{string(row(1, "a", 1)): 1}))
-	stop := running(clk) // the sink waits for its new topics
+	stop := goOn(clk) // the sink waits for its new topics
 	r.written(1)
 	stop()
 	for at := repr.Time(2); at < 6; at++ {
@@ -282,8 +282,8 @@ func TestTicksAreGathered(t *testing.T) {
 	w.expect(JSON, v)
 }
 
-// running lets a fake clock go on until stop is called.
-func running(clk *clock.Fake) (stop func()) {
+// goOn lets a fake clock go on until stop is called.
+func goOn(clk *clock.Fake) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
