@@ -260,8 +260,8 @@ func TestTicksAreGathered(t *testing.T) {
 	cfg.Interval, cfg.Clock = 100*time.Millisecond, clk
 	commits := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TopLevel: true, Count: -1, Observe: true})
 	r := w.run(cfg)
-	r.send(tick(1, v, map[string]int64{string(row(1, "a", 1)): 1}))
 	stop := goOn(clk) // the sink waits for its new topics
+	r.send(tick(1, v, map[string]int64{string(row(1, "a", 1)): 1}))
 	r.written(1)
 	stop()
 	for at := repr.Time(2); at < 6; at++ {
