@@ -8,7 +8,7 @@ import (
 
 // Limits of a number: digits before and after the point.
 const (
-	maxWholeDigits = 32000
+	maxWholeDigits = 131072
 	maxScale       = 16383
 )
 
@@ -187,7 +187,7 @@ func appendSortNumber(dst, b []byte) []byte {
 	}
 	dst = append(dst, class)
 	from := len(dst)
-	dst = binary.BigEndian.AppendUint16(dst, uint16(int16(exp))^0x8000)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(int32(exp))^0x80000000)
 	for i := 0; i < len(digits); i += 2 {
 		pair := 10 * (digits[i] - '0')
 		if i+1 < len(digits) {

@@ -10,7 +10,7 @@ import (
 
 // Limits of a numeric: digits before and after the point.
 const (
-	MaxNumericWhole = 32000
+	MaxNumericWhole = 131072
 	MaxNumericScale = 16383
 )
 

@@ -24,25 +24,31 @@ type aggCatalog struct {
 }
 
 // aggregateTables are the aggregates, by family.
-var aggregateTables = [][]aggRow{
-	countAggregates,
-	sumAggregates,
-	extremeAggregates,
-	boolAggregates,
-	varianceAggregates,
-	listAggregates,
-	jsonAggregates,
+var aggregateTables = []aggFamily{
+	{"Counts", countAggregates},
+	{"Sums and averages", sumAggregates},
+	{"Extremes", extremeAggregates},
+	{"Booleans and bits", boolAggregates},
+	{"Statistics", varianceAggregates},
+	{"Lists", listAggregates},
+	{"JSON", jsonAggregates},
 }
 
-var aggregates = newAggCatalog(aggregateTables...)
+// aggFamily is the table of one family under the name that the documentation gives it.
+type aggFamily struct {
+	name string
+	rows []aggRow
+}
 
-func newAggCatalog(tables ...[]aggRow) *aggCatalog {
+var aggregates = newAggCatalog(aggregateTables)
+
+func newAggCatalog(families []aggFamily) *aggCatalog {
 	c := &aggCatalog{calls: &catalog{byName: map[string][]*candidate{}}, rows: map[*candidate]*aggRow{}}
-	for _, t := range tables {
-		for i := range t {
-			d := parseSignature(&row{sig: t[i].sig})
+	for _, f := range families {
+		for i := range f.rows {
+			d := parseSignature(&row{sig: f.rows[i].sig})
 			c.calls.add(d)
-			c.rows[d] = &t[i]
+			c.rows[d] = &f.rows[i]
 		}
 	}
 	return c

@@ -193,7 +193,11 @@ func (b *binder) typeNamed(n *ast.TypeName) (repr.Type, *repr.Error) {
 		v, _ := strconv.ParseInt(m, 10, 32)
 		mods = append(mods, int32(v))
 	}
-	t, err := fn.TypeByName("", n.Name.Last(), mods)
+	schema := ""
+	if q := n.Name.Qualifiers(); len(q) > 0 {
+		schema = q[0]
+	}
+	t, err := fn.TypeByName(schema, n.Name.Last(), mods)
 	if err == nil && n.Dims > 0 {
 		t = repr.ArrayOf(t.Kind)
 	}

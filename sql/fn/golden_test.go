@@ -50,7 +50,7 @@ func newHarness(c golden.Case) *harness {
 	}
 	h.env = &expr.Env{
 		Now: time.Date(2021, 4, 26, 18, 17, 39, 0, time.UTC), User: "materialize", Database: "materialize",
-		LogicalNow: 1619461059000, SearchPath: []string{"public"},
+		LogicalNow: 1619461059000, SearchPath: []string{"public"}, Catalog: objects{},
 		Setting: func(name string) (string, bool) {
 			v, ok := h.settings[name]
 			return v, ok
@@ -129,7 +129,11 @@ func (h *harness) text(t repr.Type, d repr.Datum) string {
 	if d.IsNull() {
 		return "NULL"
 	}
-	o := &pgfmt.Options{}
+	o := &pgfmt.Options{RegName: func(k repr.Kind, oid uint32) (string, bool) {
+		f, _ := fn.Cast(repr.TypeOf(k), repr.TypeOf(repr.KindText), fn.CastExplicit)
+		name, err := f.Eval(h.env, []repr.Datum{repr.IntOf(k, int64(oid))})
+		return name.Str(), err == nil
+	}}
 	if z, ok := h.settings["timezone"]; ok {
 		o.TimeZone, _ = pgfmt.Zone(z)
 	}
@@ -233,4 +237,48 @@ func splitArgs(s string) []string {
 		}
 	}
 	return out
+}
+
+// objects is a catalog of two relations.
+type objects struct{}
+
+func (objects) RelationName(oid uint32) (schema, name string, ok bool) {
+	switch oid {
+	case 16384:
+		return "public", "t", true
+	case 16385:
+		return "other", "Odd", true
+	default:
+		return "", "", false
+	}
+}
+
+func (objects) RelationOID(name string) (uint32, bool) {
+	switch name {
+	case "t":
+		return 16384, true
+	case `other."Odd"`:
+		return 16385, true
+	default:
+		return 0, false
+	}
+}
+
+func (objects) ViewDef(oid uint32) (string, bool) { return "SELECT 1", oid == 16384 }
+
+func (objects) IndexDef(oid uint32, column int) (string, bool) {
+	if column > 0 {
+		return "a", oid == 16384
+	}
+	return "CREATE INDEX i ON t (a)", oid == 16384
+}
+
+func (objects) SchemaName(oid uint32) (string, bool) { return "public", oid == 2200 }
+
+func (objects) SchemaOID(name string) (uint32, bool) { return 2200, name == "public" }
+
+func (objects) RoleName(oid uint32) (string, bool) { return "materialize", oid == 10 }
+
+func (objects) Comment(oid uint32, column int) (string, bool) {
+	return "a comment", oid == 16384 && column != 1
 }

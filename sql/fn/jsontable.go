@@ -175,6 +175,8 @@ func regexpMatches(_ *expr.Env, a []repr.Datum, emit func([]repr.Datum) bool) *r
 // catalogTables are the sets that clients ask the catalog for.
 var catalogTables = []tableRow{
 	{sig: `pg_get_keywords() (word text, catcode "char", barelabel boolean, catdesc text, baredesc text)`, eval: keywords},
+	{sig: "pg_partition_ancestors(regclass) (relid regclass)", eval: noRows},
+	{sig: "pg_partition_tree(regclass) (relid regclass, parentrelid regclass, isleaf boolean, level integer)", eval: noRows},
 	{sig: "pg_options_to_table(text[]) (option_name text, option_value text)", eval: func(_ *expr.Env, a []repr.Datum, emit func([]repr.Datum) bool) *repr.Error {
 		for _, o := range stringsOf(a[0]) {
 			name, value, ok := strings.Cut(o, "=")
@@ -198,3 +200,6 @@ func keywords(_ *expr.Env, _ []repr.Datum, emit func([]repr.Datum) bool) *repr.E
 	}
 	return nil
 }
+
+// noRows is of what there is none: relations are not partitioned.
+func noRows(*expr.Env, []repr.Datum, func([]repr.Datum) bool) *repr.Error { return nil }

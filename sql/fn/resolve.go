@@ -10,8 +10,8 @@ import (
 
 // functions and operators are all there are.
 var (
-	functions = newCatalog(functionTables...)
-	operators = newCatalog(operatorTables...)
+	functions = newCatalog(functionTables)
+	operators = newCatalog(operatorTables)
 )
 
 // Resolve finds the function that a call means. Args of the result are the types to which the operands must be cast;

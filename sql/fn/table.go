@@ -59,11 +59,11 @@ type catalog struct {
 }
 
 // newCatalog reads the tables in order.
-func newCatalog(tables ...[]row) *catalog {
+func newCatalog(families []family) *catalog {
 	c := &catalog{byName: map[string][]*candidate{}}
-	for _, t := range tables {
-		for i := range t {
-			c.add(parseSignature(&t[i]))
+	for _, f := range families {
+		for i := range f.rows {
+			c.add(parseSignature(&f.rows[i]))
 		}
 	}
 	return c

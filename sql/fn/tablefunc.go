@@ -33,13 +33,28 @@ type tableCatalog struct {
 	details map[*candidate]*tableCandidate
 }
 
-var tableFunctions = newTableCatalog(seriesFunctions, arrayTables, jsonTables, textTables, catalogTables)
+// tableTables are the table functions, by family.
+var tableTables = []tableFamily{
+	{"Series", seriesFunctions},
+	{"Arrays", arrayTables},
+	{"JSON", jsonTables},
+	{"Strings", textTables},
+	{"Catalog", catalogTables},
+}
 
-func newTableCatalog(tables ...[]tableRow) *tableCatalog {
+// tableFamily is the table of one family under the name that the documentation gives it.
+type tableFamily struct {
+	name string
+	rows []tableRow
+}
+
+var tableFunctions = newTableCatalog(tableTables)
+
+func newTableCatalog(families []tableFamily) *tableCatalog {
 	c := &tableCatalog{calls: &catalog{byName: map[string][]*candidate{}}, details: map[*candidate]*tableCandidate{}}
-	for _, t := range tables {
-		for i := range t {
-			d := parseTableSignature(&t[i])
+	for _, f := range families {
+		for i := range f.rows {
+			d := parseTableSignature(&f.rows[i])
 			c.calls.add(&d.candidate)
 			c.details[&d.candidate] = d
 		}

@@ -173,7 +173,7 @@ func CommonType(types []repr.Type) (repr.Type, *repr.Error) {
 	}
 	for _, t := range types {
 		if t.Kind != repr.KindNull && !implicit(t, best) {
-			return best, repr.NewError(repr.CodeDatatypeMismatch, "types "+plain(best).String()+" and "+plain(t).String()+" cannot be matched")
+			return best, repr.NewError(repr.CodeCannotCoerce, "could not convert type "+plain(t).String()+" to "+plain(best).String())
 		}
 	}
 	if !same {
