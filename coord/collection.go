@@ -72,6 +72,4 @@ type view struct {
 	flow   *dataflow.Dataflow
 	inputs []uint64
 	failed *repr.Error // set when its dataflow broke; it no longer steps
-	// single is the one subscription that a hidden view serves; nil for a view of the catalog.
-	single *subscription
 }

@@ -50,8 +50,8 @@ func (s *Session) createConnection(ctx context.Context, st *ast.CreateConnection
 	if st.OrReplace {
 		return nil, unsupported("CREATE OR REPLACE CONNECTION", st.Pos)
 	}
-	schema, name, skip, err := s.target(st.Name, catalog.Connection, st.IfNotExists)
-	if err != nil || skip {
+	it, err := s.newItem(st.Name, catalog.Connection, st.IfNotExists)
+	if err != nil || it == nil {
 		return &Result{Tag: tag}, err
 	}
 	spec, err := connectionOf(st)
@@ -63,7 +63,7 @@ func (s *Session) createConnection(ctx context.Context, st *ast.CreateConnection
 			return nil, err
 		}
 	}
-	it := &catalog.Item{Schema: schema, Name: name, Kind: catalog.Connection, CreateSQL: ast.Format(st), Path: s.path(), Def: spec}
+	it.CreateSQL, it.Def = ast.Format(st), spec
 	if err := s.add(ctx, it, nil); err != nil {
 		return nil, err
 	}

@@ -81,6 +81,7 @@ func (s *Session) fetch(ctx context.Context, st *ast.Fetch) (*Result, *repr.Erro
 
 // fetchTimeout reads WITH (timeout = '1s'); negative means that none was given.
 func fetchTimeout(st *ast.Fetch) (time.Duration, *repr.Error) {
+	timeout := time.Duration(-1)
 	for _, o := range st.Options {
 		if o.Name != "timeout" {
 			return 0, repr.NewError(repr.CodeInvalidParameter, "unknown option \""+o.Name+"\" of FETCH").
@@ -91,9 +92,9 @@ func fetchTimeout(st *ast.Fetch) (time.Duration, *repr.Error) {
 			return 0, repr.NewError(repr.CodeInvalidParameter, "invalid timeout \""+o.Value.Text+"\"").
 				WithHint("write it like '1s' or '500ms'").At(o.Pos)
 		}
-		return d, nil
+		timeout = d
 	}
-	return -1, nil
+	return timeout, nil
 }
 
 // fetchRows takes rows from a cursor. From a subscription it takes what is there, waiting until there are limit rows or

@@ -29,23 +29,24 @@ func (s *Session) changeCatalog(ctx context.Context, f func(*catalog.Snapshot) (
 	return err
 }
 
-// target is where a new object goes. skip is true when it exists already and IF NOT EXISTS was said.
-func (s *Session) target(name ast.Name, kind catalog.Kind, ifNotExists bool) (schema, last string, skip bool, err *repr.Error) {
+// newItem is a new object of a name: where it goes, without numbers. It is nil when the object exists already and
+// IF NOT EXISTS was said.
+func (s *Session) newItem(name ast.Name, kind catalog.Kind, ifNotExists bool) (*catalog.Item, *repr.Error) {
 	snap := s.c.Catalog()
-	schema, last, err = snap.Target(name.Parts, s.path())
+	schema, last, err := snap.Target(name.Parts, s.path())
 	if err != nil {
-		return "", "", false, err.At(name.Pos)
+		return nil, err.At(name.Pos)
 	}
 	old := snap.Taken(schema, last, kind)
 	if old == nil {
-		return schema, last, false, nil
+		return &catalog.Item{Schema: schema, Name: last, Kind: kind, Path: s.path()}, nil
 	}
 	if !ifNotExists {
-		return "", "", false, errExists(old).At(name.Pos)
+		return nil, errExists(old).At(name.Pos)
 	}
 	s.notice(Notice{Severity: "NOTICE", Code: repr.CodeDuplicateTable,
 		Message: old.Kind.String() + " \"" + last + "\" already exists, skipping"})
-	return schema, last, true, nil
+	return nil, nil
 }
 
 func errExists(old *catalog.Item) *repr.Error {
@@ -108,8 +109,8 @@ func (s *Session) createTable(ctx context.Context, st *ast.CreateTable) (*Result
 	case st.Temporary:
 		return nil, unsupported("CREATE TEMPORARY TABLE", st.Pos)
 	}
-	schema, name, skip, err := s.target(st.Name, catalog.Table, st.IfNotExists)
-	if err != nil || skip {
+	it, err := s.newItem(st.Name, catalog.Table, st.IfNotExists)
+	if err != nil || it == nil {
 		return &Result{Tag: "CREATE TABLE"}, err
 	}
 	desc, keys, err := plan.Columns(st.Columns, st.Constraints)
@@ -119,7 +120,7 @@ func (s *Session) createTable(ctx context.Context, st *ast.CreateTable) (*Result
 	if len(keys) > 0 {
 		return nil, unsupported("PRIMARY KEY and UNIQUE on a table", st.Pos)
 	}
-	it := &catalog.Item{Schema: schema, Name: name, Kind: catalog.Table, Desc: desc, CreateSQL: ast.Format(st), Path: s.path()}
+	it.Desc, it.CreateSQL = desc, ast.Format(st)
 	if it.Columns, err = s.columnDefs(st, desc); err != nil {
 		return nil, err
 	}
@@ -171,7 +172,7 @@ func (s *Session) createView(ctx context.Context, st *ast.CreateView) (*Result, 
 	if old := s.c.Catalog().Taken(it.Schema, it.Name, catalog.View); old != nil && st.OrReplace {
 		return s.replaceView(ctx, old, it)
 	}
-	if _, _, skip, err := s.target(st.Name, catalog.View, st.IfNotExists); err != nil || skip {
+	if free, err := s.newItem(st.Name, catalog.View, st.IfNotExists); err != nil || free == nil {
 		return &Result{Tag: "CREATE VIEW"}, err
 	}
 	if err := s.add(ctx, it, nil); err != nil {
@@ -230,7 +231,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 		return nil, err
 	}
 	it.CreateSQL = ast.Format(st)
-	if _, _, skip, err := s.target(st.Name, catalog.MaterializedView, st.IfNotExists); err != nil || skip {
+	if free, err := s.newItem(st.Name, catalog.MaterializedView, st.IfNotExists); err != nil || free == nil {
 		return &Result{Tag: tag}, err
 	}
 	started := s.c.opts.Clock.Now()

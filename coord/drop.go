@@ -136,6 +136,7 @@ func (c *Coordinator) discard(it *catalog.Item) {
 		c.dropBase(it.ID)
 	case catalog.Sink:
 		c.stopSink(it.ID)
+	default: // nothing runs for the others
 	}
 	c.catalog.Store(c.catalog.Load().Without(it.ID))
 }

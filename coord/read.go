@@ -12,11 +12,10 @@ import (
 
 // reading is the content of several collections at one time.
 type reading struct {
-	at    repr.Time
-	hold  *hold
-	ok    map[uint64]*arrangement.Snapshot
-	errs  map[uint64]*arrangement.Snapshot
-	views map[uint64]*repr.Error // those that are broken
+	at   repr.Time
+	hold *hold
+	ok   map[uint64]*arrangement.Snapshot
+	errs map[uint64]*arrangement.Snapshot
 }
 
 // noticeEvery is how often a statement that waits says what for.

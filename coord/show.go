@@ -106,11 +106,17 @@ func (s *Session) showObjects(ctx context.Context, st *ast.ShowObjects) (Rows, *
 		return s.showNames(st, []string{catalog.DefaultUser}), nil
 	case ast.ShowIndexes:
 		return s.showIndexes(st)
+	default:
+		kinds, ok := showKinds[st.Kind]
+		if !ok {
+			return nil, unsupported("SHOW "+st.Kind.String(), st.Pos)
+		}
+		return s.showKind(ctx, st, kinds)
 	}
-	kinds, ok := showKinds[st.Kind]
-	if !ok {
-		return nil, unsupported("SHOW "+st.Kind.String(), st.Pos)
-	}
+}
+
+// showKind lists the objects of some kinds.
+func (s *Session) showKind(ctx context.Context, st *ast.ShowObjects, kinds []catalog.Kind) (Rows, *repr.Error) {
 	var status *catalog.Status
 	if err := s.c.do(ctx, func() { status = s.c.status() }); err != nil {
 		return nil, err

@@ -49,8 +49,8 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 		named.Name = ast.Name{At: st.At, Parts: []string{s.freeName(catalog.DefaultSchema, st.From.Last()+"_sink")}}
 		st = &named
 	}
-	schema, name, skip, err := s.target(st.Name, catalog.Sink, st.IfNotExists)
-	if err != nil || skip {
+	it, err := s.newItem(st.Name, catalog.Sink, st.IfNotExists)
+	if err != nil || it == nil {
 		return &Result{Tag: tag}, err
 	}
 	from := s.c.Catalog().Find(st.From.Parts, s.path())
@@ -67,8 +67,7 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	if err != nil {
 		return nil, err
 	}
-	it := &catalog.Item{Schema: schema, Name: name, Kind: catalog.Sink, On: from.ID, CreateSQL: ast.Format(st),
-		Path: s.path(), Depends: append(spec.depends, from.ID), Def: spec}
+	it.On, it.CreateSQL, it.Depends, it.Def = from.ID, ast.Format(st), append(spec.depends, from.ID), spec
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}

@@ -135,15 +135,17 @@ func (c *Coordinator) settleSources() {
 
 func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Result, *repr.Error) {
 	const tag = "CREATE SOURCE"
-	schema, name, skip, err := s.target(st.Name, catalog.Source, st.IfNotExists)
-	if err != nil || skip {
+	it, err := s.newItem(st.Name, catalog.Source, st.IfNotExists)
+	if err != nil || it == nil {
 		return &Result{Tag: tag}, err
 	}
 	if st.OrReplace {
 		return nil, unsupported("CREATE OR REPLACE SOURCE", st.Pos)
 	}
-	if s.c.Catalog().Taken(schema, name+"_errors", catalog.Source) != nil {
-		return nil, repr.NewError(repr.CodeDuplicateTable, "relation \""+name+"_errors\" already exists").
+	errs := &catalog.Item{Schema: it.Schema, Name: it.Name + "_errors", Kind: catalog.Source, Desc: sources.ErrorColumns,
+		Hidden: true, Path: it.Path}
+	if s.c.Catalog().Taken(errs.Schema, errs.Name, catalog.Source) != nil {
+		return nil, repr.NewError(repr.CodeDuplicateTable, "relation \""+errs.Name+"\" already exists").
 			WithDetail("the source keeps the records that it cannot decode in a relation of that name").
 			WithHint("give the source another name").At(st.Name.Pos)
 	}
@@ -155,10 +157,7 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	it := &catalog.Item{Schema: schema, Name: name, Kind: catalog.Source, Desc: made.desc, Keys: made.keys,
-		CreateSQL: ast.Format(st), Path: s.path(), Depends: spec.depends, Def: spec}
-	errs := &catalog.Item{Schema: schema, Name: name + "_errors", Kind: catalog.Source, Desc: sources.ErrorColumns,
-		Hidden: true, Path: s.path()}
+	it.Desc, it.Keys, it.CreateSQL, it.Depends, it.Def = made.desc, made.keys, ast.Format(st), spec.depends, spec
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}

@@ -95,29 +95,35 @@ func subscribeColumns(desc repr.RowDesc, progress bool) repr.RowDesc {
 	return append(out, desc...)
 }
 
-// subscribeTarget binds what is subscribed to: a kept collection by number, or a query to be kept for the while.
-func (s *Session) subscribeTarget(st *ast.Subscribe) (id uint64, q *ast.Query, desc repr.RowDesc, err *repr.Error) {
+// subscribeTarget is what is subscribed to: a kept collection by number, or a query to be kept for the while.
+type subscribeTarget struct {
+	id    uint64
+	query *ast.Query // nil for a kept collection
+	desc  repr.RowDesc
+}
+
+func (s *Session) subscribeTarget(st *ast.Subscribe) (t subscribeTarget, err *repr.Error) {
 	snap := s.c.Catalog()
 	if st.Query != nil {
 		bound, err := plan.QueryAsView(s.env(snap), st.Query, nil, true)
 		if err != nil {
-			return 0, nil, nil, err
+			return t, err
 		}
-		return 0, st.Query, bound.Cols, nil
+		return subscribeTarget{query: st.Query, desc: bound.Cols}, nil
 	}
 	it := snap.Find(st.Name.Parts, s.path())
 	if it == nil {
-		return 0, nil, nil, s.noRelation(snap, st.Name)
+		return t, s.noRelation(snap, st.Name)
 	}
 	switch it.Kind {
 	case catalog.Table, catalog.Source, catalog.MaterializedView:
-		return it.ID, nil, it.Desc, nil
+		return subscribeTarget{id: it.ID, desc: it.Desc}, nil
 	case catalog.View:
-		return 0, it.Query, it.Desc, nil
+		return subscribeTarget{query: it.Query, desc: it.Desc}, nil
 	case catalog.System:
-		return 0, nil, nil, unsupported(subscribeWord(st)+" of a system table", st.Name.Pos)
+		return t, unsupported(subscribeWord(st)+" of a system table", st.Name.Pos)
 	default:
-		return 0, nil, nil, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" is a "+it.Kind.String()+", which has no rows").At(st.Name.Pos)
+		return t, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" is a "+it.Kind.String()+", which has no rows").At(st.Name.Pos)
 	}
 }
 
@@ -126,11 +132,11 @@ func (s *Session) describeSubscribe(p *Prepared, st *ast.Subscribe) *repr.Error 
 	if err != nil {
 		return err
 	}
-	_, _, desc, err := s.subscribeTarget(st)
+	target, err := s.subscribeTarget(st)
 	if err != nil {
 		return err
 	}
-	p.Cols = subscribeColumns(desc, o.progress)
+	p.Cols = subscribeColumns(target.desc, o.progress)
 	return nil
 }
 
@@ -140,21 +146,21 @@ func (s *Session) subscribeResult(ctx context.Context, st *ast.Subscribe, _ []re
 	if err != nil {
 		return nil, err
 	}
-	id, q, desc, err := s.subscribeTarget(st)
+	target, err := s.subscribeTarget(st)
 	if err != nil {
 		return nil, err
 	}
 	var started *subscribed
-	if q != nil {
-		started, err = s.subscribeQuery(ctx, q, st, o)
+	if target.query != nil {
+		started, err = s.subscribeQuery(ctx, target.query, st, o)
 	} else {
-		started, err = s.subscribeCollection(ctx, id, o.at)
+		started, err = s.subscribeCollection(ctx, target.id, o.at)
 	}
 	if err != nil {
 		return nil, err
 	}
-	rows := newSubscribeRows(started, o, len(desc))
-	return &Result{Tag: subscribeWord(st), Cols: subscribeColumns(desc, o.progress), Rows: rows}, nil
+	rows := newSubscribeRows(started, o, len(target.desc))
+	return &Result{Tag: subscribeWord(st), Cols: subscribeColumns(target.desc, o.progress), Rows: rows}, nil
 }
 
 // subscribeCollection subscribes to a kept collection, waiting for the as-of when it lies ahead.

@@ -20,13 +20,12 @@ type change struct {
 type subscription struct {
 	limit int64
 
-	mu      sync.Mutex // guards all below
-	queue   []change
-	held    int64
-	upper   repr.Time // every time before it has been delivered
-	err     *repr.Error
-	wake    chan struct{} // has room for one
-	dropped bool
+	mu    sync.Mutex // guards all below
+	queue []change
+	held  int64
+	upper repr.Time // every time before it has been delivered
+	err   *repr.Error
+	wake  chan struct{} // has room for one
 }
 
 func newSubscription(upper repr.Time, limit int64) *subscription {

@@ -93,16 +93,24 @@ func (s *Session) set(stmt ast.Statement) (*Result, *repr.Error) {
 			return nil, unsupported("SET TRANSACTION SNAPSHOT", st.Pos)
 		}
 		if st.Session {
-			for _, m := range st.Modes {
-				if m.Name == "read only" || m.Name == "read write" {
-					s.settings.values["default_transaction_read_only"] = map[bool]string{true: "on", false: "off"}[m.Name == "read only"]
-				}
-			}
+			s.defaultModes(st.Modes)
 			return &Result{Tag: "SET"}, nil
 		}
 		return &Result{Tag: "SET"}, s.modes(st.Modes)
 	default:
 		return s.discardState(stmt.(*ast.Discard))
+	}
+}
+
+// defaultModes sets the modes of the transactions to come.
+func (s *Session) defaultModes(modes []ast.TransactionMode) {
+	for _, m := range modes {
+		switch m.Name {
+		case "read only":
+			s.settings.values["default_transaction_read_only"] = "on"
+		case "read write":
+			s.settings.values["default_transaction_read_only"] = "off"
+		}
 	}
 }
 

@@ -27,6 +27,12 @@ type SystemEnv struct {
 // OwnerOID is the oid of the one role.
 const OwnerOID = 10
 
+// Oids of the access methods, as in PostgreSQL.
+const (
+	heapOID  = 2
+	btreeOID = 403
+)
+
 // firstSystemOID is where the oids of system tables begin that have no oid of PostgreSQL's.
 const firstSystemOID = 11000
 
@@ -97,13 +103,6 @@ func i4(v int) repr.Datum      { return repr.Int4(int32(v)) }
 func i8(v int64) repr.Datum    { return repr.Int8(v) }
 func yes(v bool) repr.Datum    { return repr.Bool(v) }
 func proc(v uint32) repr.Datum { return repr.IntOf(repr.KindRegProc, int64(v)) }
-func texts(v ...string) repr.Datum {
-	out := make([]repr.Datum, len(v))
-	for i := range v {
-		out[i] = repr.Text(v[i])
-	}
-	return repr.Array(out)
-}
 
 func int2s(v []int) repr.Datum {
 	out := make([]repr.Datum, len(v))

@@ -133,12 +133,13 @@ func (e *SystemEnv) hasIndex(it *Item) bool {
 func classRows(e *SystemEnv) [][]repr.Datum {
 	var out [][]repr.Datum
 	for _, it := range e.relations() {
-		am := uint32(2)
+		am := uint32(heapOID)
 		switch it.Kind {
 		case View:
 			am = 0
 		case Index:
-			am = 403
+			am = btreeOID
+		default: // everything else has rows of its own
 		}
 		tuples := float32(-1)
 		if o, ok := e.Status.Objects[it.ID]; ok {

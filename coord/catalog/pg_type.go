@@ -17,7 +17,7 @@ var pgTypesAndCode = []builtin{
 		}
 	}},
 	{schema: "pg_catalog", name: "pg_am", oid: 2601, cols: "oid oid!, amname name!, amhandler regproc!, amtype char!", rows: func(*SystemEnv) [][]repr.Datum {
-		return [][]repr.Datum{{oid(2), name("heap"), proc(3), char("t")}, {oid(403), name("btree"), proc(330), char("i")}}
+		return [][]repr.Datum{{oid(heapOID), name("heap"), proc(3), char("t")}, {oid(btreeOID), name("btree"), proc(330), char("i")}}
 	}},
 }
 
