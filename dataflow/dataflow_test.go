@@ -89,135 +89,162 @@ type weighted struct {
 	d   repr.Diff
 }
 
+// cases are the operators, each with its plain version.
 func cases() []testCase {
 	return []testCase{
-		{"map", func() *Graph {
-			g := &Graph{}
-			in := g.Add(Input{1}, "a")
-			g.Output = g.Add(Map{New: func() RowFunc {
-				return func(dst, row []byte) ([]byte, bool, *repr.Error) {
-					r := repr.DecodeRow(nil, row)
-					if r[1].IsNull() {
-						return dst, false, nil
-					}
-					if r[1].Int() == 3 {
-						return dst, true, repr.NewError(repr.CodeDivisionByZero, "division by zero")
-					}
-					return repr.Append(dst, repr.Int8(12/(r[1].Int()-3))), true, nil
-				}
-			}}, "map", in)
-			return g
-		}, func(a, _ rows) (rows, rows) {
-			out, errs := rows{}, rows{}
-			a.each(func(r []repr.Datum, d repr.Diff) {
-				switch {
-				case r[1].IsNull():
-				case r[1].Int() == 3:
-					errs.add(r, d)
-				default:
-					out.add([]repr.Datum{repr.Int8(12 / (r[1].Int() - 3))}, d)
-				}
-			})
-			return out, errs
-		}},
-		{"union-negate-threshold", func() *Graph {
-			g := &Graph{}
-			a, b := g.Add(Input{1}, "a"), g.Add(Input{2}, "b")
-			g.Output = g.Add(Threshold{}, "except all", g.Add(Union{}, "union", a, g.Add(Negate{}, "negate", b)))
-			return g
-		}, func(a, b rows) (rows, rows) {
-			out := rows{}
-			a.each(func(r []repr.Datum, d repr.Diff) { out.add(r, d) })
-			b.each(func(r []repr.Datum, d repr.Diff) { out.add(r, -d) })
-			maps.DeleteFunc(out, func(_ string, d repr.Diff) bool { return d <= 0 })
-			return out, rows{}
-		}},
-		{"distinct", func() *Graph {
-			g := &Graph{}
-			g.Output = g.Add(Threshold{Distinct: true}, "distinct", g.Add(Map{New: columns(0, 0)}, "project", g.Add(Input{1}, "a")))
-			return g
-		}, func(a, _ rows) (rows, rows) {
-			sum := rows{}
-			a.each(func(r []repr.Datum, d repr.Diff) { sum.add(r[:1], d) })
-			out := rows{}
-			for k, d := range sum {
-				if d > 0 {
-					out[k] = 1
-				}
-			}
-			return out, rows{}
-		}},
-		{"join", func() *Graph {
-			g := &Graph{}
-			a := g.Add(Arrange{Keys: 1, New: columns(1, 0, 1)}, "a", g.Add(Input{1}, "a"))
-			b := g.Add(Arrange{Keys: 1, New: columns(1, 0, 1)}, "b", g.Add(Input{2}, "b"))
-			g.Output = g.Add(Join{New: func() JoinFunc {
-				return func(dst, key, l, r []byte) ([]byte, bool, *repr.Error) {
-					return append(append(append(dst, key...), l...), r...), true, nil
-				}
-			}}, "join", a, b)
-			return g
-		}, func(a, b rows) (rows, rows) {
-			out := rows{}
-			a.each(func(x []repr.Datum, d repr.Diff) {
-				b.each(func(y []repr.Datum, e repr.Diff) {
-					if x[0].Equal(y[0]) {
-						out.add([]repr.Datum{x[0].Canonical(), x[1], y[1]}, d*e)
-					}
-				})
-			})
-			return out, rows{}
-		}},
-		{"cross", func() *Graph {
-			g := &Graph{}
-			a := g.Add(Arrange{New: columns(0, 1)}, "a", g.Add(Input{1}, "a"))
-			b := g.Add(Arrange{New: columns(0, 1)}, "b", g.Add(Input{2}, "b"))
-			g.Output = g.Add(Join{New: func() JoinFunc {
-				return func(dst, _, l, r []byte) ([]byte, bool, *repr.Error) {
-					return append(append(dst, l...), r...), true, nil
-				}
-			}}, "join", a, b)
-			return g
-		}, func(a, b rows) (rows, rows) {
-			out := rows{}
-			a.each(func(x []repr.Datum, d repr.Diff) {
-				b.each(func(y []repr.Datum, e repr.Diff) { out.add([]repr.Datum{x[1], y[1]}, d*e) })
-			})
-			return out, rows{}
-		}},
-		{"reduce", func() *Graph {
-			g := &Graph{}
-			g.Output = g.Add(Reduce{Keys: 1, New: columns(1, 0, 1), Aggs: []AggSpec{
-				{Fn: countStar, Filter: -1}, {Fn: sumInt, Args: []int{0}, Filter: -1}, {Fn: minAgg, Args: []int{0}, Filter: -1},
-				{Fn: maxAgg, Args: []int{0}, Filter: -1}, {Fn: countStar, Args: []int{0}, Filter: -1, Distinct: true},
-			}}, "reduce", g.Add(Input{1}, "a"))
-			return g
-		}, plainReduce},
-		{"topk", func() *Graph {
-			g := &Graph{}
-			g.Output = g.Add(TopK{Group: []int{0}, Order: []OrderCol{{Col: 1, Desc: true, NullsFirst: true}}, Limit: 3, Offset: 1}, "topk", g.Add(Input{1}, "a"))
-			return g
-		}, func(a, _ rows) (rows, rows) {
-			out := rows{}
-			for _, ws := range group(a, nil) {
-				var all [][]repr.Datum
-				for _, w := range ws {
-					for range w.d {
-						all = append(all, w.row)
-					}
-				}
-				slices.SortFunc(all, func(x, y []repr.Datum) int {
-					kx := string(repr.AppendRow(repr.AppendOrder(nil, x[1], true, true), x))
-					ky := string(repr.AppendRow(repr.AppendOrder(nil, y[1], true, true), y))
-					return strings.Compare(kx, ky)
-				})
-				for i := 1; i < min(4, len(all)); i++ {
-					out.add(all[i], 1)
-				}
-			}
-			return out, rows{}
-		}},
+		{"map", graphOfMap, plainMap},
+		{"union-negate-threshold", graphOfUnion, plainUnion},
+		{"distinct", graphOfDistinct, plainDistinct},
+		{"join", graphOfJoin, plainJoin},
+		{"cross", graphOfCross, plainCross},
+		{"reduce", graphOfReduce, plainReduce},
+		{"topk", graphOfTopK, plainTopK},
 	}
+}
+
+func graphOfMap() *Graph {
+	g := &Graph{}
+	in := g.Add(Input{1}, "a")
+	g.Output = g.Add(Map{New: func() RowFunc {
+		return func(dst, row []byte) ([]byte, bool, *repr.Error) {
+			r := repr.DecodeRow(nil, row)
+			if r[1].IsNull() {
+				return dst, false, nil
+			}
+			if r[1].Int() == 3 {
+				return dst, true, repr.NewError(repr.CodeDivisionByZero, "division by zero")
+			}
+			return repr.Append(dst, repr.Int8(12/(r[1].Int()-3))), true, nil
+		}
+	}}, "map", in)
+	return g
+}
+
+func plainMap(a, _ rows) (rows, rows) {
+	out, errs := rows{}, rows{}
+	a.each(func(r []repr.Datum, d repr.Diff) {
+		switch {
+		case r[1].IsNull():
+		case r[1].Int() == 3:
+			errs.add(r, d)
+		default:
+			out.add([]repr.Datum{repr.Int8(12 / (r[1].Int() - 3))}, d)
+		}
+	})
+	return out, errs
+}
+
+func graphOfUnion() *Graph {
+	g := &Graph{}
+	a, b := g.Add(Input{1}, "a"), g.Add(Input{2}, "b")
+	g.Output = g.Add(Threshold{}, "except all", g.Add(Union{}, "union", a, g.Add(Negate{}, "negate", b)))
+	return g
+}
+
+func plainUnion(a, b rows) (rows, rows) {
+	out := rows{}
+	a.each(func(r []repr.Datum, d repr.Diff) { out.add(r, d) })
+	b.each(func(r []repr.Datum, d repr.Diff) { out.add(r, -d) })
+	maps.DeleteFunc(out, func(_ string, d repr.Diff) bool { return d <= 0 })
+	return out, rows{}
+}
+
+func graphOfDistinct() *Graph {
+	g := &Graph{}
+	g.Output = g.Add(Threshold{Distinct: true}, "distinct", g.Add(Map{New: columns(0, 0)}, "project", g.Add(Input{1}, "a")))
+	return g
+}
+
+func plainDistinct(a, _ rows) (rows, rows) {
+	sum := rows{}
+	a.each(func(r []repr.Datum, d repr.Diff) { sum.add(r[:1], d) })
+	out := rows{}
+	for k, d := range sum {
+		if d > 0 {
+			out[k] = 1
+		}
+	}
+	return out, rows{}
+}
+
+func graphOfJoin() *Graph {
+	g := &Graph{}
+	a := g.Add(Arrange{Keys: 1, New: columns(1, 0, 1)}, "a", g.Add(Input{1}, "a"))
+	b := g.Add(Arrange{Keys: 1, New: columns(1, 0, 1)}, "b", g.Add(Input{2}, "b"))
+	g.Output = g.Add(Join{New: func() JoinFunc {
+		return func(dst, key, l, r []byte) ([]byte, bool, *repr.Error) {
+			return append(append(append(dst, key...), l...), r...), true, nil
+		}
+	}}, "join", a, b)
+	return g
+}
+
+func plainJoin(a, b rows) (rows, rows) {
+	out := rows{}
+	a.each(func(x []repr.Datum, d repr.Diff) {
+		b.each(func(y []repr.Datum, e repr.Diff) {
+			if x[0].Equal(y[0]) {
+				out.add([]repr.Datum{x[0].Canonical(), x[1], y[1]}, d*e)
+			}
+		})
+	})
+	return out, rows{}
+}
+
+func graphOfCross() *Graph {
+	g := &Graph{}
+	a := g.Add(Arrange{New: columns(0, 1)}, "a", g.Add(Input{1}, "a"))
+	b := g.Add(Arrange{New: columns(0, 1)}, "b", g.Add(Input{2}, "b"))
+	g.Output = g.Add(Join{New: func() JoinFunc {
+		return func(dst, _, l, r []byte) ([]byte, bool, *repr.Error) {
+			return append(append(dst, l...), r...), true, nil
+		}
+	}}, "join", a, b)
+	return g
+}
+
+func plainCross(a, b rows) (rows, rows) {
+	out := rows{}
+	a.each(func(x []repr.Datum, d repr.Diff) {
+		b.each(func(y []repr.Datum, e repr.Diff) { out.add([]repr.Datum{x[1], y[1]}, d*e) })
+	})
+	return out, rows{}
+}
+
+func graphOfReduce() *Graph {
+	g := &Graph{}
+	g.Output = g.Add(Reduce{Keys: 1, New: columns(1, 0, 1), Aggs: []AggSpec{
+		{Fn: countStar, Filter: -1}, {Fn: sumInt, Args: []int{0}, Filter: -1}, {Fn: minAgg, Args: []int{0}, Filter: -1},
+		{Fn: maxAgg, Args: []int{0}, Filter: -1}, {Fn: countStar, Args: []int{0}, Filter: -1, Distinct: true},
+	}}, "reduce", g.Add(Input{1}, "a"))
+	return g
+}
+
+func graphOfTopK() *Graph {
+	g := &Graph{}
+	g.Output = g.Add(TopK{Group: []int{0}, Order: []OrderCol{{Col: 1, Desc: true, NullsFirst: true}}, Limit: 3, Offset: 1}, "topk", g.Add(Input{1}, "a"))
+	return g
+}
+
+func plainTopK(a, _ rows) (rows, rows) {
+	out := rows{}
+	for _, ws := range group(a, nil) {
+		var all [][]repr.Datum
+		for _, w := range ws {
+			for range w.d {
+				all = append(all, w.row)
+			}
+		}
+		slices.SortFunc(all, func(x, y []repr.Datum) int {
+			kx := string(repr.AppendRow(repr.AppendOrder(nil, x[1], true, true), x))
+			ky := string(repr.AppendRow(repr.AppendOrder(nil, y[1], true, true), y))
+			return strings.Compare(kx, ky)
+		})
+		for i := 1; i < min(4, len(all)); i++ {
+			out.add(all[i], 1)
+		}
+	}
+	return out, rows{}
 }
 
 func plainReduce(a, _ rows) (rows, rows) {
@@ -439,7 +466,7 @@ func TestCancelEndsALongStep(t *testing.T) {
 	for i := range 20000 {
 		b.Add(repr.AppendFixed8(repr.AppendFixed8(nil, repr.KindInt8, 1), repr.KindInt8, int64(i)), 1)
 	}
-	d := New(cases()[4].graph(), Options{Workers: 2})
+	d := New(graphOfCross(), Options{Workers: 2})
 	ctx, cancel := context.WithCancelCause(context.Background())
 	why := repr.NewError(repr.CodeQueryCanceled, "canceling statement due to user request")
 	time.AfterFunc(20*time.Millisecond, func() { cancel(why) })

@@ -57,16 +57,22 @@ func (j *Join) probe(delta arrangement.Batch, other *arrangement.Snapshot, swapp
 				p.right, p.diff = delta.Row(i)[len(key):], delta.Diff(i)*cur.Diff()
 				j.emit(p, swapped, to)
 			}
-			if j.seen += end - from; j.seen >= stopEvery {
-				j.seen = 0
-				if j.Stop != nil && j.Stop.Load() {
-					return false
-				}
+			if j.stopped(end - from) {
+				return false
 			}
 		}
 		from = end
 	}
 	return true
+}
+
+// stopped counts pairs and looks now and then whether the join is to stop.
+func (j *Join) stopped(pairs int) bool {
+	if j.seen += pairs; j.seen < stopEvery {
+		return false
+	}
+	j.seen = 0
+	return j.Stop != nil && j.Stop.Load()
 }
 
 // pair is two rows that meet: left is of the index that was probed, right of the delta.

@@ -5,10 +5,13 @@ import (
 	"millrace/repr"
 )
 
-// RowFunc, FlatFunc and JoinFunc are the functions of package dataflow.
+// Their contracts are those of the functions of the same names in package dataflow.
 type (
-	RowFunc  = func(dst, row []byte) (out []byte, keep bool, err *repr.Error)
+	// RowFunc makes at most one row of a row.
+	RowFunc = func(dst, row []byte) (out []byte, keep bool, err *repr.Error)
+	// FlatFunc makes any number of rows of a row.
 	FlatFunc = func(row []byte, emit func(out []byte)) *repr.Error
+	// JoinFunc makes at most one row of two rows with the same key.
 	JoinFunc = func(dst, key, left, right []byte) (out []byte, keep bool, err *repr.Error)
 )
 
