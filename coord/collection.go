@@ -1,6 +1,10 @@
 package coord
 
 import (
+	"iter"
+	"maps"
+	"slices"
+
 	"millrace/arrangement"
 	"millrace/dataflow"
 	"millrace/repr"
@@ -49,6 +53,24 @@ func (c *collection) apply(t repr.Time) {
 	c.errs.Append(t, c.delta.Err)
 	if c.dirty {
 		c.changed = t
+	}
+}
+
+// deltas are the ticks after one time up to another, of those that changed the collection.
+func (c *collection) deltas(after, upTo repr.Time) iter.Seq2[repr.Time, dataflow.Delta] {
+	byTime := map[repr.Time]dataflow.Delta{}
+	for t, b := range c.ok.Deltas(after, upTo) {
+		byTime[t] = dataflow.Delta{OK: b}
+	}
+	for t, b := range c.errs.Deltas(after, upTo) {
+		byTime[t] = dataflow.Delta{OK: byTime[t].OK, Err: b}
+	}
+	return func(yield func(repr.Time, dataflow.Delta) bool) {
+		for _, t := range slices.Sorted(maps.Keys(byTime)) {
+			if !yield(t, byTime[t]) {
+				return
+			}
+		}
 	}
 }
 

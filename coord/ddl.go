@@ -45,7 +45,7 @@ func (s *Session) newItem(name ast.Name, kind catalog.Kind, ifNotExists bool) (*
 		return nil, errExists(old).At(name.Pos)
 	}
 	s.notice(Notice{Severity: "NOTICE", Code: repr.CodeDuplicateTable,
-		Message: old.Kind.String() + " \"" + last + "\" already exists, skipping"})
+		Message: errExists(old).Message + ", skipping"})
 	return nil, nil
 }
 
@@ -54,7 +54,7 @@ func errExists(old *catalog.Item) *repr.Error {
 		return repr.NewError(repr.CodeDuplicateObject, old.Kind.String()+" \""+old.Name+"\" already exists")
 	}
 	err := repr.NewError(repr.CodeDuplicateTable, "relation \""+old.Name+"\" already exists")
-	return err.WithDetail("there is a " + old.Kind.String() + " of that name")
+	return err.WithDetail("there is " + a(old.Kind) + " of that name")
 }
 
 // add puts a new item into the catalog, with whatever has to happen in the loop at the same moment, and remembers how
@@ -113,12 +113,12 @@ func (s *Session) createTable(ctx context.Context, st *ast.CreateTable) (*Result
 	if err != nil || it == nil {
 		return &Result{Tag: "CREATE TABLE"}, err
 	}
-	desc, keys, err := plan.Columns(st.Columns, st.Constraints)
+	desc, _, err := plan.Columns(st.Columns, st.Constraints)
 	if err != nil {
 		return nil, err
 	}
-	if len(keys) > 0 {
-		return nil, unsupported("PRIMARY KEY and UNIQUE on a table", st.Pos)
+	if err := checkConstraints(st); err != nil {
+		return nil, err
 	}
 	it.Desc, it.CreateSQL = desc, ast.Format(st)
 	if it.Columns, err = s.columnDefs(st, desc); err != nil {
@@ -132,6 +132,30 @@ func (s *Session) createTable(ctx context.Context, st *ast.CreateTable) (*Result
 		return nil, err
 	}
 	return &Result{Tag: "CREATE TABLE"}, nil
+}
+
+// checkConstraints refuses the constraints that a table would not keep.
+func checkConstraints(st *ast.CreateTable) *repr.Error {
+	for _, c := range st.Constraints {
+		if what, ok := refusedConstraints[c.Kind]; ok {
+			return unsupported(what, c.Pos)
+		}
+	}
+	for _, col := range st.Columns {
+		for _, c := range col.Constraints {
+			if what, ok := refusedConstraints[c.Kind]; ok {
+				return unsupported(what, c.Pos)
+			}
+		}
+	}
+	return nil
+}
+
+// refusedConstraints are the constraints of a table that are not supported, by name.
+var refusedConstraints = map[ast.ConstraintKind]string{
+	ast.ConstraintCheck: "a CHECK constraint", ast.ConstraintForeignKey: "a FOREIGN KEY constraint",
+	ast.ConstraintGenerated: "a generated column", ast.ConstraintIdentity: "an identity column",
+	ast.ConstraintPrimaryKey: "a PRIMARY KEY of a table", ast.ConstraintUnique: "a UNIQUE constraint of a table",
 }
 
 // columnDefs are the defaults of a table's columns.
@@ -254,16 +278,10 @@ func (s *Session) fillView(ctx context.Context, it *catalog.Item) (*view, *repr.
 	if err != nil {
 		return nil, err
 	}
-	if err = s.awaitReady(ctx, v.inputs); err == nil {
-		var h *hydration
-		if h, err = s.beginHydration(ctx, v); err == nil {
-			err = h.run(ctx, func(p string) {
-				s.notice(Notice{Severity: "NOTICE", Code: "MR003", Message: "filling view \"" + it.Name + "\": " + p})
-			})
-		}
-	}
+	err = s.hydrate(ctx, v, func(p string) {
+		s.notice(Notice{Severity: "NOTICE", Code: "MR003", Message: "filling view \"" + it.Name + "\": " + p})
+	})
 	if err != nil {
-		v.flow.Close()
 		return nil, err
 	}
 	if err := s.add(ctx, it, nil); err != nil {
@@ -323,7 +341,7 @@ func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result
 		if !st.IfNotExists {
 			return nil, errExists(old).At(st.Pos)
 		}
-		s.noticef("relation \"" + it.Name + "\" already exists, skipping")
+		s.notice(Notice{Severity: "NOTICE", Code: repr.CodeDuplicateTable, Message: errExists(old).Message + ", skipping"})
 		return &Result{Tag: tag}, nil
 	}
 	named := *st
@@ -351,15 +369,23 @@ func (s *Session) freeName(schema, name string) string {
 
 func (s *Session) createSchema(ctx context.Context, st *ast.CreateSchema) (*Result, *repr.Error) {
 	name := st.Name.Last()
+	exists := repr.NewError("42P06", "schema \""+name+"\" already exists")
+	skipped := false
 	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		if !snap.HasSchema(name) {
 			return snap.WithSchema(name), nil
 		}
-		if !st.IfNotExists {
-			return nil, repr.NewError("42P06", "schema \""+name+"\" already exists").At(st.Name.Pos)
+		if skipped = st.IfNotExists; !skipped {
+			return nil, exists.At(st.Name.Pos)
 		}
 		return snap, nil
 	})
+	if err == nil && skipped {
+		s.notice(Notice{Severity: "NOTICE", Code: exists.Code, Message: exists.Message + ", skipping"})
+	}
+	if err == nil && !skipped && s.tx.open {
+		s.tx.undo = append(s.tx.undo, func(ctx context.Context) { _ = s.c.do(ctx, func() { _, _ = s.c.dropSchemas([]string{name}, true) }) })
+	}
 	return &Result{Tag: "CREATE SCHEMA"}, err
 }
 
@@ -371,7 +397,8 @@ func (s *Session) rename(ctx context.Context, st *ast.AlterRename) (*Result, *re
 	if err != nil || it == nil {
 		return &Result{Tag: "ALTER " + st.Kind.String()}, err
 	}
-	if deps := s.c.Catalog().Dependents(it.ID); slices.ContainsFunc(deps, func(d *catalog.Item) bool { return d.Query != nil }) {
+	deps := slices.DeleteFunc(s.c.Catalog().Dependents(it.ID), func(d *catalog.Item) bool { return d.Query == nil })
+	if len(deps) > 0 {
 		return nil, repr.NewError(repr.CodeDependentObjects, "cannot rename "+it.Name+" because views name it").WithDetail(dependsText(deps, it))
 	}
 	err = s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {

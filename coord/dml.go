@@ -47,7 +47,7 @@ func (s *Session) describeModify(p *Prepared) *repr.Error {
 
 // modify runs INSERT, UPDATE, DELETE and TRUNCATE: it reads at one time and leaves the writes to the commit.
 func (s *Session) modify(ctx context.Context, stmt ast.Statement, types []repr.Type, args []repr.Datum) (*Result, *repr.Error) {
-	if s.tx.open && s.tx.readOnly {
+	if s.tx.readOnly {
 		return nil, repr.NewError("25006", "cannot execute "+modifyWord(stmt)+" in a read-only transaction")
 	}
 	if st, ok := stmt.(*ast.Truncate); ok {
@@ -86,6 +86,9 @@ func modifyWord(stmt ast.Statement) string {
 		return "TRUNCATE TABLE"
 	}
 }
+
+// codeConflict is the SQLSTATE of a transaction whose reads are out of date when it commits.
+const codeConflict = "40001"
 
 // modification is one statement that writes.
 type modification struct {
@@ -126,7 +129,7 @@ func (q *modification) run(ctx context.Context) (*Result, *repr.Error) {
 		if err == nil {
 			return res, nil
 		}
-		if err.Code != "40001" {
+		if err.Code != codeConflict {
 			return nil, err
 		}
 	}
@@ -288,8 +291,32 @@ func (q *modification) checkNotNull(row []byte) *repr.Error {
 	return nil
 }
 
-// truncate empties tables.
+// truncate empties tables, all of them at one moment.
 func (s *Session) truncate(ctx context.Context, st *ast.Truncate) (*Result, *repr.Error) {
+	if s.tx.open || len(st.Tables) == 1 {
+		return s.truncateEach(ctx, st)
+	}
+	for try := 1; ; try++ {
+		s.openImplicit()
+		res, err := s.truncateEach(ctx, st)
+		if err != nil {
+			s.rollback(ctx)
+			return nil, err
+		}
+		err = s.commit(ctx)
+		if err == nil {
+			return res, nil
+		}
+		if err.Code != codeConflict || try == truncateTries {
+			return nil, err
+		}
+	}
+}
+
+// truncateTries is how often a TRUNCATE of several tables is tried while others write to them.
+const truncateTries = 20
+
+func (s *Session) truncateEach(ctx context.Context, st *ast.Truncate) (*Result, *repr.Error) {
 	for _, name := range st.Tables {
 		if _, err := s.modify(ctx, &ast.Delete{At: st.At, Table: name}, nil, nil); err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ func (s *Session) findFor(kind ast.ObjectKind, name ast.Name, ifExists bool) (*c
 	}
 	if !slices.Contains(kinds, it.Kind) {
 		return nil, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" is not a "+word).
-			WithHint("it is a " + it.Kind.String() + "; use DROP " + strings.ToUpper(it.Kind.String())).At(name.Pos)
+			WithHint("it is " + a(it.Kind)).At(name.Pos)
 	}
 	return it, nil
 }
@@ -64,55 +65,100 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (*Result, *repr.Error)
 	if st.Kind == ast.KindSchema {
 		return &Result{Tag: tag}, s.dropSchemas(ctx, st)
 	}
+	var items []*catalog.Item
 	for _, name := range st.Names {
 		it, err := s.findFor(st.Kind, name, st.IfExists)
 		if err != nil {
 			return nil, err
 		}
-		if it == nil {
-			continue
-		}
-		if err := s.dropItem(ctx, it, st.Cascade); err != nil {
-			return nil, err.At(name.Pos)
+		if it != nil && !slices.Contains(items, it) {
+			items = append(items, it)
 		}
 	}
-	return &Result{Tag: tag}, nil
+	if len(items) == 0 {
+		return &Result{Tag: tag}, nil
+	}
+	return &Result{Tag: tag}, atName(s.dropItems(ctx, items, st.Cascade), st.Names)
 }
 
-// dropItem drops one object, and with cascade what depends on it.
-func (s *Session) dropItem(ctx context.Context, it *catalog.Item, cascade bool) *repr.Error {
+// atName gives an error the position of the name that it is about, where there is no doubt.
+func atName(err *repr.Error, names []ast.Name) *repr.Error {
+	if err == nil || len(names) != 1 {
+		return err
+	}
+	return err.At(names[0].Pos)
+}
+
+// dropItems drops objects at one moment, and with cascade what depends on them.
+func (s *Session) dropItems(ctx context.Context, items []*catalog.Item, cascade bool) *repr.Error {
 	var failure *repr.Error
 	var gone []*catalog.Item
-	err := s.c.do(ctx, func() {
-		snap := s.c.catalog.Load()
-		deps := snap.Dependents(it.ID)
-		visible := slices.DeleteFunc(slices.Clone(deps), func(d *catalog.Item) bool {
-			return d.Hidden || d.Kind == catalog.Index && d.On == it.ID
-		})
-		if len(visible) > 0 && !cascade {
-			failure = repr.NewError(repr.CodeDependentObjects, "cannot drop "+it.Kind.String()+" "+it.FullName()+
-				" because other objects depend on it").WithDetail(dependsText(visible, it)).
-				WithHint("use DROP … CASCADE to drop the dependent objects too")
-			return
-		}
-		gone = visible
-		for _, d := range slices.Backward(deps) {
-			s.c.discard(d)
-		}
-		s.c.discard(it)
-	})
+	err := s.c.do(ctx, func() { gone, failure = s.c.dropItems(items, cascade) })
 	if err == nil {
 		err = failure
 	}
-	if err == nil && len(gone) > 0 {
-		names := make([]string, len(gone))
-		for i, g := range gone {
-			names[i] = g.Kind.String() + " " + g.FullName()
+	if err == nil {
+		s.noticeCascade(gone)
+	}
+	return err
+}
+
+// dropItems is the part that runs in the loop. It gives the objects that went because others did, without those that
+// are parts of others.
+func (c *Coordinator) dropItems(items []*catalog.Item, cascade bool) (gone []*catalog.Item, err *repr.Error) {
+	snap := c.catalog.Load()
+	chosen := map[uint64]bool{}
+	for _, it := range items {
+		chosen[it.ID] = true
+	}
+	all := slices.Clone(items)
+	for _, it := range items {
+		for _, d := range snap.Dependents(it.ID) {
+			if chosen[d.ID] {
+				continue
+			}
+			if d.Hidden || d.Kind == catalog.Index {
+				all = append(all, d)
+				continue
+			}
+			if !cascade {
+				return nil, errDependents(snap, it, chosen)
+			}
+			chosen[d.ID] = true
+			all, gone = append(all, d), append(gone, d)
 		}
+	}
+	slices.SortFunc(all, func(a, b *catalog.Item) int { return cmp.Compare(b.ID, a.ID) })
+	for _, it := range slices.Compact(all) {
+		c.discard(it)
+	}
+	return gone, nil
+}
+
+// errDependents refuses to drop what others need.
+func errDependents(snap *catalog.Snapshot, it *catalog.Item, chosen map[uint64]bool) *repr.Error {
+	deps := slices.DeleteFunc(snap.Dependents(it.ID), func(d *catalog.Item) bool {
+		return d.Hidden || d.Kind == catalog.Index || chosen[d.ID]
+	})
+	return repr.NewError(repr.CodeDependentObjects, "cannot drop "+it.Kind.String()+" "+it.FullName()+
+		" because other objects depend on it").WithDetail(dependsText(deps, it)).
+		WithHint("use DROP … CASCADE to drop the dependent objects too")
+}
+
+// noticeCascade says what a DROP … CASCADE took along.
+func (s *Session) noticeCascade(gone []*catalog.Item) {
+	names := make([]string, len(gone))
+	for i, g := range gone {
+		names[i] = g.Kind.String() + " " + g.FullName()
+	}
+	switch len(names) {
+	case 0:
+	case 1:
+		s.noticef("drop cascades to " + names[0])
+	default:
 		s.notice(Notice{Severity: "NOTICE", Code: "00000", Message: "drop cascades to " + itoa(int64(len(gone))) + " other objects",
 			Detail: "drop cascades to " + strings.Join(names, "\ndrop cascades to ")})
 	}
-	return err
 }
 
 // remove drops an object by number, with what depends on it.
@@ -121,7 +167,7 @@ func (s *Session) remove(ctx context.Context, id uint64) *repr.Error {
 	if it == nil {
 		return nil
 	}
-	return s.dropItem(ctx, it, true)
+	return s.dropItems(ctx, []*catalog.Item{it}, true)
 }
 
 // discard takes an object out of the catalog and ends what runs for it. It runs in the loop.
@@ -147,41 +193,67 @@ func (c *Coordinator) dropBase(id uint64) {
 	}
 }
 
+// dropSchemas drops schemas at one moment, and with CASCADE what is in them.
 func (s *Session) dropSchemas(ctx context.Context, st *ast.Drop) *repr.Error {
+	var schemas []string
 	for _, name := range st.Names {
 		schema := name.Last()
-		snap := s.c.Catalog()
-		if !snap.HasSchema(schema) {
-			if st.IfExists {
-				s.noticef("schema \"" + schema + "\" does not exist, skipping")
-				continue
-			}
-			return repr.NewError("3F000", "schema \""+schema+"\" does not exist").At(name.Pos)
-		}
 		if slices.Contains(catalog.SystemSchemas, schema) {
 			return repr.NewError("42501", "permission denied for schema "+schema).At(name.Pos)
 		}
-		for _, it := range snap.Items() {
-			if it.Schema != schema || it.Hidden || s.c.Catalog().Item(it.ID) == nil {
-				continue
-			}
-			if !st.Cascade {
-				return repr.NewError(repr.CodeDependentObjects, "cannot drop schema "+schema+" because other objects depend on it").
-					WithDetail(it.Kind.String() + " " + it.FullName() + " depends on schema " + schema).
-					WithHint("use DROP … CASCADE to drop the dependent objects too").At(name.Pos)
-			}
-			if err := s.dropItem(ctx, it, true); err != nil {
-				return err
-			}
+		if s.c.Catalog().HasSchema(schema) {
+			schemas = append(schemas, schema)
+			continue
 		}
-		err := s.changeCatalog(ctx, func(now *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
-			return now.WithoutSchema(schema), nil
-		})
-		if err != nil {
-			return err
+		if !st.IfExists {
+			return repr.NewError("3F000", "schema \""+schema+"\" does not exist").At(name.Pos)
 		}
+		s.noticef("schema \"" + schema + "\" does not exist, skipping")
 	}
-	return nil
+	var failure *repr.Error
+	var gone []*catalog.Item
+	err := s.c.do(ctx, func() { gone, failure = s.c.dropSchemas(schemas, st.Cascade) })
+	if err == nil {
+		err = failure
+	}
+	if err == nil {
+		s.noticeCascade(gone)
+	}
+	return atName(err, st.Names)
+}
+
+// dropSchemas is the part that runs in the loop.
+func (c *Coordinator) dropSchemas(schemas []string, cascade bool) (gone []*catalog.Item, err *repr.Error) {
+	snap := c.catalog.Load()
+	for _, it := range snap.Items() {
+		if !slices.Contains(schemas, it.Schema) || it.Hidden || it.Kind == catalog.Index {
+			continue
+		}
+		if !cascade {
+			return nil, repr.NewError(repr.CodeDependentObjects, "cannot drop schema "+it.Schema+" because other objects depend on it").
+				WithDetail(it.Kind.String() + " " + it.FullName() + " depends on schema " + it.Schema).
+				WithHint("use DROP … CASCADE to drop the dependent objects too")
+		}
+		gone = append(gone, it)
+	}
+	others, err := c.dropItems(gone, true)
+	if err != nil {
+		return nil, err
+	}
+	next := c.catalog.Load()
+	for _, schema := range schemas {
+		next = next.WithoutSchema(schema)
+	}
+	c.catalog.Store(next)
+	return append(gone, others...), nil
+}
+
+// a is the word for a kind with its article.
+func a(k catalog.Kind) string {
+	if k == catalog.Index {
+		return "an " + k.String()
+	}
+	return "a " + k.String()
 }
 
 func dependsText(deps []*catalog.Item, on *catalog.Item) string {

@@ -3,6 +3,7 @@ package coord
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,6 +31,22 @@ const hydrateChunk = 64 << 10
 // catchUpTicks is how many ticks the loop may run for a view when it takes it over.
 const catchUpTicks = 8
 
+// hydrate fills a view and hands it to the loop. When it returns an error nothing of the view is left.
+func (s *Session) hydrate(ctx context.Context, v *view, progress func(string)) *repr.Error {
+	err := s.awaitReady(ctx, v.inputs)
+	var h *hydration
+	if err == nil {
+		h, err = s.beginHydration(ctx, v)
+	}
+	if err == nil {
+		err = h.run(ctx, progress)
+	}
+	if err != nil {
+		v.flow.Close()
+	}
+	return err
+}
+
 // beginHydration claims the inputs at the newest complete time.
 func (s *Session) beginHydration(ctx context.Context, v *view) (*hydration, *repr.Error) {
 	h := &hydration{c: s.c, view: v, cols: map[uint64]*collection{}}
@@ -55,7 +72,7 @@ func (s *Session) beginHydration(ctx context.Context, v *view) (*hydration, *rep
 	return h, nil
 }
 
-// run fills the view; every second it says how far it is. When it returns an error nothing of the view is left.
+// run fills the view; every second it says how far it is.
 func (h *hydration) run(ctx context.Context, progress func(string)) *repr.Error {
 	last := h.c.opts.Clock.Now()
 	say := func() {
@@ -160,7 +177,7 @@ func (h *hydration) catchUp(ctx context.Context, say func()) *repr.Error {
 func (h *hydration) pending(done, newest repr.Time) int {
 	n := 0
 	for _, col := range h.cols {
-		for range col.ok.Deltas(done, newest) {
+		for range col.deltas(done, newest) {
 			n++
 		}
 	}
@@ -170,28 +187,15 @@ func (h *hydration) pending(done, newest repr.Time) int {
 // replay steps the view through the ticks after done up to newest.
 func (h *hydration) replay(ctx context.Context, done, newest repr.Time) *repr.Error {
 	byTime := map[repr.Time]map[uint64]dataflow.Delta{}
-	var times []repr.Time
-	add := func(t repr.Time, id uint64, set func(*dataflow.Delta)) {
-		in, ok := byTime[t]
-		if !ok {
-			in = map[uint64]dataflow.Delta{}
-			byTime[t] = in
-			times = append(times, t)
-		}
-		d := in[id]
-		set(&d)
-		in[id] = d
-	}
 	for id, col := range h.cols {
-		for t, b := range col.ok.Deltas(done, newest) {
-			add(t, id, func(d *dataflow.Delta) { d.OK = b })
-		}
-		for t, b := range col.errs.Deltas(done, newest) {
-			add(t, id, func(d *dataflow.Delta) { d.Err = b })
+		for t, d := range col.deltas(done, newest) {
+			if byTime[t] == nil {
+				byTime[t] = map[uint64]dataflow.Delta{}
+			}
+			byTime[t][id] = d
 		}
 	}
-	slices.Sort(times)
-	for _, t := range times {
+	for _, t := range slices.Sorted(maps.Keys(byTime)) {
 		out, err := h.view.flow.Step(ctx, t, byTime[t])
 		if err != nil {
 			return asError(err)
@@ -224,10 +228,20 @@ func (c *Coordinator) uninstall(id uint64) {
 	}
 }
 
-// dropCollection ends the readers of a collection and forgets it. It runs in the loop.
+// dropCollection ends the readers of a collection and forgets it, and with it the hidden views of subscriptions to
+// queries that read it. It runs in the loop.
 func (c *Coordinator) dropCollection(col *collection) {
+	cause := repr.NewError(repr.CodeUndefinedTable, "\""+col.name+"\" was dropped")
 	for sub := range col.readers {
-		sub.fail(repr.NewError(repr.CodeUndefinedTable, "\""+col.name+"\" was dropped"))
+		sub.fail(cause)
+	}
+	for _, v := range slices.Clone(c.views) {
+		if slices.Contains(v.inputs, col.id) {
+			for sub := range v.out.readers {
+				sub.fail(cause)
+			}
+			c.uninstall(v.out.id)
+		}
 	}
 	delete(c.collections, col.id)
 	for i, o := range c.order {

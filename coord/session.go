@@ -47,13 +47,14 @@ type Session struct {
 	opts     SessionOptions
 	settings *settings
 	tx       transaction
+	several  bool // a simple query of several statements runs
 	prepared map[string]*Prepared
 	cursors  map[string]*cursor
 }
 
 // NewSession opens a session. Settings that the client sent and that are wrong are an error.
 func (c *Coordinator) NewSession(opts SessionOptions) (*Session, *repr.Error) {
-	s := &Session{c: c, pid: c.nextPID.Add(1), opts: opts, settings: newSettings(c),
+	s := &Session{c: c, pid: c.nextPID.Add(1), opts: opts, settings: newSettings(c, opts.User),
 		prepared: map[string]*Prepared{}, cursors: map[string]*cursor{}}
 	if opts.Database != "" && opts.Database != catalog.DefaultDatabase {
 		return nil, repr.NewError("3D000", "database \""+opts.Database+"\" does not exist").
@@ -92,7 +93,7 @@ func (s *Session) WantsWelcome() bool {
 
 // Close ends the session: cursors, the open transaction, prepared statements.
 func (s *Session) Close() {
-	s.endTransaction()
+	s.rollback(context.Background())
 	s.c.stats.Sessions.Add(-1)
 }
 
@@ -270,9 +271,12 @@ func (s *Session) Execute(ctx context.Context, p *Prepared, args []repr.Datum) (
 		return nil, errFailedTransaction
 	}
 	s.c.stats.Queries.Add(1)
+	if s.several {
+		s.openImplicit()
+	}
 	alone := !s.tx.open
 	if alone {
-		s.tx.started = s.c.opts.Clock.Now()
+		s.tx.started, s.tx.readOnly = s.c.opts.Clock.Now(), s.readOnly()
 	}
 	res, err := s.exec(ctx, p, args)
 	if err == nil && alone && !s.tx.open {
@@ -317,6 +321,8 @@ type transaction struct {
 	reads    []uint64
 	writes   []write
 	undo     []func(ctx context.Context) // of DDL
+	saved    map[string]string           // the settings before the block changed any; nil when it has not
+	local    map[string]bool             // those of SET LOCAL
 }
 
 // write is one update of a table that waits for its commit.
@@ -337,16 +343,29 @@ func endsTransaction(stmt ast.Statement) bool {
 	}
 }
 
-// BeginImplicit opens the block that the statements of one simple query share.
+// BeginImplicit opens the block that the statements of one simple query share. When one of them ends it, what follows
+// is in a new one.
 func (s *Session) BeginImplicit() {
+	s.several = true
+	s.openImplicit()
+}
+
+func (s *Session) openImplicit() {
 	if s.tx.open {
 		return
 	}
-	s.tx = transaction{open: true, implicit: true, started: s.c.opts.Clock.Now()}
+	s.tx = transaction{open: true, implicit: true, readOnly: s.readOnly(), started: s.c.opts.Clock.Now()}
+}
+
+// readOnly says whether a transaction that says nothing about it only reads.
+func (s *Session) readOnly() bool {
+	v, _ := s.settings.get("default_transaction_read_only")
+	return v == "on"
 }
 
 // EndImplicit closes that block: it commits, unless it has failed.
 func (s *Session) EndImplicit(ctx context.Context) *repr.Error {
+	s.several = false
 	if !s.tx.open || !s.tx.implicit {
 		return nil
 	}
@@ -354,9 +373,7 @@ func (s *Session) EndImplicit(ctx context.Context) *repr.Error {
 		s.rollback(ctx)
 		return nil
 	}
-	err := s.commit(ctx)
-	s.endTransaction()
-	return err
+	return s.commitOrUndo(ctx)
 }
 
 // commit makes the writes of the transaction one tick, when nothing that it read has changed since.
@@ -385,6 +402,21 @@ func (s *Session) commit(ctx context.Context) *repr.Error {
 	return nil
 }
 
+// commitOrUndo commits a block; when that is not possible nothing of the block is left.
+func (s *Session) commitOrUndo(ctx context.Context) *repr.Error {
+	tx := s.tx
+	err := s.commit(ctx)
+	s.tx.saved, s.tx.local = tx.saved, tx.local
+	s.settle(err != nil)
+	s.tx = transaction{}
+	if err != nil {
+		for _, undo := range slices.Backward(tx.undo) {
+			undo(ctx)
+		}
+	}
+	return err
+}
+
 // validate checks that what the transaction read is still so. It runs in the loop.
 func (c *Coordinator) validate(tx *transaction) *repr.Error {
 	if c.broken != nil {
@@ -398,7 +430,7 @@ func (c *Coordinator) validate(tx *transaction) *repr.Error {
 	if tx.hold == nil {
 		return nil
 	}
-	for _, id := range tx.reads {
+	for _, id := range c.sourcesBehind(tx.reads) {
 		if col := c.collections[id]; col == nil || col.changed > tx.hold.at || col.next.Len() > 0 {
 			return repr.NewError("40001", "could not serialize access due to concurrent update").
 				WithHint("run the transaction again")
@@ -421,6 +453,7 @@ func (s *Session) rollback(ctx context.Context) {
 	for _, undo := range slices.Backward(s.tx.undo) {
 		undo(ctx)
 	}
+	s.settle(true)
 	s.endTransaction()
 }
 

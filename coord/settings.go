@@ -68,11 +68,14 @@ var settingTable = []setting{
 // settings are the values in one session.
 type settings struct {
 	c      *Coordinator
+	user   string
 	values map[string]string // by lower-case name; only what differs from the initial value
 	opts   *pgfmt.Options    // nil when it has to be made anew
 }
 
-func newSettings(c *Coordinator) *settings { return &settings{c: c, values: map[string]string{}} }
+func newSettings(c *Coordinator, user string) *settings {
+	return &settings{c: c, user: user, values: map[string]string{}}
+}
 
 func findSetting(name string) *setting {
 	for i := range settingTable {
@@ -113,6 +116,8 @@ func (s *settings) get(name string) (string, bool) {
 		return s.c.opts.RetainHistory.String(), true
 	case "subscription_memory":
 		return itoa(s.c.opts.SubscriberBytes>>20) + "MB", true
+	case "session_authorization":
+		return s.user, true
 	case "mz_version":
 		return "millrace " + s.c.opts.Version, true
 	default:

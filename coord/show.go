@@ -27,7 +27,9 @@ func (s *Session) describeShow(p *Prepared) *repr.Error {
 	switch st := p.Stmt.(type) {
 	case *ast.ShowVar:
 		p.Cols = textColumns(st.Name)
-		if st.Name == "all" {
+		if known := findSetting(st.Name); known != nil {
+			p.Cols = textColumns(known.name)
+		} else if st.Name == "all" {
 			p.Cols = textColumns("name", "setting", "description")
 		}
 	case *ast.ShowCreate:

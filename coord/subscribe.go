@@ -55,6 +55,7 @@ func (s *Session) subscribeOptions(st *ast.Subscribe) (subscribeOptions, *repr.E
 		if o.at, err = s.asOf(st.AsOf); err != nil {
 			return o, err
 		}
+		o.at = max(o.at, 1) // nothing is readable at either
 	}
 	if st.UpTo != nil {
 		if o.upTo, err = s.timeOf(st.UpTo); err != nil {
@@ -197,18 +198,11 @@ func (s *Session) subscribeQuery(ctx context.Context, q *ast.Query, st *ast.Subs
 	if err != nil {
 		return nil, err
 	}
-	if err := s.awaitReady(ctx, v.inputs); err != nil {
-		return nil, err
-	}
 	if err := s.c.do(ctx, func() { v.out.id = s.c.reserveID() }); err != nil {
-		return nil, err
-	}
-	h, err := s.beginHydration(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	if err := h.run(ctx, func(p string) { s.noticef("filling the subscription: " + p) }); err != nil {
 		v.flow.Close()
+		return nil, err
+	}
+	if err := s.hydrate(ctx, v, func(p string) { s.noticef("filling the subscription: " + p) }); err != nil {
 		return nil, err
 	}
 	started, err := s.subscribeCollection(ctx, v.out.id, 0)

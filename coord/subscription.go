@@ -119,8 +119,8 @@ func (c *Coordinator) subscribe(col *collection, at repr.Time) (*subscribed, *re
 		return nil, err
 	}
 	sub := newSubscription(at+1, c.opts.SubscriberBytes)
-	for t, b := range col.ok.Deltas(at, newest) {
-		sub.deliver(t, dataflow.Delta{OK: b})
+	for t, d := range col.deltas(at, newest) {
+		sub.deliver(t, d)
 	}
 	sub.upper = newest + 1
 	col.readers[sub] = struct{}{}

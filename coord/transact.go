@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	"millrace/repr"
@@ -33,8 +34,7 @@ func (s *Session) begin(st *ast.Begin) (*Result, *repr.Error) {
 		s.notice(Notice{Severity: "WARNING", Code: repr.CodeActiveTransaction, Message: "there is already a transaction in progress"})
 		return &Result{Tag: "BEGIN"}, nil
 	}
-	readOnly, _ := s.settings.get("default_transaction_read_only")
-	s.tx.open, s.tx.implicit, s.tx.readOnly = true, false, readOnly == "on"
+	s.tx.open, s.tx.implicit, s.tx.readOnly = true, false, s.readOnly()
 	if s.tx.started.IsZero() {
 		s.tx.started = s.c.opts.Clock.Now()
 	}
@@ -63,17 +63,12 @@ func (s *Session) modes(modes []ast.TransactionMode) *repr.Error {
 func (s *Session) commitBlock(ctx context.Context) (*Result, *repr.Error) {
 	if !s.tx.open || s.tx.implicit {
 		s.notice(Notice{Severity: "WARNING", Code: "25P01", Message: "there is no transaction in progress"})
-		return &Result{Tag: "COMMIT"}, nil
 	}
 	if s.tx.failed {
 		s.rollback(ctx)
 		return &Result{Tag: "ROLLBACK"}, nil
 	}
-	undo := s.tx.undo
-	if err := s.commit(ctx); err != nil {
-		for i := len(undo) - 1; i >= 0; i-- {
-			undo[i](ctx)
-		}
+	if err := s.commitOrUndo(ctx); err != nil {
 		return nil, err
 	}
 	return &Result{Tag: "COMMIT"}, nil
@@ -85,6 +80,7 @@ func (s *Session) set(stmt ast.Statement) (*Result, *repr.Error) {
 	case *ast.SetVar:
 		return s.setVar(st)
 	case *ast.ResetVar:
+		s.changing(st.Name, false)
 		s.settings.reset(st.Name)
 		s.report(st.Name)
 		return &Result{Tag: "RESET"}, nil
@@ -119,6 +115,7 @@ func (s *Session) setVar(st *ast.SetVar) (*Result, *repr.Error) {
 		s.notice(Notice{Severity: "WARNING", Code: "25P01", Message: "SET LOCAL can only be used in transaction blocks"})
 		return &Result{Tag: "SET"}, nil
 	}
+	s.changing(st.Name, st.Scope == ast.ScopeLocal)
 	if st.Default {
 		s.settings.reset(st.Name)
 		s.report(st.Name)
@@ -136,6 +133,48 @@ func (s *Session) setVar(st *ast.SetVar) (*Result, *repr.Error) {
 	}
 	s.report(st.Name)
 	return &Result{Tag: "SET"}, nil
+}
+
+// changing remembers, inside a block, what the settings were when it began, and which of them are to return to that
+// when it commits.
+func (s *Session) changing(name string, local bool) {
+	if !s.tx.open {
+		return
+	}
+	if s.tx.saved == nil {
+		s.tx.saved, s.tx.local = maps.Clone(s.settings.values), map[string]bool{}
+	}
+	switch name = strings.ToLower(name); {
+	case local:
+		s.tx.local[name] = true
+	case name == "":
+		clear(s.tx.local)
+	default:
+		delete(s.tx.local, name)
+	}
+}
+
+// settle ends what the block did to the settings: all of it when it is undone, what was SET LOCAL when it is not.
+func (s *Session) settle(undone bool) {
+	if s.tx.saved == nil {
+		return
+	}
+	before, values := s.settings.reported(), s.tx.saved
+	if !undone {
+		values = maps.Clone(s.settings.values)
+		for name := range s.tx.local {
+			delete(values, name)
+			if v, ok := s.tx.saved[name]; ok {
+				values[name] = v
+			}
+		}
+	}
+	s.settings.values, s.settings.opts = values, nil
+	for name, now := range s.settings.reported() {
+		if now != before[name] {
+			s.report(name)
+		}
+	}
 }
 
 // report tells the client of a reported setting that may have changed; "" is all of them.
@@ -224,6 +263,9 @@ func (s *Session) executePrepared(ctx context.Context, st *ast.Execute) (*Result
 
 // Named gives the statement that was prepared under a name, by PREPARE or by the protocol.
 func (s *Session) Named(name string) *Prepared { return s.prepared[name] }
+
+// NamedCount is how many there are.
+func (s *Session) NamedCount() int { return len(s.prepared) }
 
 // SetNamed keeps a prepared statement under a name; nil forgets it.
 func (s *Session) SetNamed(name string, p *Prepared) {
