@@ -62,9 +62,10 @@ func Append(dst []byte, d Datum) []byte {
 	case KindRecord:
 		dst = append(append(dst, tagRecord, byte(d.k)), d.b...)
 		return append(dst, tagEnd)
+	default:
+		check.Never("cannot pack a value of kind %d", d.k)
+		return dst
 	}
-	check.Never("cannot pack a value of kind %d", d.k)
-	return dst
 }
 
 // AppendFixed8 packs a bigint, time or timestamp: the short form of Append for typed loops.
@@ -108,6 +109,7 @@ func (d Datum) Canonical() Datum {
 		c := Array(elems)
 		c.k = d.k
 		return c
+	default: // no two values of the others are equal
 	}
 	return d
 }

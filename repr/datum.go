@@ -199,9 +199,10 @@ func Compare(a, b Datum) int {
 		return cmpFloat(a.Float(), b.Float())
 	case KindText, KindVarchar, KindName, KindChar, KindBytea, KindUUID, KindJSON:
 		return bytes.Compare(a.b, b.b)
+	default:
+		var bufA, bufB [96]byte
+		return bytes.Compare(AppendSort(bufA[:0], a), AppendSort(bufB[:0], b))
 	}
-	var bufA, bufB [96]byte
-	return bytes.Compare(AppendSort(bufA[:0], a), AppendSort(bufB[:0], b))
 }
 
 func cmpInt(a, b int64) int {

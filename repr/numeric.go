@@ -41,7 +41,12 @@ func NumericFromApd(v *apd.Decimal) Datum {
 			return NumericNegInf
 		}
 		return NumericPosInf
+	default:
+		return numericFromFinite(v)
 	}
+}
+
+func numericFromFinite(v *apd.Decimal) Datum {
 	coef := new(big.Int).Set(v.Coeff.MathBigInt())
 	scale := -v.Exponent
 	if scale < 0 {

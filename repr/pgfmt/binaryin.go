@@ -64,8 +64,9 @@ func parseBinary(t repr.Type, b []byte) (repr.Datum, *repr.Error) {
 		return repr.Null, repr.NewError(repr.CodeFeatureNotSupported, "binary input of type "+t.String()+" is not supported")
 	case repr.KindChar:
 		return parseChar(string(b)), nil
+	default:
+		return parseStringBinary(t.Kind, b)
 	}
-	return parseStringBinary(t.Kind, b)
 }
 
 // binaryWidth is the length of the binary form of a kind; 0 when it varies.

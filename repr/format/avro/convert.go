@@ -47,6 +47,7 @@ func narrow(v int64, to repr.Kind) (repr.Datum, *repr.Error) {
 		lo, hi = math.MinInt16, math.MaxInt16
 	case repr.KindInt4:
 		lo, hi = math.MinInt32, math.MaxInt32
+	default: // every long fits the others
 	}
 	if v < lo || v > hi {
 		return repr.Null, repr.NewError(repr.CodeNumericOutOfRange, fmt.Sprintf("value %d is out of range for type %s", v, to))

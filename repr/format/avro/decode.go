@@ -304,8 +304,9 @@ func (c *compiler) skip(n *node) (decode, error) {
 		return c.skipUnion(n)
 	case kindArray, kindMap:
 		return c.skipBlocks(n)
+	default:
+		return skipLeaf(n), nil
 	}
-	return skipLeaf(n), nil
 }
 
 func skipLeaf(n *node) decode {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"slices"
 
 	"millrace/repr"
 )
@@ -74,11 +75,8 @@ func (n *node) encodeDefaultText(v string) ([]byte, bool) {
 	case kindString:
 		return append(binary.AppendVarint(nil, int64(len(v))), v...), true
 	case kindEnum:
-		for i, symbol := range n.symbols {
-			if symbol == v {
-				return binary.AppendVarint(nil, int64(i)), true
-			}
-		}
+		i := slices.Index(n.symbols, v)
+		return binary.AppendVarint(nil, int64(i)), i >= 0
 	case kindBytes, kindFixed:
 		var b []byte
 		for _, r := range v {
@@ -91,8 +89,9 @@ func (n *node) encodeDefaultText(v string) ([]byte, bool) {
 			return b, len(b) == n.size
 		}
 		return append(binary.AppendVarint(nil, int64(len(b))), b...), true
+	default:
+		return nil, false
 	}
-	return nil, false
 }
 
 func (n *node) encodeDefaultNumber(v json.Number) ([]byte, bool) {
@@ -106,6 +105,7 @@ func (n *node) encodeDefaultNumber(v json.Number) ([]byte, bool) {
 	case kindDouble:
 		f, err := v.Float64()
 		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(f)), err == nil
+	default:
+		return nil, false
 	}
-	return nil, false
 }

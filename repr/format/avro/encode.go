@@ -178,8 +178,9 @@ func encodeType(t repr.Type) (any, encode, error) {
 		return "string", textEncoder(t), nil
 	case repr.KindArray:
 		return arrayType(t)
+	default:
+		return nil, nil, repr.NewError(repr.CodeFeatureNotSupported, fmt.Sprintf("type %s is not supported in Avro", t))
 	}
-	return nil, nil, repr.NewError(repr.CodeFeatureNotSupported, fmt.Sprintf("type %s is not supported in Avro", t))
 }
 
 func encodeBool(dst []byte, d repr.Datum) ([]byte, error) {

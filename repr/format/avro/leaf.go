@@ -70,8 +70,9 @@ func (c *compiler) leaf(n *node, t repr.Type) decode {
 		return leafTime(n, t)
 	case formDecimal:
 		return leafDecimal(n)
+	default:
+		return leafRare(n)
 	}
-	return leafRare(n)
 }
 
 // unit is how a count becomes microseconds: times mul, divided by div.

@@ -157,12 +157,13 @@ func (s *Schema) natural(n *node) repr.Type {
 		return repr.TypeOf(repr.KindJSONB)
 	case kindUnion:
 		return repr.TypeOf(s.unionKind(n))
+	default:
+		k := formKinds[n.form]
+		if k == repr.KindTime && s.timeIsInterval {
+			k = repr.KindInterval
+		}
+		return repr.TypeOf(k)
 	}
-	k := formKinds[n.form]
-	if k == repr.KindTime && s.timeIsInterval {
-		k = repr.KindInterval
-	}
-	return repr.TypeOf(k)
 }
 
 // unionKind is the one kind that all branches of a union fit, else jsonb.

@@ -42,8 +42,9 @@ func (c *compiler) render(n *node) (decode, error) {
 		return c.renderRecord(n)
 	case kindArray, kindMap:
 		return c.renderBlocks(n)
+	default:
+		return c.renderLeaf(n), nil
 	}
-	return c.renderLeaf(n), nil
 }
 
 func (c *compiler) renderLeaf(n *node) decode {
