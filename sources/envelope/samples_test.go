@@ -30,7 +30,7 @@ func unzip(t testing.TB, name string) io.Reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() { _ = f.Close() })
 	r, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)

@@ -140,7 +140,13 @@ func (s *Source) decoder(ctx context.Context, f Format, schema, suffix string) (
 		return envelope.Plain(bytes.Text{}), "", nil
 	case FormatJSON:
 		return envelope.Plain(&json.Decoder{}), "", nil
+	default:
+		return s.registered(ctx, schema, suffix)
 	}
+}
+
+// registered makes a decoder of Avro by a schema of the registry.
+func (s *Source) registered(ctx context.Context, schema, suffix string) (envelope.ValueDecoder, string, error) {
 	parsed, err := s.schema(ctx, schema, suffix)
 	if err != nil {
 		return nil, "", err

@@ -332,7 +332,7 @@ func TestDescribeErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { silent.Close() })
+	t.Cleanup(func() { _ = silent.Close() })
 	cases := []struct {
 		name             string
 		brokers          []string
@@ -459,7 +459,7 @@ func newWire(t *testing.T, to string) *wire {
 		t.Fatal(err)
 	}
 	w := &wire{ln: ln, to: to}
-	t.Cleanup(func() { ln.Close(); w.set(true) })
+	t.Cleanup(func() { _ = ln.Close(); w.set(true) })
 	go func() {
 		for {
 			conn, err := ln.Accept()
@@ -477,15 +477,15 @@ func (w *wire) join(a net.Conn) {
 	defer w.mu.Unlock()
 	b, err := net.Dial("tcp", w.to)
 	if err != nil || w.cut {
-		a.Close()
+		_ = a.Close()
 		return
 	}
 	w.conns = append(w.conns, a, b)
 	for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
 		go func() {
-			io.Copy(pair[0], pair[1])
-			pair[0].Close()
-			pair[1].Close()
+			_, _ = io.Copy(pair[0], pair[1])
+			_ = pair[0].Close()
+			_ = pair[1].Close()
 		}()
 	}
 }
@@ -496,7 +496,7 @@ func (w *wire) set(cut bool) {
 	w.cut = cut
 	if cut {
 		for _, c := range w.conns {
-			c.Close()
+			_ = c.Close()
 		}
 		w.conns = nil
 	}

@@ -64,6 +64,7 @@ func (s *Source) message(m *envelope.Message, r *kgo.Record) {
 			meta = repr.Append(meta, repr.Timestamp((r.Timestamp.UnixMilli()-epochMillis)*1000))
 		case IncludeHeaders:
 			meta = repr.Append(meta, repr.JSONB(headersJSON(r.Headers)))
+		default: // the key is decoded, not described
 		}
 	}
 	m.Meta = meta
