@@ -161,6 +161,7 @@ func (p *printer) tableConstraint(c TableConstraint) {
 		p.put(")")
 	case ConstraintForeignKey:
 		p.put("FOREIGN KEY")
+	default: // the others are of columns
 	}
 	p.idents(c.Columns)
 	if c.Kind == ConstraintForeignKey {

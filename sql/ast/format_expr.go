@@ -66,6 +66,8 @@ func binding(e Expr) int {
 			return bindAtTimeZone
 		case SpecialOverlaps:
 			return bindOp
+		default:
+			return bindPrimary
 		}
 	}
 	return bindPrimary

@@ -68,6 +68,7 @@ func (p *printer) withClause(w *With) {
 			p.put("MATERIALIZED ")
 		case MaterializedNo:
 			p.put("NOT MATERIALIZED ")
+		case MaterializedDefault:
 		}
 		p.parenQuery(c.Query)
 	}

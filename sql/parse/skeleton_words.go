@@ -197,8 +197,9 @@ func (s *skeleton) startsOperand(t token) bool {
 		return true
 	case tokWord:
 		return !reserved[t.text] || operandStarters[t.text]
+	default:
+		return t.is("(") || t.is("-")
 	}
-	return t.is("(") || t.is("-")
 }
 
 // opensQuery says whether the parenthesis n tokens ahead opens a query, maybe behind further ones.

@@ -52,9 +52,10 @@ func (t *translator) comparison(e *tree.ComparisonExpr) ast.Expr {
 		return t.in(e, false)
 	case tree.NotIn:
 		return t.in(e, true)
+	default:
+		t.internal()
+		return &ast.NullLit{}
 	}
-	t.internal()
-	return &ast.NullLit{}
 }
 
 // like translates LIKE and its kin: value, pattern and, with ESCAPE, the escape.
@@ -128,9 +129,10 @@ func (t *translator) call(e *tree.FuncExpr) ast.Expr {
 		return t.form(fn, e)
 	case entryName:
 		return t.function(fn, e)
+	default:
+		t.syntaxAt(fn.tok + 1)
+		return &ast.NullLit{}
 	}
-	t.syntaxAt(fn.tok + 1)
-	return &ast.NullLit{}
 }
 
 // libraryCall translates the calls that the library makes of constructs.
@@ -296,6 +298,7 @@ func (t *translator) argRemark(out *ast.FuncCall, mark *entry, beforeLast bool) 
 			t.syntaxAt(mark.tok)
 		}
 		out.Variadic = true
+	case argNone, argNamed: // say nothing about the call
 	}
 }
 

@@ -78,6 +78,7 @@ func (t *translator) locking(clause tree.LockingClause) []ast.Locking {
 			l.Wait = "SKIP LOCKED"
 		case tree.LockWaitError:
 			l.Wait = "NOWAIT"
+		case tree.LockWaitBlock:
 		}
 		out = append(out, l)
 	}
@@ -165,6 +166,7 @@ func (t *translator) setOp(s *tree.UnionClause) ast.QueryBody {
 		out.Kind = ast.Intersect
 	case tree.ExceptOp:
 		out.Kind = ast.Except
+	case tree.UnionOp:
 	}
 	if !t.enter() {
 		return &ast.Values{}

@@ -113,11 +113,15 @@ func (p *printer) subquery(e *expr.Subquery, cols repr.RowDesc) string {
 		return "ARRAY " + query
 	case expr.SubqueryScalar:
 		return query
+	case expr.SubqueryAll:
+		return p.compared(e, cols) + " ALL " + query
+	default:
+		return p.compared(e, cols) + " ANY " + query
 	}
-	quantifier := " ANY "
-	if e.Kind == expr.SubqueryAll {
-		quantifier = " ALL "
-	}
+}
+
+// compared is what a quantified subquery is compared with, and the operator.
+func (p *printer) compared(e *expr.Subquery, cols repr.RowDesc) string {
 	left, op := p.list(e.Left, cols, ", "), ""
 	if len(e.Left) > 1 {
 		left = "(" + left + ")"
@@ -125,7 +129,7 @@ func (p *printer) subquery(e *expr.Subquery, cols repr.RowDesc) string {
 	if len(e.Ops) > 0 {
 		op = " " + e.Ops[0].Name
 	}
-	return left + op + quantifier + query
+	return left + op
 }
 
 // constText prints a constant as a literal that tells its type.
@@ -146,8 +150,9 @@ func constText(e *expr.Const) string {
 		return quote(d.Str())
 	case repr.KindJSON, repr.KindJSONB:
 		return d.Kind().String() + " " + quote(d.Str())
+	default:
+		return constOther(e)
 	}
-	return constOther(e)
 }
 
 func constOther(e *expr.Const) string {
@@ -165,8 +170,9 @@ func constOther(e *expr.Const) string {
 			out[i] = constText(&expr.Const{Val: elems[i], Typ: repr.TypeOf(elems[i].Kind())})
 		}
 		return "[" + strings.Join(out, ", ") + "]"
+	default:
+		return fmt.Sprintf("%s '%d'", e.Typ, d.Int())
 	}
-	return fmt.Sprintf("%s '%d'", e.Typ, d.Int())
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
