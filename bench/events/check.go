@@ -21,8 +21,7 @@ func (c *Check) Add(row []byte, diff repr.Diff) {
 	for len(row) > 0 {
 		var d repr.Datum
 		d, row = repr.Decode(row)
-		switch d.Kind() {
-		case repr.KindInt2, repr.KindInt4, repr.KindInt8:
+		if k := d.Kind(); k == repr.KindInt2 || k == repr.KindInt4 || k == repr.KindInt8 {
 			h = mix(h, d.Int())
 		}
 	}

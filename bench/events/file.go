@@ -226,6 +226,7 @@ func appendFields(dst, src []byte, fields []field) (row, rest []byte, err error)
 			dst = repr.AppendFixed8(dst, repr.KindInt8, n)
 		case fieldMillis:
 			dst = repr.AppendFixed8(dst, repr.KindTimestamp, (n-millis2000)*1000)
+		default: // is skipped
 		}
 	}
 	return dst, src, nil

@@ -193,7 +193,7 @@ func TestDamagedFiles(t *testing.T) {
 			var b Batch
 			f, err := Open(path)
 			if err == nil {
-				defer f.Close()
+				defer func() { _ = f.Close() }()
 				err = f.Read(&b, 10)
 			}
 			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), path) {

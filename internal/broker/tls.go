@@ -16,7 +16,7 @@ func (o *Options) dialTLS(ctx context.Context, network, addr string) (net.Conn, 
 	if cfg.ServerName == "" {
 		host, _, err := net.SplitHostPort(addr)
 		if err != nil {
-			conn.Close()
+			_ = conn.Close() // err says why
 			return nil, err
 		}
 		cfg.ServerName = host
@@ -26,7 +26,7 @@ func (o *Options) dialTLS(ctx context.Context, network, addr string) (net.Conn, 
 	}
 	secure := tls.Client(conn, cfg)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		conn.Close()
+		_ = conn.Close() // err says why
 		return nil, err
 	}
 	return secure, nil

@@ -90,7 +90,7 @@ func (r *reader) fetch(t *testing.T, id uint32) *goavro.Codec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ func TestDialGoesToTheAlias(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
+	defer func() { _ = ln.Close() }()
 	d := &Dialer{Aliases: map[string]string{"kafka:9092": ln.Addr().String()}}
 	for _, addr := range []string{"kafka:9092", "KAFKA:9092", ln.Addr().String()} {
 		conn, err := d.DialContext(context.Background(), "tcp", addr)
@@ -23,7 +23,7 @@ func TestDialGoesToTheAlias(t *testing.T) {
 		if conn.RemoteAddr().String() != ln.Addr().String() {
 			t.Errorf("dial %s reached %s", addr, conn.RemoteAddr())
 		}
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 

@@ -232,7 +232,7 @@ func (c *Client) call(ctx context.Context, q call, answer any) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s at %s: %w", ErrUnreachable, q.what, c.base, rootOf(err))
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // read to its end below
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return fmt.Errorf("%w: %s at %s: %w", ErrUnreachable, q.what, c.base, rootOf(err))

@@ -28,26 +28,26 @@ func (f *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, password, _ := r.BasicAuth()
 	switch {
 	case f.down.Load():
-		http.Error(w, `{"error_code":50001,"message":"store is down"}`, 500)
+		http.Error(w, `{"error_code":50001,"message":"store is down"}`, http.StatusInternalServerError)
 	case f.auth != "" && user+":"+password != f.auth:
-		http.Error(w, "no", 401)
+		http.Error(w, "no", http.StatusUnauthorized)
 	case r.URL.Path == "/subjects":
-		fmt.Fprint(w, `["users-value"]`)
+		_, _ = fmt.Fprint(w, `["users-value"]`)
 	case r.URL.Path == "/schemas/ids/7":
-		fmt.Fprint(w, `{"schema":"\"string\""}`)
+		_, _ = fmt.Fprint(w, `{"schema":"\"string\""}`)
 	case r.URL.Path == "/schemas/ids/8":
-		fmt.Fprint(w, `{"schema":"syntax = \"proto3\";","schemaType":"PROTOBUF"}`)
+		_, _ = fmt.Fprint(w, `{"schema":"syntax = \"proto3\";","schemaType":"PROTOBUF"}`)
 	case r.URL.Path == "/subjects/users-value/versions/latest":
-		fmt.Fprint(w, `{"subject":"users-value","id":7,"version":2,"schema":"\"string\""}`)
+		_, _ = fmt.Fprint(w, `{"subject":"users-value","id":7,"version":2,"schema":"\"string\""}`)
 	case r.Method == http.MethodPost && r.URL.Path == "/subjects/out-value/versions":
 		var body struct{ Schema string }
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.Schema != `"long"` {
-			http.Error(w, `{"error_code":42201,"message":"bad schema"}`, 422)
+			http.Error(w, `{"error_code":42201,"message":"bad schema"}`, http.StatusUnprocessableEntity)
 			return
 		}
-		fmt.Fprint(w, `{"id":9}`)
+		_, _ = fmt.Fprint(w, `{"id":9}`)
 	default:
-		http.Error(w, `{"error_code":40401,"message":"not found"}`, 404)
+		http.Error(w, `{"error_code":40401,"message":"not found"}`, http.StatusNotFound)
 	}
 }
 

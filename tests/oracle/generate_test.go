@@ -329,7 +329,7 @@ func (g *generator) guarded(cols repr.RowDesc, o shapes, c expr.Scalar, depth in
 
 func (g *generator) scalarQuery(cols repr.RowDesc, o shapes, depth int) expr.Scalar {
 	in := g.ints(1, depth-1, o.with(cols))
-	var query rel.Rel = in
+	query := in
 	switch g.IntN(4) {
 	case 0, 1:
 		fns := []*repr.Aggregate{countAll, sumOf, minOf}
