@@ -122,7 +122,7 @@ func DeletePath(b []byte, path []string) ([]byte, error) {
 	if b[0] != '{' && b[0] != '[' {
 		return nil, paramError(codeInvalidParam, "cannot delete path in scalar")
 	}
-	if len(path) == 0 {
+	if len(path) == 0 || len(b) == 2 {
 		return b, nil
 	}
 	return edit(b, path, 0, editor{op: opDelete})

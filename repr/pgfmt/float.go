@@ -1,7 +1,9 @@
 package pgfmt
 
 import (
+	"bytes"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -38,10 +40,52 @@ func appendFloat(dst []byte, f float64, bits, digits int) []byte {
 		at--
 	}
 	exp, _ := strconv.Atoi(string(e[at+1:]))
-	if exp < -4 || exp >= wide {
+	if exp >= wide {
+		return appendInside(dst, f, bits, e)
+	}
+	if exp < -4 {
 		return append(dst, e...)
 	}
 	return strconv.AppendFloat(dst, f, 'f', -1, bits)
+}
+
+// appendInside appends the shortest text that lies strictly nearer to the value than to its neighbours: PostgreSQL does not
+// take one half way between, although it would read back.
+func appendInside(dst []byte, f float64, bits int, shortest []byte) []byte {
+	digits := bytes.IndexByte(shortest, 'e') - 1
+	for halfWay(f, bits, shortest) {
+		shortest = strconv.AppendFloat(shortest[:0], f, 'e', digits-1, bits)
+		digits++
+	}
+	return append(dst, shortest...)
+}
+
+// halfWay says whether a text is just between the value and the next away from it.
+func halfWay(f float64, bits int, text []byte) bool {
+	const precision = 1100 // bits of the largest double and more
+	mantissa := math.Float64bits(f)
+	if bits == 32 {
+		mantissa = uint64(math.Float32bits(float32(f)))
+	}
+	if mantissa&1 != 0 {
+		return false // such a text would be read as the neighbour
+	}
+	v, _, err := big.ParseFloat(string(text), 10, precision, big.ToNearestEven)
+	if err != nil {
+		return false
+	}
+	value := new(big.Float).SetPrec(precision).SetFloat64(f)
+	off := v.Sub(v, value)
+	if off.Sign() == 0 {
+		return false
+	}
+	_, exp := math.Frexp(f)
+	width := 53
+	if bits == 32 {
+		width = 24
+	}
+	half := new(big.Float).SetMantExp(big.NewFloat(1), exp-width-1)
+	return off.Abs(off).Cmp(half) == 0
 }
 
 func parseFloat(k repr.Kind, s string) (repr.Datum, *repr.Error) {

@@ -29,7 +29,7 @@ func parseChar(s string) repr.Datum {
 	if len(s) == 4 && s[0] == '\\' && strings.Trim(s[1:], "01234567") == "" && s[1] <= '3' {
 		return repr.Text(s).As(repr.KindChar)
 	}
-	if s == "" {
+	if s == "" || s[0] == 0 {
 		return repr.Text("").As(repr.KindChar)
 	}
 	if s[0] >= utf8.RuneSelf {

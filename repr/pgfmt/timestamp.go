@@ -147,6 +147,9 @@ func parseTime(s string, opt *Options) (repr.Datum, *repr.Error) {
 	return repr.TimeOfDay(f.ofDay()), nil
 }
 
+// daysOfSlack are days before the first on which clocks west of Greenwich may still show a moment in range.
+const daysOfSlack = 2
+
 func parseTimestamp(k repr.Kind, s string, opt *Options) (repr.Datum, *repr.Error) {
 	if iso, ok := parseISO(s); ok {
 		return finishTimestamp(k, s, iso.micros, func(local int64) int64 {
@@ -175,7 +178,7 @@ func parseTimestamp(k repr.Kind, s string, opt *Options) (repr.Datum, *repr.Erro
 		return repr.TimestampTZ(f.now), nil
 	}
 	days := f.days()
-	if days < MinDate || days > EndTimestamp/repr.MicrosPerDay {
+	if days < MinDate-daysOfSlack || days > EndTimestamp/repr.MicrosPerDay {
 		return repr.Null, timestampOutOfRange(s)
 	}
 	return finishTimestamp(k, s, days*repr.MicrosPerDay+f.ofDay(), func(local int64) int64 {

@@ -13,6 +13,13 @@ type comparison = func(env *expr.Env, a, b repr.Datum) int
 
 func compareSame(_ *expr.Env, a, b repr.Datum) int { return repr.Compare(a, b) }
 
+func compareNumerics(_ *expr.Env, a, b repr.Datum) int {
+	if p, ok := alignSmall(a, b); ok {
+		return cmp.Compare(p.x, p.y)
+	}
+	return repr.Compare(a, b)
+}
+
 func compareInts(_ *expr.Env, a, b repr.Datum) int { return cmp.Compare(a.Int(), b.Int()) }
 
 // compareFloats orders reals and double precisions, NaN above everything.
@@ -67,7 +74,7 @@ var comparators = []struct {
 	{"real", "double precision", compareFloats},
 	{"double precision", "real", compareFloats},
 	{"double precision", "double precision", compareFloats},
-	{"numeric", "numeric", compareSame},
+	{"numeric", "numeric", compareNumerics},
 	{"text", "text", compareTexts},
 	{"name", "name", compareTexts},
 	{"name", "text", compareTexts},

@@ -104,7 +104,11 @@ func fieldJSONB(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	return found(kJSONB, b, ok)
 }
 
+// indexJSONB takes a scalar for an array of one, as PostgreSQL does.
 func indexJSONB(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+	if i := a[1].Int(); (i == 0 || i == -1) && jsonb.TypeOf(a[0].Bytes()) < jsonb.Array {
+		return a[0], nil
+	}
 	b, ok := jsonb.Index(a[0].Bytes(), int(a[1].Int()))
 	return found(kJSONB, b, ok)
 }

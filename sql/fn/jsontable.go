@@ -164,7 +164,7 @@ func regexpMatches(_ *expr.Env, a []repr.Datum, emit func([]repr.Datum) bool) *r
 		n = -1
 	}
 	s := a[0].Str()
-	for _, m := range re.FindAllStringSubmatchIndex(s, n) {
+	for _, m := range allMatches(re, s, n) {
 		if !emit([]repr.Datum{groupsOf(re, s, m)}) {
 			return nil
 		}

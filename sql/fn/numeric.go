@@ -1,7 +1,9 @@
 package fn
 
 import (
+	"math"
 	"math/big"
+	"math/bits"
 
 	"millrace/repr"
 	"millrace/repr/pgfmt"
@@ -142,6 +144,9 @@ func mulNumeric(a, b repr.Datum) (repr.Datum, *repr.Error) {
 
 // weight is the place of the first digit to the base of 10000, and that digit, as PostgreSQL counts; 0 has neither.
 func weight(d repr.Datum) (place, first int) {
+	if n, scale, ok := d.NumericSmall(); ok && n > math.MinInt64 {
+		return smallWeight(max(n, -n), int(scale))
+	}
 	coef, scale := pgfmt.NumericBig(d)
 	if coef.Sign() == 0 {
 		return 0, 0
@@ -157,6 +162,24 @@ func weight(d repr.Datum) (place, first int) {
 		}
 	}
 	return place, first
+}
+
+// smallWeight is weight for a coefficient of 64 bits without sign.
+func smallWeight(n int64, scale int) (place, first int) {
+	if n == 0 {
+		return 0, 0
+	}
+	digits := 0
+	for rest := n; rest > 0; rest /= 10 {
+		digits++
+	}
+	whole := digits - scale
+	place = floorDiv(whole-1, 4)
+	lead := whole - 4*place // digits of the first group
+	if lead >= digits {
+		return place, int(n * pow10Table[lead-digits])
+	}
+	return place, int(n / pow10Table[digits-lead])
 }
 
 func floorDiv(a, b int) int {
@@ -181,6 +204,9 @@ func divScale(a, b repr.Datum) int {
 
 // quotient is a / b rounded to a scale; b is not 0.
 func quotient(a, b repr.Datum, scale int) (repr.Datum, *repr.Error) {
+	if d, ok := smallQuotient(a, b, scale); ok {
+		return d, nil
+	}
 	x, xs := pgfmt.NumericBig(a)
 	y, ys := pgfmt.NumericBig(b)
 	shift := scale + ys - xs
@@ -195,6 +221,33 @@ func quotient(a, b repr.Datum, scale int) (repr.Datum, *repr.Error) {
 		den.Neg(den)
 	}
 	return checked(pgfmt.RoundQuo(num, den), scale)
+}
+
+// smallQuotient is quotient where 128 bits hold the dividend and 64 the result; false where they do not.
+func smallQuotient(a, b repr.Datum, scale int) (repr.Datum, bool) {
+	x, xs, ok1 := a.NumericSmall()
+	y, ys, ok2 := b.NumericSmall()
+	shift := scale + int(ys) - int(xs)
+	if !ok1 || !ok2 || shift < 0 || shift > 18 || x == math.MinInt64 || y == math.MinInt64 {
+		return repr.Null, false
+	}
+	den := uint64(max(y, -y))
+	hi, lo := bits.Mul64(uint64(max(x, -x)), uint64(pow10Table[shift]))
+	if hi >= den {
+		return repr.Null, false
+	}
+	q, rest := bits.Div64(hi, lo, den)
+	if rest >= den-rest {
+		q++
+	}
+	if q > math.MaxInt64 {
+		return repr.Null, false
+	}
+	n := int64(q)
+	if (x < 0) != (y < 0) {
+		n = -n
+	}
+	return repr.Numeric(n, int32(scale)), true
 }
 
 func divNumeric(a, b repr.Datum) (repr.Datum, *repr.Error) {

@@ -395,6 +395,41 @@ func regexpMatch(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	return groupsOf(re, s, m), nil
 }
 
+// allMatches are the matches from left to right, at most n when n is positive. An empty match may follow another at once, which
+// Go leaves out; patterns that look around where they stand are left to Go.
+func allMatches(re *regexp.Regexp, s string, n int) [][]int {
+	found := re.FindAllStringSubmatchIndex(s, -1)
+	if re.MatchString("") && !strings.ContainsAny(re.String(), "^") && !strings.Contains(re.String(), `\`) {
+		found = withEmpty(re, s, found)
+	}
+	if n > 0 && len(found) > n {
+		return found[:n]
+	}
+	return found
+}
+
+// withEmpty adds the empty matches behind others.
+func withEmpty(re *regexp.Regexp, s string, found [][]int) [][]int {
+	var out [][]int
+	for i, m := range found {
+		out = append(out, m)
+		if m[0] == m[1] || i+1 < len(found) && found[i+1][0] == m[1] {
+			continue
+		}
+		next := re.FindStringSubmatchIndex(s[m[1]:])
+		if next == nil || next[1] != 0 {
+			continue
+		}
+		for j := range next {
+			if next[j] >= 0 {
+				next[j] += m[1]
+			}
+		}
+		out = append(out, next)
+	}
+	return out
+}
+
 func regexpReplace(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	re, global, err := regexOf(a[1].Str(), flagsArg(a, 3))
 	if err != nil {
@@ -407,7 +442,7 @@ func regexpReplace(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	s, with := a[0].Str(), a[2].Str()
 	var out []byte
 	from := 0
-	for _, m := range re.FindAllStringSubmatchIndex(s, n) {
+	for _, m := range allMatches(re, s, n) {
 		out = append(out, s[from:m[0]]...)
 		out = appendReplacement(out, with, s, m)
 		from = m[1]
@@ -480,5 +515,5 @@ func regexpCount(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	if err != nil {
 		return repr.Null, err
 	}
-	return repr.Int4(int32(len(re.FindAllStringIndex(a[0].Str(), -1)))), nil
+	return repr.Int4(int32(len(allMatches(re, a[0].Str(), -1)))), nil
 }

@@ -289,7 +289,7 @@ func (p *numberPrinter) digit() {
 	case p.t.firstZero >= 0 && place >= p.t.firstZero:
 		p.leadSign()
 		p.out = append(p.out, '0')
-	case p.t.fraction == 0 && place == p.t.whole-1:
+	case place == p.t.whole-1 && (p.t.fraction == 0 || p.last == 0):
 		p.leadSign()
 		p.out = append(p.out, '0')
 	default:
