@@ -172,8 +172,7 @@ func withTypmod(t repr.Type, mod int32) repr.Type {
 	if mod < 0 {
 		return t
 	}
-	switch t.Kind {
-	case kTime, kTimestamp, kTimestampTZ:
+	if t.Kind == kTime || t.Kind == kTimestamp || t.Kind == kTimestampTZ {
 		mod += 4
 	}
 	t.Mod = mod

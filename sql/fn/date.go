@@ -145,7 +145,8 @@ func shiftMoment(at, by int, sign int64) evalFunc {
 			return a[at], nil
 		}
 		months, days, rest := a[by].IntervalParts()
-		n, ok := a[at].Int(), true
+		n := a[at].Int()
+		var ok bool
 		if months != 0 || days != 0 {
 			loc := location(env)
 			n, ok = shift(pgfmt.ToLocal(n, loc), repr.Interval(months, days, 0), sign)

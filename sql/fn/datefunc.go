@@ -116,10 +116,6 @@ func (c calendar) ofDay() int64 {
 	return int64(c.hour)*microsPerHour + int64(c.minute)*microsPerMinute + int64(c.second)*microsPerSecond + int64(c.micro)
 }
 
-func (c calendar) timestamp() int64 {
-	return pgfmt.DaysFromCivil(c.year, c.month, c.day)*repr.MicrosPerDay + c.ofDay()
-}
-
 // age is the difference in years, months and days of the calendar.
 func age(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	if isInfinite(a[0]) || isInfinite(a[1]) {

@@ -95,7 +95,13 @@ func (p partOf) extract(d repr.Datum) (repr.Datum, *repr.Error) {
 		return p.ofInterval(d)
 	case kTime:
 		return p.ofTime(d)
+	default:
+		return p.ofMoment(d)
 	}
+}
+
+// ofMoment takes a part of a date or a timestamp.
+func (p partOf) ofMoment(d repr.Datum) (repr.Datum, *repr.Error) {
 	if isInfinite(d) {
 		return p.ofInfinite(d)
 	}
@@ -265,10 +271,18 @@ func (p partOf) ofInterval(d repr.Datum) (repr.Datum, *repr.Error) {
 		return p.ofCalendar(calendar{
 			minute: int(micros / microsPerMinute % 60), second: int(micros / microsPerSecond % 60), micro: int(micros % microsPerSecond),
 		})
+	default:
+		if p.word != "epoch" {
+			return repr.Null, unitNotSupported(p.name, p.kind)
+		}
+		return intervalEpoch(d)
 	}
-	if p.word != "epoch" {
-		return repr.Null, unitNotSupported(p.name, p.kind)
-	}
+}
+
+// intervalEpoch is the length of an interval in seconds, a month taken as 30 days and a year as 365.25.
+func intervalEpoch(d repr.Datum) (repr.Datum, *repr.Error) {
+	months, days, micros := d.IntervalParts()
+	year := int64(months / 12)
 	quarters := (4*36525/100)*year + 4*30*int64(months%12) + 4*int64(days) // quarters of a day: a year has 365.25
 	return addNumeric(repr.Numeric(quarters*(24*60*60/4), 0), repr.Numeric(micros, 6))
 }
@@ -309,6 +323,7 @@ func truncMicros(micros int64, unit pgfmt.Unit) int64 {
 		size = microsPerMinute
 	case pgfmt.UnitHour:
 		size = microsPerHour
+	default: // a microsecond is as small as it gets
 	}
 	_, ofDay := pgfmt.SplitTimestamp(micros)
 	return micros - ofDay%size
@@ -365,10 +380,13 @@ func truncInterval(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		return repr.Null, unitNotSupported(word, kInterval).WithDetail("Months usually have fractional weeks.")
 	case pgfmt.UnitDay:
 		return repr.Interval(months, days, 0), nil
+	default:
+		return repr.Interval(months, days, micros-micros%unitMicros[unit]), nil
 	}
-	size := map[pgfmt.Unit]int64{
-		pgfmt.UnitHour: microsPerHour, pgfmt.UnitMinute: microsPerMinute, pgfmt.UnitSecond: microsPerSecond,
-		pgfmt.UnitMillisecond: 1000, pgfmt.UnitMicrosecond: 1,
-	}[unit]
-	return repr.Interval(months, days, micros-micros%size), nil
+}
+
+// unitMicros are the sizes of the units below a day.
+var unitMicros = map[pgfmt.Unit]int64{
+	pgfmt.UnitHour: microsPerHour, pgfmt.UnitMinute: microsPerMinute, pgfmt.UnitSecond: microsPerSecond,
+	pgfmt.UnitMillisecond: 1000, pgfmt.UnitMicrosecond: 1,
 }

@@ -47,7 +47,6 @@ type candidate struct {
 	args     []repr.Type
 	ret      repr.Type
 	variadic bool
-	defaults int // how many of the last arguments may be left out
 	row      *row
 	fn       *expr.Func // of a function that is not polymorphic
 }
@@ -174,6 +173,7 @@ func (c *candidate) bindPolymorphic(actual []repr.Type) (args []repr.Type, ret r
 			if have.Kind == repr.KindArray {
 				compats = append(compats, repr.TypeOf(have.Elem))
 			}
+		default: // is a type already
 		}
 	}
 	if len(compats) > 0 {

@@ -17,7 +17,6 @@ type timeReader struct {
 	meridian string
 	bc       bool
 	dayOfYr  int
-	hasDay   bool
 	julian   int64
 	offset   int
 	hasZone  bool
