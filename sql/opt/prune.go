@@ -176,7 +176,7 @@ func (p *pruner) join(n *rel.Join, need rel.ColSet) rel.Rel {
 	left := p.prune(n.Left, want.Intersect(rel.ColRange(0, nl)))
 	right := p.prune(n.Right, want.Shift(-nl))
 	out := &rel.Join{Kind: n.Kind, Left: left, Right: right, On: remap(n.On, want)}
-	have := want
+	var have rel.ColSet
 	if n.Kind == rel.JoinSemi || n.Kind == rel.JoinAnti {
 		have = want.Intersect(rel.ColRange(0, nl))
 	} else {

@@ -16,13 +16,19 @@ func (h *hoist) subquery(q *expr.Subquery, guards []expr.Scalar) expr.Scalar {
 		return h.exists(query, guards)
 	case expr.SubqueryArray:
 		return h.array(query, q.Typ, guards)
+	default:
+		return h.comparison(q, guards)
 	}
+}
+
+// comparison is the value of ANY and ALL.
+func (h *hoist) comparison(q *expr.Subquery, guards []expr.Scalar) expr.Scalar {
 	left := make([]expr.Scalar, len(q.Left))
 	for i, e := range q.Left {
 		left[i] = h.scalar(e, guards)
 	}
 	if q.Kind == expr.SubqueryAny && len(left) == 1 && q.Ops[0].Name == "=" {
-		return h.member(query, left[0], q.Ops[0], guards)
+		return h.member(q.Query.(rel.Rel), left[0], q.Ops[0], guards)
 	}
 	return h.quantified(q, left, guards)
 }
@@ -198,7 +204,7 @@ func (h *hoist) quantified(q *expr.Subquery, left []expr.Scalar, guards []expr.S
 	h.share()
 	b := h.domain(query, guards, extra...)
 	nd := b.sc.width()
-	in := cross(b.sc.domain, query)
+	var in rel.Rel
 	if rel.HasOuter(query) {
 		in = h.u.bind(query, b.sc)
 	} else {
