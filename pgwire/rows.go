@@ -96,7 +96,7 @@ func pump(ctx context.Context, c *conn, rows coord.Rows, limit int64, emit func(
 			return n, false, repr.NewError(repr.CodeConnectionFailure, "the client is gone")
 		}
 		var row []byte
-		ok := true
+		var ok bool
 		if isLive {
 			row, ok, err = live.Poll()
 		} else {
