@@ -21,6 +21,12 @@ import (
 // flushBytes is how much output is gathered before it is sent.
 const flushBytes = 64 << 10
 
+// hurryTime is how long a client has to take its last messages when the connection ends.
+const hurryTime = 2 * time.Second
+
+// maxNamed is how many prepared statements, and how many portals, one connection may keep.
+const maxNamed = 10_000
+
 // conn is one connection. Its goroutine owns it; another reads frames ahead, so that a client that hangs up is
 // noticed while a statement runs.
 type conn struct {
@@ -29,13 +35,15 @@ type conn struct {
 	in      *bufio.Reader
 	out     []byte
 	frames  chan frame
+	reader  sync.WaitGroup // of the goroutine that reads ahead
 	session *coord.Session
 	secret  uint32
 	portals map[string]*portal
 	ctx     context.Context // ends with the connection or the server
 	close   context.CancelCauseFunc
 	skip    bool // an error in the extended protocol: everything up to Sync is ignored
-	broken  bool // the client is gone: nothing more can be sent
+	piped   bool // the statements since the last Sync share a transaction
+	broken  bool // nothing more can be sent
 
 	mu      sync.Mutex // guards running
 	running context.CancelCauseFunc
@@ -69,12 +77,17 @@ func (c *conn) interrupt() {
 	}
 }
 
+// hurry lets what reads and writes come to an end, once the connection's context has ended.
+func (c *conn) hurry() {
+	_ = c.nc.SetReadDeadline(deadline(0))
+	_ = c.nc.SetWriteDeadline(deadline(hurryTime))
+}
+
 // statement gives the context of one statement: it ends on a cancel request, on statement_timeout, and with the
 // connection.
 func (c *conn) statement() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	stop := func() { cancel(nil) }
-	started := systemClock.Now()
 	if d := c.session.StatementTimeout(); d > 0 {
 		timeout := repr.NewError(repr.CodeQueryCanceled, "canceling statement due to statement timeout")
 		timed, stopTimer := context.WithTimeoutCause(ctx, d, timeout)
@@ -88,31 +101,45 @@ func (c *conn) statement() (context.Context, func()) {
 		c.running = nil
 		c.mu.Unlock()
 		stop()
-		if c.srv.opts.Observe != nil {
-			c.srv.opts.Observe(systemClock.Now().Sub(started))
-		}
 	}
 }
 
-// read takes frames from the client until it hangs up.
+// observe tells how long a statement took, when somebody wants to know.
+func (c *conn) observe() func() {
+	if c.srv.opts.Observe == nil {
+		return func() {}
+	}
+	started := systemClock.Now()
+	return func() { c.srv.opts.Observe(systemClock.Now().Sub(started)) }
+}
+
+// read takes frames from the client until it hangs up. After Terminate it waits for just that.
 func (c *conn) read() {
 	defer close(c.frames)
 	for {
 		f, err := readFrame(c.in)
+		if errors.Is(err, errFraming) {
+			c.deliver(frame{kind: 0, body: []byte(err.Error())})
+			return
+		}
 		if err != nil {
-			if errors.Is(err, errFraming) {
-				c.deliver(frame{kind: 0, body: []byte(err.Error())})
-			}
 			c.close(io.EOF)
 			return
 		}
-		if !c.deliver(f) || f.kind == 'X' {
-			if f.kind == 'X' {
-				c.close(io.EOF)
-			}
+		f.last = syncFollows(c.in)
+		if !c.deliver(f) {
 			return
 		}
 	}
+}
+
+// syncFollows says whether the next message is a Sync and is here already.
+func syncFollows(in *bufio.Reader) bool {
+	if in.Buffered() < 5 {
+		return false
+	}
+	next, err := in.Peek(5)
+	return err == nil && next[0] == 'S'
 }
 
 func (c *conn) deliver(f frame) bool {
@@ -126,7 +153,7 @@ func (c *conn) deliver(f frame) bool {
 
 // loop serves messages until the client or the server ends the connection.
 func (c *conn) loop() {
-	go c.read()
+	c.reader.Go(c.read)
 	c.ready()
 	for !c.broken {
 		select {
@@ -160,39 +187,42 @@ func (c *conn) idle() <-chan time.Time {
 func (c *conn) message(f frame) bool {
 	if f.kind == 0 {
 		c.fatal(repr.NewError(repr.CodeProtocolViolation, string(f.body)))
+		c.linger()
 		return false
 	}
 	if f.kind == 'S' {
 		c.skip = false
-		if c.session.TxStatus() == 'I' {
-			c.dropPortals()
-		}
-		c.ready()
+		c.endPiped()
+		c.settle()
 		return true
 	}
-	if c.skip && f.kind != 'Q' {
+	if c.skip {
 		return true
 	}
 	if err := validate(f); err != nil {
+		c.session.Fail()
 		c.fail(err)
 		if f.kind == 'Q' || f.kind == 'F' {
-			c.ready()
+			c.endPiped()
+			c.settle()
 		} else {
 			c.skip = true
+			c.flush()
 		}
 		return true
 	}
 	switch f.kind {
 	case 'Q':
-		c.skip = false
 		var m pgproto3.Query
-		if c.decode(&m, f.body) {
+		err := decode(&m, f.body)
+		if err == nil {
 			c.simple(m.String)
+		} else {
+			c.session.Fail()
+			c.fail(err)
 		}
-		if c.session.TxStatus() == 'I' {
-			c.dropPortals()
-		}
-		c.ready()
+		c.endPiped()
+		c.settle()
 	case 'H':
 		c.flush()
 	case 'd', 'c', 'f', 'p':
@@ -203,13 +233,33 @@ func (c *conn) message(f frame) bool {
 	return true
 }
 
-// decode decodes a body that validate has passed.
-func (c *conn) decode(m pgproto3.Message, body []byte) bool {
-	if err := m.Decode(body); err != nil {
-		c.fail(repr.NewError(repr.CodeProtocolViolation, "invalid message format").WithDetail(err.Error()))
-		return false
+// settle ends a round: outside a transaction block no portal outlives it.
+func (c *conn) settle() {
+	if c.session.TxStatus() == 'I' {
+		c.dropPortals()
 	}
-	return true
+	c.ready()
+}
+
+// endPiped commits what the statements since the last Sync have done together, or undoes it when one has failed.
+func (c *conn) endPiped() {
+	if !c.piped {
+		return
+	}
+	c.piped = false
+	ctx, done := c.statement()
+	defer done()
+	if err := c.session.EndImplicit(ctx); err != nil {
+		c.fail(err)
+	}
+}
+
+// decode decodes a body that validate has passed.
+func decode(m pgproto3.Message, body []byte) *repr.Error {
+	if err := m.Decode(body); err != nil {
+		return repr.NewError(repr.CodeProtocolViolation, "invalid message format").WithDetail(err.Error())
+	}
+	return nil
 }
 
 // send adds a message to the output.
@@ -232,11 +282,17 @@ func (c *conn) flush() {
 		return
 	}
 	_ = c.nc.SetWriteDeadline(deadline(c.srv.opts.WriteTimeout))
+	if c.ctx.Err() != nil {
+		c.hurry()
+	}
 	if _, err := c.nc.Write(c.out); err != nil {
 		c.broken = true
 		c.close(io.EOF)
 	}
 	c.out = c.out[:0]
+	if cap(c.out) > 2*flushBytes {
+		c.out = nil
+	}
 }
 
 // ready ends a round: the client may send the next query.
@@ -245,8 +301,12 @@ func (c *conn) ready() {
 	c.flush()
 }
 
-// fail sends an error and marks the transaction block, if one is open.
+// fail sends an error. The one that the server is going down ends the connection.
 func (c *conn) fail(err *repr.Error) {
+	if err.Code == repr.CodeAdminShutdown {
+		c.fatal(err)
+		return
+	}
 	c.send(errorResponse("ERROR", err))
 }
 
@@ -254,7 +314,24 @@ func (c *conn) fail(err *repr.Error) {
 func (c *conn) fatal(err *repr.Error) {
 	c.send(errorResponse("FATAL", err))
 	c.flush()
+	c.broken = true
 }
+
+// linger takes for a moment what the client still sends: closing a socket that holds unread bytes would
+// take the last message away from the client.
+func (c *conn) linger() {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = c.nc.SetReadDeadline(deadline(lingerTime))
+	_, _ = io.CopyN(io.Discard, c.nc, lingerBytes)
+}
+
+// Limits of linger.
+const (
+	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 1 << 20
+)
 
 func errorResponse(severity string, err *repr.Error) *pgproto3.ErrorResponse {
 	return &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: err.Code, Message: err.Message,

@@ -12,8 +12,8 @@ import (
 	"millrace/repr/pgfmt"
 )
 
-// copyOut sends the rows of a COPY … TO STDOUT.
-func (c *conn) copyOut(ctx context.Context, res *coord.Result) *repr.Error {
+// copyOut sends the rows of a COPY … TO STDOUT and gives the command tag.
+func (c *conn) copyOut(ctx context.Context, res *coord.Result) (string, *repr.Error) {
 	defer res.Rows.Close()
 	w := &copyWriter{c: c, f: res.CopyOut, types: res.Cols.Types(), opts: c.session.TextOptions()}
 	formats := make([]uint16, len(res.Cols))
@@ -28,14 +28,13 @@ func (c *conn) copyOut(ctx context.Context, res *coord.Result) *repr.Error {
 	w.begin(res.Cols)
 	n, _, err := pump(ctx, c, res.Rows, 0, w.row)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if w.f.Format == "binary" {
 		w.data([]byte{0xff, 0xff})
 	}
 	c.send(&pgproto3.CopyDone{})
-	c.complete(rowsTag(res.Tag, n))
-	return nil
+	return rowsTag(res.Tag, n), nil
 }
 
 // copyWriter prints rows as CopyData in the text, CSV or binary format (documentation of COPY, "File Formats").

@@ -2,6 +2,7 @@ package pgwire
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgproto3/v2"
 
@@ -17,7 +18,6 @@ type portal struct {
 	args    []repr.Datum
 	formats []int16
 	res     *coord.Result
-	sent    int64
 	done    bool
 }
 
@@ -40,24 +40,30 @@ func (c *conn) extended(f frame) {
 	case 'D':
 		err = c.describe(f.body)
 	case 'E':
-		err = c.execute(ctx, f.body)
+		err = c.execute(ctx, f)
 	case 'C':
 		err = c.closeNamed(f.body)
 	}
 	if err != nil {
 		c.session.Fail()
 		c.fail(err)
+		c.flush()
 		c.skip = true
 	}
 }
 
 func (c *conn) parse(ctx context.Context, body []byte) *repr.Error {
 	var m pgproto3.Parse
-	if !c.decode(&m, body) {
-		return nil
+	if err := decode(&m, body); err != nil {
+		return err
 	}
-	if m.Name != "" && c.session.Named(m.Name) != nil {
+	switch {
+	case m.Name == "":
+		c.session.SetNamed("", nil)
+	case c.session.Named(m.Name) != nil:
 		return repr.NewError("42P05", "prepared statement \""+m.Name+"\" already exists")
+	case c.session.NamedCount() >= maxNamed:
+		return tooMany("prepared statements")
 	}
 	stmts, err := c.session.Split(m.Query)
 	if err != nil {
@@ -79,14 +85,30 @@ func (c *conn) parse(ctx context.Context, body []byte) *repr.Error {
 	return nil
 }
 
+// named finds a prepared statement.
+func (c *conn) named(name string) (*coord.Prepared, *repr.Error) {
+	if p := c.session.Named(name); p != nil {
+		return p, nil
+	}
+	if name == "" {
+		return nil, repr.NewError("26000", "unnamed prepared statement does not exist")
+	}
+	return nil, repr.NewError("26000", "prepared statement \""+name+"\" does not exist")
+}
+
+func tooMany(what string) *repr.Error {
+	return repr.NewError(repr.CodeProgramLimit, "too many "+what+" in one connection").
+		WithDetail("the limit is " + itoa(maxNamed)).WithHint("close those that are not used")
+}
+
 func (c *conn) bind(body []byte) *repr.Error {
 	var m pgproto3.Bind
-	if !c.decode(&m, body) {
-		return nil
+	if err := decode(&m, body); err != nil {
+		return err
 	}
-	p := c.session.Named(m.PreparedStatement)
-	if p == nil {
-		return repr.NewError("26000", "prepared statement \""+m.PreparedStatement+"\" does not exist")
+	p, err := c.named(m.PreparedStatement)
+	if err != nil {
+		return err
 	}
 	if len(m.Parameters) != len(p.Params) {
 		return repr.NewError(repr.CodeProtocolViolation, "bind message supplies "+itoa(len(m.Parameters))+
@@ -104,7 +126,10 @@ func (c *conn) bind(body []byte) *repr.Error {
 	for i, v := range m.Parameters {
 		d, err := c.parameter(p.Params[i], v, formatOf(m.ParameterFormatCodes, i))
 		if err != nil {
-			return err.WithDetail("parameter $" + itoa(i+1))
+			if err.Detail == "" {
+				err = err.WithDetail("parameter $" + itoa(i+1))
+			}
+			return err
 		}
 		bound.args = append(bound.args, d)
 	}
@@ -113,6 +138,8 @@ func (c *conn) bind(body []byte) *repr.Error {
 			return repr.NewError("42P03", "portal \""+m.DestinationPortal+"\" already exists")
 		}
 		old.close()
+	} else if len(c.portals) >= maxNamed {
+		return tooMany("portals")
 	}
 	c.portals[m.DestinationPortal] = bound
 	c.send(&pgproto3.BindComplete{})
@@ -134,8 +161,8 @@ func (c *conn) parameter(t repr.Type, v []byte, format int16) (repr.Datum, *repr
 
 func (c *conn) describe(body []byte) *repr.Error {
 	var m pgproto3.Describe
-	if !c.decode(&m, body) {
-		return nil
+	if err := decode(&m, body); err != nil {
+		return err
 	}
 	if m.ObjectType == 'P' {
 		p := c.portals[m.Name]
@@ -149,9 +176,9 @@ func (c *conn) describe(body []byte) *repr.Error {
 		c.describeResult(p.p, p.formats)
 		return nil
 	}
-	p := c.session.Named(m.Name)
-	if p == nil {
-		return repr.NewError("26000", "prepared statement \""+m.Name+"\" does not exist")
+	p, err := c.named(m.Name)
+	if err != nil {
+		return err
 	}
 	d := &pgproto3.ParameterDescription{ParameterOIDs: make([]uint32, len(p.Params))}
 	for i, t := range p.Params {
@@ -170,27 +197,37 @@ func (c *conn) describeResult(p *coord.Prepared, formats []int16) {
 	c.describeRows(p.Cols, formats)
 }
 
-func (c *conn) execute(ctx context.Context, body []byte) *repr.Error {
+func (c *conn) execute(ctx context.Context, f frame) *repr.Error {
 	var m pgproto3.Execute
-	if !c.decode(&m, body) {
-		return nil
+	if err := decode(&m, f.body); err != nil {
+		return err
 	}
 	p := c.portals[m.Portal]
 	if p == nil {
 		return repr.NewError(repr.CodeInvalidCursor, "portal \""+m.Portal+"\" does not exist")
 	}
 	if p.res == nil {
-		res, err := c.session.Execute(ctx, p.p, p.args)
-		if err != nil {
+		if err := c.run(ctx, p, f.last); err != nil {
 			return err
 		}
-		p.res = res
+	} else if c.session.TxStatus() == 'E' {
+		return repr.NewError(repr.CodeFailedTransaction, "current transaction is aborted, commands ignored until end of transaction block")
+	} else if p.done && p.res.Rows == nil {
+		return repr.NewError(repr.CodeObjectNotReady, "portal \""+m.Portal+"\" cannot be run")
 	}
-	if p.res.CopyOut != nil {
+	switch {
+	case p.res.CopyOut != nil:
 		p.done = true
-		return c.copyOut(ctx, p.res)
-	}
-	if p.res.Rows == nil || p.done {
+		tag, err := c.copyOut(ctx, p.res)
+		if err == nil {
+			c.complete(tag)
+		}
+		return err
+	case p.res.Rows == nil:
+		p.done = true
+		c.complete(p.res.Tag)
+		return nil
+	case p.done:
 		c.complete(rowsTag(p.res.Tag, 0))
 		return nil
 	}
@@ -199,7 +236,6 @@ func (c *conn) execute(ctx context.Context, body []byte) *repr.Error {
 	if err != nil {
 		return err
 	}
-	p.sent += n
 	if more {
 		c.send(&pgproto3.PortalSuspended{})
 		return nil
@@ -209,10 +245,35 @@ func (c *conn) execute(ctx context.Context, body []byte) *repr.Error {
 	return nil
 }
 
+// run starts the statement of a portal. The statements up to a Sync are one transaction, unless they say otherwise; the
+// only one, known by the Sync behind it, commits by itself, which spares it conflicts with others.
+func (c *conn) run(ctx context.Context, p *portal, last bool) *repr.Error {
+	defer c.observe()()
+	if !last {
+		c.session.BeginImplicit()
+		c.piped = true
+	}
+	res, err := c.session.Execute(ctx, p.p, p.args)
+	if err != nil {
+		return err
+	}
+	p.res = res
+	if res.Rows != nil && res.CopyOut == nil && !sameTypes(res.Cols, p.p.Cols) {
+		return repr.NewError(repr.CodeFeatureNotSupported, "cached plan must not change result type").
+			WithHint("prepare the statement again")
+	}
+	return nil
+}
+
+// sameTypes says whether two results look the same to a client.
+func sameTypes(a, b repr.RowDesc) bool {
+	return slices.EqualFunc(a, b, func(x, y repr.Column) bool { return x.Type.OID() == y.Type.OID() })
+}
+
 func (c *conn) closeNamed(body []byte) *repr.Error {
 	var m pgproto3.Close
-	if !c.decode(&m, body) {
-		return nil
+	if err := decode(&m, body); err != nil {
+		return err
 	}
 	if m.ObjectType == 'S' {
 		c.session.SetNamed(m.Name, nil)

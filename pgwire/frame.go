@@ -18,6 +18,7 @@ const (
 type frame struct {
 	kind byte
 	body []byte
+	last bool // a Sync is known to follow
 }
 
 // errFraming says that the stream cannot be read on: the connection ends.

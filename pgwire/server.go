@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -16,7 +17,7 @@ import (
 
 // Options is how a server listens. Zero values mean the default.
 type Options struct {
-	MaxConnections int                 // default 10,000
+	MaxConnections int                 // sessions; default 10,000. Twice as many connections may be on their way to one
 	StartupTimeout time.Duration       // a connection must be through its startup in that time; default 30 s
 	WriteTimeout   time.Duration       // a client that takes nothing for so long is cut off; default 2 min
 	Welcome        string              // a notice at the start of each session; "" for none
@@ -32,9 +33,10 @@ type Server struct {
 	stop  context.CancelCauseFunc
 	conns sync.WaitGroup
 
-	mu    sync.Mutex // guards open
-	open  map[uint32]*conn
-	count int
+	mu       sync.Mutex // guards all below
+	open     map[uint32]*conn
+	accepted int  // connections, whether they have a session or not
+	closed   bool // no more are accepted
 }
 
 // NewServer makes a server. Serve runs it, Close ends it.
@@ -57,45 +59,74 @@ func NewServer(c *coord.Coordinator, opts Options) *Server {
 
 // Serve accepts connections until the listener is closed.
 func (s *Server) Serve(l net.Listener) error {
-	go func() {
-		<-s.ctx.Done()
-		l.Close()
-	}()
+	defer context.AfterFunc(s.ctx, func() { l.Close() })()
 	for {
 		nc, err := l.Accept()
-		if err != nil {
-			if s.ctx.Err() != nil {
-				return nil
-			}
-			if ne, ok := err.(net.Error); ok && ne.Timeout() {
-				continue
-			}
+		switch {
+		case err == nil:
+			s.accept(nc)
+		case s.ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
 			return err
+		default: // out of descriptors, a client that has gone: others may still come
+			s.opts.Log.Warn("accept a connection", "err", err)
+			select {
+			case <-systemClock.After(acceptPause):
+			case <-s.ctx.Done():
+			}
 		}
-		s.conns.Add(1)
-		go func() {
-			defer s.conns.Done()
-			s.handle(nc)
-		}()
 	}
+}
+
+// acceptPause is how long accepting rests after an error.
+const acceptPause = 50 * time.Millisecond
+
+// accept starts serving a connection, or refuses it when there are too many on their way.
+func (s *Server) accept(nc net.Conn) {
+	s.mu.Lock()
+	ok := !s.closed && s.accepted < 2*s.opts.MaxConnections
+	if ok {
+		s.accepted++
+		s.conns.Add(1)
+	}
+	s.mu.Unlock()
+	if !ok {
+		_ = nc.SetWriteDeadline(deadline(0))
+		nc.Close()
+		return
+	}
+	go func() {
+		defer s.conns.Done()
+		s.handle(nc)
+		s.mu.Lock()
+		s.accepted--
+		s.mu.Unlock()
+	}()
 }
 
 // Close ends every session with 57P01 and waits for them.
 func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.stop(repr.NewError(repr.CodeAdminShutdown, "terminating connection due to administrator command"))
 	s.conns.Wait()
 }
 
 // handle runs one connection from its first byte to its last.
 func (s *Server) handle(nc net.Conn) {
-	defer nc.Close()
 	c := newConn(s, nc)
+	defer c.reader.Wait()
+	defer nc.Close()
+	defer context.AfterFunc(c.ctx, c.hurry)()
 	defer c.recover()
 	if !c.start() {
 		return
 	}
 	defer s.forget(c)
 	defer c.session.Close()
+	defer c.dropPortals()
 	c.loop()
 }
 
@@ -127,11 +158,11 @@ func (s *Server) cancel(pid, secret uint32) {
 	s.mu.Lock()
 	c := s.open[pid]
 	s.mu.Unlock()
-	var want, got [4]byte
-	binary.BigEndian.PutUint32(got[:], secret)
 	if c == nil {
 		return
 	}
+	var want, got [4]byte
+	binary.BigEndian.PutUint32(got[:], secret)
 	binary.BigEndian.PutUint32(want[:], c.secret)
 	if subtle.ConstantTimeCompare(want[:], got[:]) == 1 {
 		c.interrupt()

@@ -7,11 +7,13 @@ import (
 
 	"millrace/coord"
 	"millrace/repr"
+	"millrace/sql/parse"
 )
 
 // simple serves a simple query: its statements one after the other, up to the first error. Several statements are one
 // transaction, unless they say otherwise.
 func (c *conn) simple(text string) {
+	c.session.SetNamed("", nil)
 	stmts, err := c.session.Split(text)
 	if err != nil {
 		c.session.Fail()
@@ -22,38 +24,51 @@ func (c *conn) simple(text string) {
 		c.send(&pgproto3.EmptyQueryResponse{})
 		return
 	}
-	ctx, done := c.statement()
-	defer done()
-	if len(stmts) > 1 {
-		c.session.BeginImplicit()
-		defer func() {
-			if err := c.session.EndImplicit(ctx); err != nil {
-				c.fail(err)
-			}
-		}()
-	}
-	for _, st := range stmts {
-		p, err := c.session.Prepare(ctx, st, nil)
-		if err == nil && len(p.Params) > 0 {
-			err = repr.NewError("42P02", "there is no parameter $1")
-		}
-		var res *coord.Result
-		if err == nil {
-			res, err = c.session.Execute(ctx, p, nil)
-		}
-		if err == nil {
-			err = c.answer(ctx, res)
-		}
-		if err != nil {
-			c.session.Fail()
-			c.fail(err)
+	for i, st := range stmts {
+		if !c.one(st, len(stmts) > 1, i == len(stmts)-1) {
 			return
 		}
 	}
 }
 
-// answer sends the whole result of a statement, all values as text.
-func (c *conn) answer(ctx context.Context, res *coord.Result) *repr.Error {
+// one runs one statement of a simple query, and says whether the next may run. The last of several commits for all of
+// them before it is reported as done.
+func (c *conn) one(st parse.Parsed, several, last bool) bool {
+	defer c.observe()()
+	ctx, done := c.statement()
+	defer done()
+	if several {
+		c.session.BeginImplicit()
+	}
+	tag, err := c.answer(ctx, st)
+	if err == nil && last {
+		err = c.session.EndImplicit(ctx)
+	}
+	if err != nil {
+		c.session.Fail()
+		c.fail(err)
+		if err := c.session.EndImplicit(ctx); err != nil {
+			c.fail(err)
+		}
+		return false
+	}
+	c.complete(tag)
+	return !c.broken
+}
+
+// answer runs a statement and sends its rows, all values as text. It gives the command tag.
+func (c *conn) answer(ctx context.Context, st parse.Parsed) (string, *repr.Error) {
+	p, err := c.session.Prepare(ctx, st, nil)
+	if err == nil && len(p.Params) > 0 {
+		err = repr.NewError("42P02", "there is no parameter $1")
+	}
+	var res *coord.Result
+	if err == nil {
+		res, err = c.session.Execute(ctx, p, nil)
+	}
+	if err != nil {
+		return "", err
+	}
 	if res.CopyOut != nil {
 		return c.copyOut(ctx, res)
 	}
@@ -61,20 +76,16 @@ func (c *conn) answer(ctx context.Context, res *coord.Result) *repr.Error {
 		if res.Cols != nil {
 			c.describeRows(res.Cols, nil)
 		}
-		c.complete(res.Tag)
-		return nil
+		return res.Tag, nil
 	}
 	defer res.Rows.Close()
 	c.describeRows(res.Cols, nil)
 	w := c.rowWriter(res.Cols, nil)
 	n, _, err := w.pump(ctx, res.Rows, 0)
-	if err != nil {
-		return err
-	}
-	c.complete(rowsTag(res.Tag, n))
-	return nil
+	return rowsTag(res.Tag, n), err
 }
 
+// complete says that a statement is done.
 func (c *conn) complete(tag string) {
 	if tag == "" {
 		c.send(&pgproto3.EmptyQueryResponse{})

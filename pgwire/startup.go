@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgproto3/v2"
 
@@ -93,7 +95,10 @@ func (c *conn) open(body []byte) bool {
 		c.fatal(err)
 		return false
 	}
-	_ = c.nc.SetReadDeadline(deadline(0).Truncate(0).AddDate(100, 0, 0))
+	_ = c.nc.SetReadDeadline(time.Time{})
+	if c.ctx.Err() != nil {
+		c.hurry()
+	}
 	c.greet()
 	return true
 }
@@ -104,7 +109,7 @@ func (c *conn) allowed() *repr.Error {
 	if err != nil {
 		return nil // a socket without an address is local
 	}
-	if ip := net.ParseIP(host); ip != nil && !ip.IsLoopback() {
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.Unmap().IsLoopback() {
 		return repr.NewError("28000", "connections from other machines are not allowed yet").
 			WithDetail("the client's address is " + host).WithHint("connect over loopback, for example through an SSH tunnel")
 	}
@@ -168,7 +173,7 @@ func (c *conn) negotiate(params map[string]string) {
 	}
 	c.out = append(c.out, 'v')
 	c.out = binary.BigEndian.AppendUint32(c.out, uint32(n))
-	c.out = binary.BigEndian.AppendUint32(c.out, 0)
+	c.out = binary.BigEndian.AppendUint32(c.out, protocol3<<16)
 	c.out = binary.BigEndian.AppendUint32(c.out, uint32(len(options)))
 	for _, o := range options {
 		c.out = append(append(c.out, o...), 0)
