@@ -117,6 +117,14 @@ func (s *Session) noticef(text string) {
 	s.notice(Notice{Severity: "NOTICE", Code: "00000", Message: text})
 }
 
+// setting is what the functions of SQL see of the session: its settings, and its process number as "backend_pid".
+func (s *Session) setting(name string) (string, bool) {
+	if name == "backend_pid" {
+		return itoa(int64(s.pid)), true
+	}
+	return s.settings.get(name)
+}
+
 // path is the search path as the names of schemas.
 func (s *Session) path() []string { return s.settings.searchPath(s.opts.User) }
 
@@ -131,7 +139,7 @@ func (s *Session) env(snap *catalog.Snapshot) *plan.Env {
 		Path:    s.path(),
 		Eval: &expr.Env{
 			Now: now, User: s.opts.User, Database: catalog.DefaultDatabase, SearchPath: s.path(),
-			Setting: s.settings.get, Catalog: catalogReader{snap: snap, path: s.path()},
+			Setting: s.setting, Catalog: catalogReader{snap: snap, path: s.path()},
 		},
 	}
 }

@@ -45,12 +45,8 @@ func formatOf(formats []int16, i int) int16 {
 func (c *conn) describeRows(cols repr.RowDesc, formats []int16) {
 	m := &pgproto3.RowDescription{Fields: make([]pgproto3.FieldDescription, len(cols))}
 	for i, col := range cols {
-		mod := int32(-1)
-		if col.Type.HasMod() {
-			mod = col.Type.Mod
-		}
 		m.Fields[i] = pgproto3.FieldDescription{Name: []byte(col.Name), DataTypeOID: col.Type.OID(), DataTypeSize: col.Type.Len(),
-			TypeModifier: mod, Format: formatOf(formats, i)}
+			TypeModifier: col.Type.Typmod(), Format: formatOf(formats, i)}
 	}
 	c.send(m)
 }

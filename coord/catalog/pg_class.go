@@ -159,10 +159,6 @@ func attributeRows(e *SystemEnv) [][]repr.Datum {
 	var out [][]repr.Datum
 	for _, it := range e.relations() {
 		for i, c := range e.columnsOf(it) {
-			mod := int32(-1)
-			if c.Type.HasMod() {
-				mod = c.Type.Mod
-			}
 			dims := 0
 			if c.Type.Kind == repr.KindArray {
 				dims = 1
@@ -170,7 +166,7 @@ func attributeRows(e *SystemEnv) [][]repr.Datum {
 			hasDef := i < len(it.Columns) && it.Columns[i].Default != nil
 			out = append(out, []repr.Datum{
 				oid(it.OID), name(c.Name), oid(c.Type.OID()), i4(-1), i2(int(c.Type.Len())), i2(i + 1),
-				i4(dims), i4(-1), i4(int(mod)), yes(c.Type.Len() > 0 && c.Type.Len() <= 8), char("i"), char(storage(c.Type)), char(""), yes(c.NotNull && it.Kind == Table), yes(hasDef),
+				i4(dims), i4(-1), i4(int(c.Type.Typmod())), yes(c.Type.Len() > 0 && c.Type.Len() <= 8), char("i"), char(storage(c.Type)), char(""), yes(c.NotNull && it.Kind == Table), yes(hasDef),
 				yes(false), char(""), char(""), yes(false), yes(true), i4(0), oid(collation(c.Type)), null, null, null, null,
 			})
 		}
