@@ -218,14 +218,14 @@ func (c *Coordinator) install(v *view) {
 
 // uninstall takes a view out of the tick and frees what it holds. It runs in the loop.
 func (c *Coordinator) uninstall(id uint64) {
-	for i, v := range c.views {
-		if v.out.id == id {
-			c.views = append(c.views[:i:i], c.views[i+1:]...)
-			v.flow.Close()
-			c.dropCollection(v.out)
-			return
-		}
+	i := slices.IndexFunc(c.views, func(v *view) bool { return v.out.id == id })
+	if i < 0 {
+		return
 	}
+	v := c.views[i]
+	c.views = slices.Delete(c.views, i, i+1)
+	v.flow.Close()
+	c.dropCollection(v.out)
 }
 
 // dropCollection ends the readers of a collection and forgets it, and with it the hidden views of subscriptions to
@@ -244,12 +244,7 @@ func (c *Coordinator) dropCollection(col *collection) {
 		}
 	}
 	delete(c.collections, col.id)
-	for i, o := range c.order {
-		if o == col {
-			c.order = append(c.order[:i:i], c.order[i+1:]...)
-			return
-		}
-	}
+	c.order = slices.DeleteFunc(c.order, func(o *collection) bool { return o == col })
 }
 
 // took says how long something took, for people.
