@@ -161,7 +161,7 @@ func (c *Coordinator) loop() {
 				soon = c.opts.Clock.After(wait)
 				continue
 			}
-			c.tick(t)
+			c.tickSafely(t)
 		}
 	}
 }
@@ -209,8 +209,13 @@ func (c *Coordinator) drain() {
 // do runs f in the loop and waits for it.
 func (c *Coordinator) do(ctx context.Context, f func()) *repr.Error {
 	finished := make(chan struct{})
+	var bug error
+	command := func() {
+		defer close(finished)
+		bug = c.guarded("a command", func() error { f(); return nil })
+	}
 	select {
-	case c.commands <- func() { f(); close(finished) }:
+	case c.commands <- command:
 	case <-ctx.Done():
 		return ctxError(ctx)
 	case <-c.ctx.Done():
@@ -218,6 +223,9 @@ func (c *Coordinator) do(ctx context.Context, f func()) *repr.Error {
 	}
 	select {
 	case <-finished:
+		if bug != nil {
+			return asError(bug)
+		}
 		return nil
 	case <-c.done:
 		return errShutdown

@@ -87,9 +87,6 @@ func modifyWord(stmt ast.Statement) string {
 	}
 }
 
-// codeConflict is the SQLSTATE of a transaction whose reads are out of date when it commits.
-const codeConflict = "40001"
-
 // modification is one statement that writes.
 type modification struct {
 	s    *Session
@@ -129,7 +126,7 @@ func (q *modification) run(ctx context.Context) (*Result, *repr.Error) {
 		if err == nil {
 			return res, nil
 		}
-		if err.Code != codeConflict {
+		if err.Code != repr.CodeSerializationFailure {
 			return nil, err
 		}
 	}
@@ -166,7 +163,7 @@ func (q *modification) attempt(ctx context.Context) (*Result, *repr.Error) {
 // inLoop runs the statement inside the loop, just before a tick.
 func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 	if len(q.plan.system) > 0 {
-		return nil, repr.NewError("40001", "could not serialize access due to concurrent update").WithHint("run the statement again")
+		return nil, repr.NewError(repr.CodeSerializationFailure, "could not serialize access due to concurrent update").WithHint("run the statement again")
 	}
 	var res *Result
 	var failure *repr.Error
@@ -176,9 +173,9 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 	err := s.c.do(ctx, func() {
 		if s.c.queued {
 			if t, wait := s.c.oracle.next(); wait == 0 {
-				s.c.tick(t)
+				s.c.tickSafely(t)
 			} else {
-				s.c.tick(s.c.oracle.complete + 1)
+				s.c.tickSafely(s.c.oracle.complete + 1)
 			}
 		}
 		r := &reading{at: s.c.oracle.complete, ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}}
@@ -307,7 +304,7 @@ func (s *Session) truncate(ctx context.Context, st *ast.Truncate) (*Result, *rep
 		if err == nil {
 			return res, nil
 		}
-		if err.Code != codeConflict || try == truncateTries {
+		if err.Code != repr.CodeSerializationFailure || try == truncateTries {
 			return nil, err
 		}
 	}

@@ -111,7 +111,8 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 	}()
 	go func() {
 		defer c.running.Done()
-		if err := connector.Run(ctx, ticks, r.report); err != nil && ctx.Err() == nil {
+		err := c.guarded("sink "+it.Name, func() error { return connector.Run(ctx, ticks, r.report) })
+		if err != nil && ctx.Err() == nil {
 			e := asError(err)
 			r.report(sinks.State{Status: "failed", Error: e.Error(), Hint: e.Hint})
 			cancel()

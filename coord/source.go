@@ -194,7 +194,8 @@ func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource) {
 	c.running.Add(1)
 	go func() {
 		defer c.running.Done()
-		if err := made.connector.Run(ctx, nil, r); err != nil && ctx.Err() == nil {
+		err := c.guarded("source "+it.Name, func() error { return made.connector.Run(ctx, nil, r) })
+		if err != nil && ctx.Err() == nil {
 			e := asError(err)
 			r.Report(sources.State{Status: "failed", Error: e.Error(), Hint: e.Hint})
 		}

@@ -38,6 +38,24 @@ func (c *Coordinator) tick(t repr.Time) {
 	c.waiting = c.waiting[:0]
 }
 
+// tickSafely runs a tick. When a bug ends it half way, no tick follows: nothing more is acknowledged or shown, and what
+// was complete stays readable.
+func (c *Coordinator) tickSafely(t repr.Time) {
+	if c.broken != nil {
+		c.queued = false
+		c.failWaiting(c.broken)
+		return
+	}
+	err := c.guarded("a tick", func() error {
+		c.tick(t)
+		return nil
+	})
+	if err != nil {
+		c.broken = err
+		c.failWaiting(err)
+	}
+}
+
 // commitInputs closes the inputs of the tick and writes its record.
 func (c *Coordinator) commitInputs(t repr.Time) error {
 	rec := &Record{Time: t}

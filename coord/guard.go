@@ -1,0 +1,20 @@
+package coord
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"millrace/repr"
+)
+
+// guarded runs f and makes an error of a panic, which is a bug of ours: it ends what f did and no more.
+func (c *Coordinator) guarded(what string, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.opts.Log.Error("a bug ended "+what, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = repr.NewError(repr.CodeInternal, fmt.Sprintf("internal error in %s: %v", what, p)).
+				WithHint("the server goes on; please report this with what you did")
+		}
+	}()
+	return f()
+}
