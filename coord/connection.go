@@ -179,7 +179,7 @@ func (c *Coordinator) validateConnection(ctx context.Context, spec *connectionSp
 		}
 		defer client.Close()
 		if err := client.Check(ctx); err != nil {
-			return repr.NewError("08001", "cannot reach the schema registry at "+spec.url).WithDetail(err.Error()).
+			return repr.NewError(repr.CodeCannotConnect, "cannot reach the schema registry at "+spec.url).WithDetail(err.Error()).
 				WithHint("check the address, and that the registry runs")
 		}
 		return nil
@@ -192,7 +192,7 @@ func (c *Coordinator) validateConnection(ctx context.Context, spec *connectionSp
 		}
 		last = err
 	}
-	return repr.NewError("08001", "cannot reach Kafka broker "+strings.Join(spec.brokers, ", ")).WithDetail(last.Error()).
+	return repr.NewError(repr.CodeCannotConnect, "cannot reach Kafka broker "+strings.Join(spec.brokers, ", ")).WithDetail(last.Error()).
 		WithHint("check the address, and that the broker runs")
 }
 

@@ -55,7 +55,7 @@ func TestWriteSkew(t *testing.T) {
 			wg.Go(func() {
 				if _, err := cl.run(context.Background(), "COMMIT"); err == nil {
 					committed.Add(1)
-				} else if err.Code != codeConflict {
+				} else if err.Code != repr.CodeSerializationFailure {
 					t.Error(err)
 				}
 			})

@@ -65,7 +65,7 @@ func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Er
 			return nil, errExists(old)
 		}
 		if !snap.HasSchema(it.Schema) {
-			return nil, repr.NewError("3F000", "schema \""+it.Schema+"\" does not exist")
+			return nil, repr.NewError(repr.CodeInvalidSchemaName, "schema \""+it.Schema+"\" does not exist")
 		}
 		for _, d := range it.Depends {
 			if snap.Item(d) == nil {

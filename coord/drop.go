@@ -38,7 +38,7 @@ func (s *Session) findFor(kind ast.ObjectKind, name ast.Name, ifExists bool) (*c
 	word := strings.ToLower(kind.String())
 	if it == nil {
 		if ifExists {
-			s.notice(Notice{Severity: "NOTICE", Code: "00000", Message: word + " \"" + name.String() + "\" does not exist, skipping"})
+			s.notice(Notice{Severity: "NOTICE", Code: repr.CodeSuccess, Message: word + " \"" + name.String() + "\" does not exist, skipping"})
 			return nil, nil
 		}
 		code := repr.CodeUndefinedTable
@@ -48,7 +48,7 @@ func (s *Session) findFor(kind ast.ObjectKind, name ast.Name, ifExists bool) (*c
 		return nil, repr.NewError(code, word+" \""+name.String()+"\" does not exist").At(name.Pos)
 	}
 	if it.Kind == catalog.System {
-		return nil, repr.NewError("42501", "permission denied: \""+it.Name+"\" is a system table").At(name.Pos)
+		return nil, repr.NewError(repr.CodeInsufficientPrivilege, "permission denied: \""+it.Name+"\" is a system table").At(name.Pos)
 	}
 	if it.Hidden {
 		return nil, repr.NewError(repr.CodeDependentObjects, "\""+it.Name+"\" belongs to a source and goes with it").At(name.Pos)
@@ -156,7 +156,7 @@ func (s *Session) noticeCascade(gone []*catalog.Item) {
 	case 1:
 		s.noticef("drop cascades to " + names[0])
 	default:
-		s.notice(Notice{Severity: "NOTICE", Code: "00000", Message: "drop cascades to " + itoa(int64(len(gone))) + " other objects",
+		s.notice(Notice{Severity: "NOTICE", Code: repr.CodeSuccess, Message: "drop cascades to " + itoa(int64(len(gone))) + " other objects",
 			Detail: "drop cascades to " + strings.Join(names, "\ndrop cascades to ")})
 	}
 }
@@ -199,14 +199,14 @@ func (s *Session) dropSchemas(ctx context.Context, st *ast.Drop) *repr.Error {
 	for _, name := range st.Names {
 		schema := name.Last()
 		if slices.Contains(catalog.SystemSchemas, schema) {
-			return repr.NewError("42501", "permission denied for schema "+schema).At(name.Pos)
+			return repr.NewError(repr.CodeInsufficientPrivilege, "permission denied for schema "+schema).At(name.Pos)
 		}
 		if s.c.Catalog().HasSchema(schema) {
 			schemas = append(schemas, schema)
 			continue
 		}
 		if !st.IfExists {
-			return repr.NewError("3F000", "schema \""+schema+"\" does not exist").At(name.Pos)
+			return repr.NewError(repr.CodeInvalidSchemaName, "schema \""+schema+"\" does not exist").At(name.Pos)
 		}
 		s.noticef("schema \"" + schema + "\" does not exist, skipping")
 	}

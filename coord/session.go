@@ -114,7 +114,7 @@ func (s *Session) notice(n Notice) {
 }
 
 func (s *Session) noticef(text string) {
-	s.notice(Notice{Severity: "NOTICE", Code: "00000", Message: text})
+	s.notice(Notice{Severity: "NOTICE", Code: repr.CodeSuccess, Message: text})
 }
 
 // setting is what the functions of SQL see of the session: its settings, and its process number as "backend_pid".
@@ -440,7 +440,7 @@ func (c *Coordinator) validate(tx *transaction) *repr.Error {
 	}
 	for _, id := range c.sourcesBehind(tx.reads) {
 		if col := c.collections[id]; col == nil || col.changed > tx.hold.at || col.next.Len() > 0 {
-			return repr.NewError("40001", "could not serialize access due to concurrent update").
+			return repr.NewError(repr.CodeSerializationFailure, "could not serialize access due to concurrent update").
 				WithHint("run the transaction again")
 		}
 	}

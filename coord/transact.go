@@ -20,7 +20,7 @@ func (s *Session) transact(ctx context.Context, stmt ast.Statement) (*Result, *r
 		return s.commitBlock(ctx)
 	case *ast.Rollback:
 		if !s.tx.open || s.tx.implicit {
-			s.notice(Notice{Severity: "WARNING", Code: "25P01", Message: "there is no transaction in progress"})
+			s.notice(Notice{Severity: "WARNING", Code: repr.CodeNoActiveTransaction, Message: "there is no transaction in progress"})
 		}
 		s.rollback(ctx)
 		return &Result{Tag: "ROLLBACK"}, nil
@@ -62,7 +62,7 @@ func (s *Session) modes(modes []ast.TransactionMode) *repr.Error {
 
 func (s *Session) commitBlock(ctx context.Context) (*Result, *repr.Error) {
 	if !s.tx.open || s.tx.implicit {
-		s.notice(Notice{Severity: "WARNING", Code: "25P01", Message: "there is no transaction in progress"})
+		s.notice(Notice{Severity: "WARNING", Code: repr.CodeNoActiveTransaction, Message: "there is no transaction in progress"})
 	}
 	if s.tx.failed {
 		s.rollback(ctx)
@@ -112,7 +112,7 @@ func (s *Session) defaultModes(modes []ast.TransactionMode) {
 
 func (s *Session) setVar(st *ast.SetVar) (*Result, *repr.Error) {
 	if st.Scope == ast.ScopeLocal && (!s.tx.open || s.tx.implicit) {
-		s.notice(Notice{Severity: "WARNING", Code: "25P01", Message: "SET LOCAL can only be used in transaction blocks"})
+		s.notice(Notice{Severity: "WARNING", Code: repr.CodeNoActiveTransaction, Message: "SET LOCAL can only be used in transaction blocks"})
 		return &Result{Tag: "SET"}, nil
 	}
 	s.changing(st.Name, st.Scope == ast.ScopeLocal)
@@ -233,7 +233,7 @@ func (s *Session) preparedStatement(ctx context.Context, stmt ast.Statement) (*R
 			return &Result{Tag: "DEALLOCATE ALL"}, nil
 		}
 		if s.prepared[d.Name] == nil {
-			return nil, repr.NewError("26000", "prepared statement \""+d.Name+"\" does not exist").At(d.Pos)
+			return nil, repr.NewError(repr.CodeInvalidStatementName, "prepared statement \""+d.Name+"\" does not exist").At(d.Pos)
 		}
 		delete(s.prepared, d.Name)
 		return &Result{Tag: "DEALLOCATE"}, nil
@@ -243,7 +243,7 @@ func (s *Session) preparedStatement(ctx context.Context, stmt ast.Statement) (*R
 func (s *Session) executePrepared(ctx context.Context, st *ast.Execute) (*Result, *repr.Error) {
 	p := s.prepared[st.Name]
 	if p == nil {
-		return nil, repr.NewError("26000", "prepared statement \""+st.Name+"\" does not exist").At(st.Pos)
+		return nil, repr.NewError(repr.CodeInvalidStatementName, "prepared statement \""+st.Name+"\" does not exist").At(st.Pos)
 	}
 	if len(st.Args) != len(p.Params) {
 		return nil, repr.NewError(repr.CodeSyntax, "wrong number of parameters for prepared statement \""+st.Name+"\"").

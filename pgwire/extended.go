@@ -1,8 +1,10 @@
 package pgwire
 
 import (
+	"bytes"
 	"context"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/jackc/pgproto3/v2"
 
@@ -91,9 +93,9 @@ func (c *conn) named(name string) (*coord.Prepared, *repr.Error) {
 		return p, nil
 	}
 	if name == "" {
-		return nil, repr.NewError("26000", "unnamed prepared statement does not exist")
+		return nil, repr.NewError(repr.CodeInvalidStatementName, "unnamed prepared statement does not exist")
 	}
-	return nil, repr.NewError("26000", "prepared statement \""+name+"\" does not exist")
+	return nil, repr.NewError(repr.CodeInvalidStatementName, "prepared statement \""+name+"\" does not exist")
 }
 
 func tooMany(what string) *repr.Error {
@@ -121,6 +123,11 @@ func (c *conn) bind(body []byte) *repr.Error {
 	if n := len(m.ResultFormatCodes); n > 1 && n != len(p.Cols) {
 		return repr.NewError(repr.CodeProtocolViolation, "bind message has "+itoa(n)+" result formats but query has "+
 			itoa(len(p.Cols))+" columns")
+	}
+	for _, code := range m.ResultFormatCodes {
+		if code != pgproto3.TextFormat && code != pgproto3.BinaryFormat {
+			return unknownFormat(code)
+		}
 	}
 	bound := &portal{p: p, formats: m.ResultFormatCodes}
 	for i, v := range m.Parameters {
@@ -152,11 +159,17 @@ func (c *conn) parameter(t repr.Type, v []byte, format int16) (repr.Datum, *repr
 		return repr.Null, nil
 	case format == pgproto3.BinaryFormat:
 		return pgfmt.ParseBinary(t, v)
-	case format == pgproto3.TextFormat:
-		return pgfmt.ParseText(t, string(v), c.session.TextOptions())
+	case format != pgproto3.TextFormat:
+		return repr.Null, unknownFormat(format)
+	case !utf8.Valid(v) || bytes.IndexByte(v, 0) >= 0:
+		return repr.Null, repr.NewError(repr.CodeInvalidEncoding, "invalid byte sequence for encoding \"UTF8\"")
 	default:
-		return repr.Null, repr.NewError(repr.CodeInvalidParameter, "unsupported format code: "+itoa(int(format)))
+		return pgfmt.ParseText(t, string(v), c.session.TextOptions())
 	}
+}
+
+func unknownFormat(code int16) *repr.Error {
+	return repr.NewError(repr.CodeInvalidParameter, "unsupported format code: "+itoa(int(code)))
 }
 
 func (c *conn) describe(body []byte) *repr.Error {

@@ -59,7 +59,7 @@ func NewServer(c *coord.Coordinator, opts Options) *Server {
 
 // Serve accepts connections until the listener is closed.
 func (s *Server) Serve(l net.Listener) error {
-	defer context.AfterFunc(s.ctx, func() { l.Close() })()
+	defer context.AfterFunc(s.ctx, func() { _ = l.Close() })()
 	for {
 		nc, err := l.Accept()
 		switch {
@@ -93,7 +93,7 @@ func (s *Server) accept(nc net.Conn) {
 	s.mu.Unlock()
 	if !ok {
 		_ = nc.SetWriteDeadline(deadline(0))
-		nc.Close()
+		_ = nc.Close()
 		return
 	}
 	go func() {
@@ -118,7 +118,7 @@ func (s *Server) Close() {
 func (s *Server) handle(nc net.Conn) {
 	c := newConn(s, nc)
 	defer c.reader.Wait()
-	defer nc.Close()
+	defer func() { _ = nc.Close() }()
 	defer context.AfterFunc(c.ctx, c.hurry)()
 	defer c.recover()
 	if !c.start() {

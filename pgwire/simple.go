@@ -60,7 +60,7 @@ func (c *conn) one(st parse.Parsed, several, last bool) bool {
 func (c *conn) answer(ctx context.Context, st parse.Parsed) (string, *repr.Error) {
 	p, err := c.session.Prepare(ctx, st, nil)
 	if err == nil && len(p.Params) > 0 {
-		err = repr.NewError("42P02", "there is no parameter $1")
+		err = repr.NewError(repr.CodeUndefinedParameter, "there is no parameter $1")
 	}
 	var res *coord.Result
 	if err == nil {

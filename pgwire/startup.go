@@ -72,7 +72,7 @@ func (c *conn) open(body []byte) bool {
 	}
 	user := params["user"]
 	if user == "" {
-		c.fatal(repr.NewError("28000", "no PostgreSQL user name specified in startup packet"))
+		c.fatal(repr.NewError(repr.CodeInvalidAuthorization, "no PostgreSQL user name specified in startup packet"))
 		return false
 	}
 	settings, err := startupSettings(params)
@@ -110,7 +110,7 @@ func (c *conn) allowed() *repr.Error {
 		return nil // a socket without an address is local
 	}
 	if ip, err := netip.ParseAddr(host); err != nil || !ip.Unmap().IsLoopback() {
-		return repr.NewError("28000", "connections from other machines are not allowed yet").
+		return repr.NewError(repr.CodeInvalidAuthorization, "connections from other machines are not allowed yet").
 			WithDetail("the client's address is " + host).WithHint("connect over loopback, for example through an SSH tunnel")
 	}
 	return nil
@@ -125,7 +125,7 @@ func (c *conn) greet() {
 	}
 	c.send(&pgproto3.BackendKeyData{ProcessID: c.session.PID(), SecretKey: c.secret})
 	if c.srv.opts.Welcome != "" && c.session.WantsWelcome() {
-		c.send(&pgproto3.NoticeResponse{Severity: "NOTICE", SeverityUnlocalized: "NOTICE", Code: "00000", Message: c.srv.opts.Welcome})
+		c.send(&pgproto3.NoticeResponse{Severity: "NOTICE", SeverityUnlocalized: "NOTICE", Code: repr.CodeSuccess, Message: c.srv.opts.Welcome})
 	}
 }
 

@@ -269,14 +269,14 @@ func (s *Snapshot) Target(parts, path []string) (schema, name string, err *repr.
 			}
 		}
 		if schema == "" {
-			return "", "", repr.NewError("3F000", "no schema has been selected to create in")
+			return "", "", repr.NewError(repr.CodeInvalidSchemaName, "no schema has been selected to create in")
 		}
 	}
 	if !s.HasSchema(schema) {
-		return "", "", repr.NewError("3F000", "schema \""+schema+"\" does not exist")
+		return "", "", repr.NewError(repr.CodeInvalidSchemaName, "schema \""+schema+"\" does not exist")
 	}
 	if slices.Contains(SystemSchemas, schema) {
-		return "", "", repr.NewError("42501", "permission denied for schema "+schema).
+		return "", "", repr.NewError(repr.CodeInsufficientPrivilege, "permission denied for schema "+schema).
 			WithDetail("system schemas cannot be changed")
 	}
 	return schema, name, nil

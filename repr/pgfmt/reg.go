@@ -46,7 +46,7 @@ func parseReg(k repr.Kind, s string, opt *Options) (repr.Datum, *repr.Error) {
 	case repr.KindRegType:
 		return repr.Null, repr.NewError(repr.CodeUndefinedObject, `type "`+s+`" does not exist`)
 	case repr.KindRegNamespace:
-		return repr.Null, repr.NewError("3F000", `schema "`+s+`" does not exist`)
+		return repr.Null, repr.NewError(repr.CodeInvalidSchemaName, `schema "`+s+`" does not exist`)
 	case repr.KindRegProc:
 		return repr.Null, repr.NewError(repr.CodeUndefinedFunction, `function "`+s+`" does not exist`)
 	default:

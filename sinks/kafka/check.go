@@ -112,7 +112,7 @@ func (s *Sink) registerSubject(ctx context.Context, subject, schema string) (int
 	case ctx.Err() != nil:
 		return 0, fmt.Errorf("%w: register subject %q at %s: %w", registry.ErrUnreachable, subject, s.cfg.Registry.URL(), ctx.Err())
 	case errors.Is(err, registry.ErrDenied):
-		return 0, repr.NewError(codeLogin, err.Error()).WithHint("Check the user and the password of the schema registry.")
+		return 0, repr.NewError(repr.CodeInvalidAuthorization, err.Error()).WithHint("Check the user and the password of the schema registry.")
 	default:
 		return 0, repr.NewError(repr.CodeInvalidParameter, err.Error()).
 			WithHint("The subject may hold a schema that this one is not compatible with: write to another topic, or delete the subject.")

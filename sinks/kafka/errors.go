@@ -13,13 +13,7 @@ import (
 	"millrace/repr"
 )
 
-const (
-	codeUnreachable = "08001"
-	codeDenied      = "42501"
-	codeLogin       = "28000"
-
-	nameHint = "A topic's name has at most 249 letters, digits, dots, underscores and hyphens."
-)
+const nameHint = "A topic's name has at most 249 letters, digits, dots, underscores and hyphens."
 
 // unreachableError is a failure to connect to one broker.
 type unreachableError struct {
@@ -35,10 +29,10 @@ func (e *unreachableError) Unwrap() error { return e.err }
 
 // refusals are the answers of a broker that no retry changes.
 var refusals = map[*kerr.Error]struct{ code, hint string }{
-	kerr.TopicAuthorizationFailed:           {codeDenied, "Allow the user to describe, create and write the topic."},
-	kerr.ClusterAuthorizationFailed:         {codeDenied, "Allow the user to create topics, or create the topic yourself."},
-	kerr.TransactionalIDAuthorizationFailed: {codeDenied, "Allow the user to describe and write the transactional id."},
-	kerr.SaslAuthenticationFailed:           {codeLogin, "Check the user and the password of the broker."},
+	kerr.TopicAuthorizationFailed:           {repr.CodeInsufficientPrivilege, "Allow the user to describe, create and write the topic."},
+	kerr.ClusterAuthorizationFailed:         {repr.CodeInsufficientPrivilege, "Allow the user to create topics, or create the topic yourself."},
+	kerr.TransactionalIDAuthorizationFailed: {repr.CodeInsufficientPrivilege, "Allow the user to describe and write the transactional id."},
+	kerr.SaslAuthenticationFailed:           {repr.CodeInvalidAuthorization, "Check the user and the password of the broker."},
 	kerr.InvalidTopicException:              {repr.CodeInvalidParameter, nameHint},
 	kerr.InvalidReplicationFactor:           {repr.CodeInvalidParameter, "Name a replication factor of at most the number of brokers."},
 	kerr.InvalidPartitions:                  {repr.CodeInvalidParameter, "Name a partition count of at least one."},
@@ -58,7 +52,7 @@ func (s *Sink) explain(err error) (e *repr.Error, fatal bool) {
 		return e, true
 	}
 	if errors.Is(err, registry.ErrUnreachable) {
-		return repr.NewError(codeUnreachable, err.Error()).
+		return repr.NewError(repr.CodeCannotConnect, err.Error()).
 			WithHint("Check that the schema registry runs and listens there."), false
 	}
 	if errors.As(err, &answer) {
@@ -69,12 +63,12 @@ func (s *Sink) explain(err error) (e *repr.Error, fatal bool) {
 		err = s.conn.trouble.err()
 	}
 	if errors.As(err, &dial) {
-		return repr.NewError(codeUnreachable, dial.Error()).
+		return repr.NewError(repr.CodeCannotConnect, dial.Error()).
 			WithHint("Check that the broker runs, listens there and advertises an address that can be reached from here."), false
 	}
 	var network *net.OpError
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) {
-		return repr.NewError(codeUnreachable, fmt.Sprintf("no answer from Kafka broker %s: %s", s.brokers(), err)).
+		return repr.NewError(repr.CodeCannotConnect, fmt.Sprintf("no answer from Kafka broker %s: %s", s.brokers(), err)).
 			WithHint("Check that the broker runs and that nothing on the way holds its answers back."), false
 	}
 	return repr.NewError(repr.CodeConnectionFailure, fmt.Sprintf("Kafka broker %s: %s", s.brokers(), err)), false

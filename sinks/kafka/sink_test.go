@@ -220,8 +220,8 @@ func TestAbortedIsInvisible(t *testing.T) {
 	r.send(tick(1, view{}, map[string]int64{string(row(1, "a", 1)): 1}))
 	err := r.end()
 	e, ok := err.(*repr.Error)
-	if !ok || e.Code != codeDenied || e.Hint == "" {
-		t.Errorf("got %v, want %s", err, codeDenied)
+	if !ok || e.Code != repr.CodeInsufficientPrivilege || e.Hint == "" {
+		t.Errorf("got %v, want %s", err, repr.CodeInsufficientPrivilege)
 	}
 	if got := w.read(JSON, "out", kgo.ReadUncommitted()); len(got) != 1 {
 		t.Errorf("%d records were written, want 1: nothing is tested", len(got))

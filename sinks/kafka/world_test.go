@@ -368,7 +368,7 @@ func newLine(t *testing.T, target string) *line {
 		t.Fatal(err)
 	}
 	l := &line{addr: ln.Addr().String(), target: target, open: map[net.Conn]bool{}}
-	t.Cleanup(func() { ln.Close(); l.cut() })
+	t.Cleanup(func() { _ = ln.Close(); l.cut() })
 	go func() {
 		for {
 			conn, err := ln.Accept()
@@ -387,17 +387,17 @@ func (l *line) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.open {
-		c.Close()
+		_ = c.Close()
 	}
 }
 
 func (l *line) carry(client net.Conn) {
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	broker, err := net.Dial("tcp", l.target)
 	if err != nil {
 		return
 	}
-	defer broker.Close()
+	defer func() { _ = broker.Close() }()
 	l.mu.Lock()
 	l.open[client] = true
 	l.mu.Unlock()
@@ -406,7 +406,7 @@ func (l *line) carry(client net.Conn) {
 	}
 	var mute atomic.Bool // the answer that comes next is lost
 	go func() {
-		defer client.Close()
+		defer func() { _ = client.Close() }()
 		l.answers(client, broker, &mute)
 	}()
 	for {

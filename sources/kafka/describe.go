@@ -88,7 +88,7 @@ func (s *Source) build(ctx context.Context) error {
 func unique(cols repr.RowDesc) error {
 	for i := range cols {
 		if j := cols.Index(cols[i].Name); j != i {
-			return &repr.Error{Code: "42701", Message: fmt.Sprintf("column %q specified more than once", cols[i].Name),
+			return &repr.Error{Code: repr.CodeDuplicateColumn, Message: fmt.Sprintf("column %q specified more than once", cols[i].Name),
 				Hint: "Give the column of INCLUDE another name with AS."}
 		}
 	}
@@ -257,10 +257,10 @@ func (s *Source) registryError(err error, suffix string) error {
 		return &repr.Error{Code: repr.CodeUndefinedObject, Message: fmt.Sprintf("subject %q not found in the schema registry at %s", subject, url),
 			Hint: "A subject is there once something was written to the topic with its schema; its name is the topic's and " + suffix + "."}
 	case errors.Is(err, registry.ErrUnreachable):
-		return &repr.Error{Code: "08001", Message: fmt.Sprintf("cannot reach the schema registry at %s: %s", url, reason(err)),
+		return &repr.Error{Code: repr.CodeCannotConnect, Message: fmt.Sprintf("cannot reach the schema registry at %s: %s", url, reason(err)),
 			Hint: "Check the address of the schema registry."}
 	case errors.Is(err, registry.ErrDenied):
-		return &repr.Error{Code: "28000", Message: err.Error(), Hint: "Check the user and password of the schema registry."}
+		return &repr.Error{Code: repr.CodeInvalidAuthorization, Message: err.Error(), Hint: "Check the user and password of the schema registry."}
 	}
 	return &repr.Error{Code: repr.CodeInvalidParameter, Message: err.Error(), Hint: "Check the address of the schema registry."}
 }

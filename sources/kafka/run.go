@@ -254,7 +254,7 @@ func canMend(err error) bool {
 	}
 	var e *repr.Error
 	if errors.As(err, &e) {
-		return e.Code == "08001" || e.Code == repr.CodeConnectionFailure
+		return e.Code == repr.CodeCannotConnect || e.Code == repr.CodeConnectionFailure
 	}
 	return !errors.Is(err, registry.ErrDenied)
 }

@@ -61,7 +61,7 @@ var arrayFunctions = []row{
 	{sig: "trim_array(anyarray, integer) anyarray", eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		n := int64(a[0].Len())
 		if a[1].Int() < 0 || a[1].Int() > n {
-			return repr.Null, repr.NewError("2202E", "number of elements to trim must be between 0 and "+intText(n))
+			return repr.Null, repr.NewError(repr.CodeArraySubscript, "number of elements to trim must be between 0 and "+intText(n))
 		}
 		return repr.Array(a[0].Elems(nil)[:n-a[1].Int()]), nil
 	}},
@@ -133,7 +133,7 @@ func arrayPosition(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	from := 1
 	if len(a) > 2 {
 		if a[2].IsNull() {
-			return repr.Null, repr.NewError("22004", "initial position must not be null")
+			return repr.Null, repr.NewError(repr.CodeNullNotAllowed, "initial position must not be null")
 		}
 		from = max(1, int(a[2].Int()))
 	}
@@ -207,7 +207,7 @@ const maxElements = 1 << 24
 
 func arrayFill(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	if a[1].IsNull() {
-		return repr.Null, repr.NewError("22004", "dimension array or low bound array cannot be null")
+		return repr.Null, repr.NewError(repr.CodeNullNotAllowed, "dimension array or low bound array cannot be null")
 	}
 	dims := a[1].Elems(nil)
 	if len(dims) != 1 {

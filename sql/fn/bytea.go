@@ -84,7 +84,7 @@ func trimBytes(b, set []byte) []byte {
 
 func byteIndex(b []byte, i int64) *repr.Error {
 	if i < 0 || i >= int64(len(b)) {
-		return repr.NewError("2202E", "index "+intText(i)+" out of valid range, 0.."+intText(int64(len(b))-1))
+		return repr.NewError(repr.CodeArraySubscript, "index "+intText(i)+" out of valid range, 0.."+intText(int64(len(b))-1))
 	}
 	return nil
 }

@@ -236,7 +236,7 @@ func arrayLengthJSON(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 func nullPath(d repr.Datum) *repr.Error {
 	for i, e := range d.Elems(nil) {
 		if e.IsNull() {
-			return repr.NewError("22004", "path element at position "+intText(int64(i+1))+" is null")
+			return repr.NewError(repr.CodeNullNotAllowed, "path element at position "+intText(int64(i+1))+" is null")
 		}
 	}
 	return nil

@@ -238,7 +238,7 @@ func objectOf(k repr.Kind, keys, values []repr.Datum) (repr.Datum, *repr.Error) 
 	members := make([]jsonb.Member, len(keys))
 	for i := range keys {
 		if keys[i].IsNull() {
-			return repr.Null, repr.NewError("22004", "null value not allowed for object key")
+			return repr.Null, repr.NewError(repr.CodeNullNotAllowed, "null value not allowed for object key")
 		}
 		members[i] = jsonb.Member{Key: keys[i].Str(), Value: []byte("null")}
 		if !values[i].IsNull() {
@@ -255,7 +255,7 @@ func objectOfArray(k repr.Kind) evalFunc {
 	return func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		elems := a[0].Elems(nil)
 		if len(elems)%2 != 0 {
-			return repr.Null, repr.NewError("2202E", "array must have even number of elements")
+			return repr.Null, repr.NewError(repr.CodeArraySubscript, "array must have even number of elements")
 		}
 		var keys, values []repr.Datum
 		for i := 0; i < len(elems); i += 2 {
@@ -268,7 +268,7 @@ func objectOfArray(k repr.Kind) evalFunc {
 func objectOfArrays(k repr.Kind) evalFunc {
 	return func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		if a[0].Len() != a[1].Len() {
-			return repr.Null, repr.NewError("2202E", "mismatched array dimensions")
+			return repr.Null, repr.NewError(repr.CodeArraySubscript, "mismatched array dimensions")
 		}
 		return objectOf(k, a[0].Elems(nil), a[1].Elems(nil))
 	}

@@ -8,8 +8,6 @@ import (
 	"millrace/sql/expr"
 )
 
-const codeInvalidEscape = "22025"
-
 // patternOperators are LIKE and the regular expressions; bpchar and name are read as text.
 var patternOperators = []row{
 	{sig: "~~(text, text) boolean", eval: likeOp(false, false)},
@@ -84,7 +82,7 @@ func (m likeMatcher) match(s, p string) (bool, *repr.Error) {
 		}
 		if j < len(p) && i < len(s) {
 			if p[j] == '\\' && j+1 == len(p) {
-				return false, repr.NewError(codeInvalidEscape, "LIKE pattern must not end with escape character")
+				return false, repr.NewError(repr.CodeInvalidEscapeSequence, "LIKE pattern must not end with escape character")
 			}
 			if di, dj, ok := m.step(s[i:], p[j:]); ok {
 				i, j = i+di, j+dj
@@ -124,7 +122,7 @@ func (m likeMatcher) step(s, p string) (di, dj int, ok bool) {
 func likeEscape(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	p, esc := a[0].Str(), a[1].Str()
 	if utf8.RuneCountInString(esc) > 1 {
-		return repr.Null, repr.NewError("22019", "invalid escape string").WithHint("Escape string must be empty or one character.")
+		return repr.Null, repr.NewError(repr.CodeInvalidEscape, "invalid escape string").WithHint("Escape string must be empty or one character.")
 	}
 	if esc == `\` {
 		return a[0], nil
@@ -157,7 +155,7 @@ func similarEscape(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	if len(a) > 1 {
 		esc = a[1].Str()
 		if utf8.RuneCountInString(esc) > 1 {
-			return repr.Null, repr.NewError("22019", "invalid escape string").WithHint("Escape string must be empty or one character.")
+			return repr.Null, repr.NewError(repr.CodeInvalidEscape, "invalid escape string").WithHint("Escape string must be empty or one character.")
 		}
 	}
 	var out strings.Builder

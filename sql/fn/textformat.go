@@ -246,7 +246,7 @@ func (f *formatter) value(verb byte, i int) (string, *repr.Error) {
 	null := f.args[i].IsNull()
 	switch {
 	case verb == 'I' && null:
-		return "", repr.NewError("22004", "null values cannot be formatted as an SQL identifier")
+		return "", repr.NewError(repr.CodeNullNotAllowed, "null values cannot be formatted as an SQL identifier")
 	case verb == 'I':
 		return quoteIdent(s), nil
 	case verb == 'L' && null:

@@ -252,7 +252,7 @@ func (b *builder) count(e expr.Scalar, none int64) int64 {
 	case d.IsNull():
 		return none
 	case d.Int() < 0:
-		b.fail(repr.NewError("2201W", "LIMIT and OFFSET must not be negative"))
+		b.fail(repr.NewError(repr.CodeInvalidLimit, "LIMIT and OFFSET must not be negative"))
 	}
 	return d.Int()
 }

@@ -320,7 +320,7 @@ func (l *lexer) escapeString(start int) error {
 	}
 	value, message := unescape(text)
 	if message != "" {
-		return repr.NewError("22025", message).At(l.charAt(start))
+		return repr.NewError(repr.CodeInvalidEscapeSequence, message).At(l.charAt(start))
 	}
 	if !utf8.ValidString(value) || strings.IndexByte(value, 0) >= 0 {
 		return repr.NewError(repr.CodeInvalidEncoding, `invalid byte sequence for encoding "UTF8"`).At(l.charAt(start))

@@ -264,7 +264,7 @@ func (s *skeleton) raw(operand bool) {
 func (s *skeleton) param(t token) {
 	n, err := strconv.Atoi(t.text)
 	if err != nil || n < 1 || n > maxParam {
-		s.p.fail(repr.NewError("42P02", "there is no parameter $"+t.text).At(t.char))
+		s.p.fail(repr.NewError(repr.CodeUndefinedParameter, "there is no parameter $"+t.text).At(t.char))
 		return
 	}
 	s.p.params = max(s.p.params, n)

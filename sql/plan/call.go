@@ -62,7 +62,7 @@ func checkSchema(name ast.Name) *repr.Error {
 	case "pg_catalog", "information_schema", "mz_catalog", "mz_internal":
 		return nil
 	default:
-		return errAt("3F000", "schema "+quote(schema)+" does not exist", name.Pos)
+		return errAt(repr.CodeInvalidSchemaName, "schema "+quote(schema)+" does not exist", name.Pos)
 	}
 }
 

@@ -13,7 +13,7 @@ func Columns(defs []ast.ColumnDef, constraints []ast.TableConstraint) (repr.RowD
 	var keys [][]int
 	for _, d := range defs {
 		if cols.Index(d.Name) >= 0 {
-			return nil, nil, errAt("42701", "column "+quote(d.Name)+" specified more than once", d.Pos)
+			return nil, nil, errAt(repr.CodeDuplicateColumn, "column "+quote(d.Name)+" specified more than once", d.Pos)
 		}
 		col, err := columnOf(d)
 		if err != nil {

@@ -20,7 +20,7 @@ func QueryAsView(env *Env, q *ast.Query, columns []ast.Ident, maintained bool) (
 		return nil, err
 	}
 	if len(b.params) > 0 {
-		return nil, errAt("42P02", "there is no parameter $1", 0)
+		return nil, errAt(repr.CodeUndefinedParameter, "there is no parameter $1", 0)
 	}
 	return b.collection(out, maintained)
 }
@@ -59,7 +59,7 @@ func viewColumns(cols repr.RowDesc, names []ast.Ident) (repr.RowDesc, *repr.Erro
 	}
 	for i, c := range out {
 		if out[:i].Index(c.Name) >= 0 {
-			return nil, errAt("42701", "column "+quote(c.Name)+" specified more than once", 0)
+			return nil, errAt(repr.CodeDuplicateColumn, "column "+quote(c.Name)+" specified more than once", 0)
 		}
 	}
 	return out, nil

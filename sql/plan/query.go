@@ -332,15 +332,12 @@ func checkLimit(c *expr.Const, clause string) (expr.Scalar, *repr.Error) {
 	if c.Val.Int() >= 0 {
 		return c, nil
 	}
-	code := codeInvalidLimit
+	code := repr.CodeInvalidLimit
 	if clause == "OFFSET" {
 		code = codeInvalidOffset
 	}
 	return nil, errAt(code, clause+" must not be negative", 0)
 }
 
-// SQLSTATEs of a negative LIMIT and OFFSET.
-const (
-	codeInvalidLimit  = "2201W"
-	codeInvalidOffset = "2201X"
-)
+// codeInvalidOffset is the SQLSTATE of a negative OFFSET.
+const codeInvalidOffset = "2201X"

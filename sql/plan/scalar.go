@@ -211,7 +211,7 @@ const maxParams = 65535
 
 func (x *scalars) param(n *ast.Param) (expr.Scalar, *repr.Error) {
 	if n.Number < 1 || n.Number > maxParams {
-		return nil, errAt("42P02", "there is no parameter $"+itoa(n.Number), n.Pos)
+		return nil, errAt(repr.CodeUndefinedParameter, "there is no parameter $"+itoa(n.Number), n.Pos)
 	}
 	for len(x.b.params) < n.Number {
 		x.b.params = append(x.b.params, repr.TypeOf(repr.KindNull))

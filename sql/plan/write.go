@@ -84,7 +84,7 @@ func insertColumns(item *Item, list []ast.Ident) ([]int, *repr.Error) {
 			return nil, err
 		}
 		if slices.Contains(places, i) {
-			return nil, errAt("42701", "column "+quote(id.Name)+" specified more than once", id.Pos)
+			return nil, errAt(repr.CodeDuplicateColumn, "column "+quote(id.Name)+" specified more than once", id.Pos)
 		}
 		places = append(places, i)
 	}
