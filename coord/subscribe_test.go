@@ -118,8 +118,8 @@ func TestSubscribeAsOfPast(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second) // past what retain_history keeps
 		cl.must("INSERT INTO t VALUES (9)")
-		cl.fails("22023", fmt.Sprintf("SUBSCRIBE t AS OF %d", times[0]))
-		cl.fails("22023", fmt.Sprintf("SELECT * FROM t AS OF %d", times[4]))
+		_ = cl.fails("22023", fmt.Sprintf("SUBSCRIBE t AS OF %d", times[0]))
+		_ = cl.fails("22023", fmt.Sprintf("SELECT * FROM t AS OF %d", times[4]))
 	})
 }
 

@@ -96,7 +96,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 	if n := runtime.NumGoroutine(); n > goroutines+50 {
 		t.Errorf("%d goroutines, were %d", n, goroutines)
 	}
-	cl.fails(repr.CodeUndefinedTable, "SELECT * FROM m")
+	_ = cl.fails(repr.CodeUndefinedTable, "SELECT * FROM m")
 	cl.must("CREATE MATERIALIZED VIEW m AS SELECT count(*) AS n FROM t")
 }
 
@@ -122,8 +122,8 @@ func TestGoroutinesEnd(t *testing.T) {
 				t.Errorf("a statement that waits ends with %v", err)
 			}
 		}
-		cl.fails(repr.CodeAdminShutdown, "INSERT INTO t VALUES (1)")
-		cl.fails(repr.CodeAdminShutdown, "SELECT * FROM t")
+		_ = cl.fails(repr.CodeAdminShutdown, "INSERT INTO t VALUES (1)")
+		_ = cl.fails(repr.CodeAdminShutdown, "SELECT * FROM t")
 	})
 }
 
