@@ -288,6 +288,9 @@ func (c *conn) flush() {
 	if _, err := c.nc.Write(c.out); err != nil {
 		c.broken = true
 		c.close(io.EOF)
+		if tcp, ok := c.nc.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // what the client has not taken is not kept for it
+		}
 	}
 	c.out = c.out[:0]
 	if cap(c.out) > 2*flushBytes {

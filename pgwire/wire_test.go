@@ -66,7 +66,7 @@ func (h *house) connect(options string) *pgx.Conn {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
-	c, err := pgx.Connect(ctx, "postgres://millrace@"+h.addr+"/millrace?sslmode=disable"+options)
+	c, err := pgx.Connect(ctx, "postgres://millrace@"+h.addr+"/"+coord.DefaultDatabase+"?sslmode=disable"+options)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func TestStartupConversation(t *testing.T) {
 		want  string
 	}{
 		{"plain", 0, pair("user", "millrace"), "ok ready:I"},
-		{"a database", 0, pair("user", "millrace", "database", "millrace"), "ok ready:I"},
+		{"a database", 0, pair("user", "millrace", "database", coord.DefaultDatabase), "ok ready:I"},
 		{"no such database", 0, pair("user", "millrace", "database", "nope"), "fatal:3D000@0 gone"},
 		{"no user", 0, "\x00", "fatal:28000@0 gone"},
 		{"layout", 0, "user\x00", "fatal:08P01@0 gone"},
