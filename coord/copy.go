@@ -10,9 +10,9 @@ import (
 
 // copy runs COPY … TO STDOUT. The rows are those of the query, table or subscription; how they look on the wire is the
 // business of the protocol.
-func (s *Session) copy(ctx context.Context, st *ast.Copy, args []repr.Datum) (*Result, *repr.Error) {
+func (s *Session) copy(ctx context.Context, st *ast.Copy, given bindings) (*Result, *repr.Error) {
 	if st.Target != "" {
-		return nil, repr.NewError("42501", "COPY to or from a file of the server is not allowed").
+		return nil, repr.NewError(repr.CodeInsufficientPrivilege, "COPY to or from a file of the server is not allowed").
 			WithHint("use COPY … TO STDOUT, or \\copy in psql").At(st.Pos)
 	}
 	if st.From {
@@ -25,11 +25,11 @@ func (s *Session) copy(ctx context.Context, st *ast.Copy, args []repr.Datum) (*R
 	var res *Result
 	switch {
 	case st.Subscribe != nil:
-		res, err = s.subscribeResult(ctx, st.Subscribe, args)
+		res, err = s.subscribeResult(ctx, st.Subscribe, given.values)
 	case st.Query != nil:
-		res, err = s.query(ctx, st.Query, args)
+		res, err = s.query(ctx, st.Query, given)
 	default:
-		res, err = s.query(ctx, tableQuery(st), args)
+		res, err = s.query(ctx, tableQuery(st), given)
 	}
 	if err != nil {
 		return nil, err

@@ -17,10 +17,10 @@ type cursor struct {
 func (c *cursor) close() { c.rows.Close() }
 
 // cursorStatement runs DECLARE, FETCH, MOVE and CLOSE.
-func (s *Session) cursorStatement(ctx context.Context, stmt ast.Statement, args []repr.Datum) (*Result, *repr.Error) {
+func (s *Session) cursorStatement(ctx context.Context, stmt ast.Statement, given bindings) (*Result, *repr.Error) {
 	switch st := stmt.(type) {
 	case *ast.Declare:
-		return s.declare(ctx, st, args)
+		return s.declare(ctx, st, given)
 	case *ast.Fetch:
 		return s.fetch(ctx, st)
 	default:
@@ -28,10 +28,10 @@ func (s *Session) cursorStatement(ctx context.Context, stmt ast.Statement, args 
 	}
 }
 
-func (s *Session) declare(ctx context.Context, st *ast.Declare, args []repr.Datum) (*Result, *repr.Error) {
+func (s *Session) declare(ctx context.Context, st *ast.Declare, given bindings) (*Result, *repr.Error) {
 	switch {
 	case !s.tx.open:
-		return nil, repr.NewError("25P01", "DECLARE CURSOR can only be used in transaction blocks")
+		return nil, repr.NewError(repr.CodeNoActiveTransaction, "DECLARE CURSOR can only be used in transaction blocks")
 	case st.Hold:
 		return nil, unsupported("DECLARE … WITH HOLD", st.Pos)
 	case st.Scroll != nil && *st.Scroll:
@@ -42,9 +42,9 @@ func (s *Session) declare(ctx context.Context, st *ast.Declare, args []repr.Datu
 	var res *Result
 	var err *repr.Error
 	if st.Subscribe != nil {
-		res, err = s.subscribeResult(ctx, st.Subscribe, args)
+		res, err = s.subscribeResult(ctx, st.Subscribe, given.values)
 	} else {
-		res, err = s.query(ctx, st.Query, args)
+		res, err = s.query(ctx, st.Query, given)
 	}
 	if err != nil {
 		return nil, err

@@ -10,15 +10,16 @@ import (
 
 // exec runs one statement: a case for each, and a file of its own for what is more than a line.
 func (s *Session) exec(ctx context.Context, p *Prepared, args []repr.Datum) (*Result, *repr.Error) {
+	given := bindings{types: p.Params, values: args}
 	switch st := p.Stmt.(type) {
 	case *ast.Query:
-		return s.query(ctx, st, args)
+		return s.query(ctx, st, given)
 	case *ast.Subscribe:
 		return s.subscribeResult(ctx, st, args)
 	case *ast.Copy:
-		return s.copy(ctx, st, args)
+		return s.copy(ctx, st, given)
 	case *ast.Declare, *ast.Fetch, *ast.Close:
-		return s.cursorStatement(ctx, p.Stmt, args)
+		return s.cursorStatement(ctx, p.Stmt, given)
 	case *ast.Insert, *ast.Update, *ast.Delete, *ast.Truncate:
 		return s.modify(ctx, p.Stmt, p.Params, args)
 	case *ast.Explain:

@@ -71,7 +71,7 @@ func (s *Session) explained(st *ast.Explain) (*ast.Query, *repr.Error) {
 
 // explainTimestamp says at which time a query would read, and how far its inputs are.
 func (s *Session) explainTimestamp(ctx context.Context, q *ast.Query) (*Result, *repr.Error) {
-	p, err := s.planQuery(q, nil)
+	p, err := s.planQuery(q, bindings{})
 	if err != nil {
 		return nil, err
 	}

@@ -26,16 +26,23 @@ type queryPlan struct {
 	system   []uint64 // inputs that are system tables
 }
 
+// bindings are the values of a statement's parameters, and the types that preparing it gave them.
+type bindings struct {
+	types  []repr.Type
+	values []repr.Datum
+}
+
 // planQuery plans a query with its parameters' values.
-func (s *Session) planQuery(q *ast.Query, args []repr.Datum) (*queryPlan, *repr.Error) {
+func (s *Session) planQuery(q *ast.Query, given bindings) (*queryPlan, *repr.Error) {
 	snap := s.c.Catalog()
 	env := s.env(snap)
 	env.Eval.LogicalNow = s.logicalNow()
+	env.ParamTypes = given.types
 	bound, err := plan.Query(env, q)
 	if err != nil {
 		return nil, err
 	}
-	bound = bound.Bind(args, env.Eval)
+	bound = bound.Bind(given.values, env.Eval)
 	compiled, err := sql.Compile(env.Eval, bound.Rel)
 	if err != nil {
 		return nil, err
@@ -73,7 +80,7 @@ func countOf(s expr.Scalar, env *expr.Env, missing int64) (int64, *repr.Error) {
 	}
 	if d.Int() < 0 {
 		if missing < 0 {
-			return 0, repr.NewError("2201W", "LIMIT must not be negative")
+			return 0, repr.NewError(repr.CodeInvalidLimit, "LIMIT must not be negative")
 		}
 		return 0, repr.NewError("2201X", "OFFSET must not be negative")
 	}
@@ -100,11 +107,11 @@ func (s *Session) describeQuery(p *Prepared, q *ast.Query) *repr.Error {
 }
 
 // query runs a SELECT.
-func (s *Session) query(ctx context.Context, q *ast.Query, args []repr.Datum) (*Result, *repr.Error) {
+func (s *Session) query(ctx context.Context, q *ast.Query, given bindings) (*Result, *repr.Error) {
 	if q.AsOf != nil {
-		return s.queryAsOf(ctx, q, args)
+		return s.queryAsOf(ctx, q, given)
 	}
-	p, err := s.planQuery(q, args)
+	p, err := s.planQuery(q, given)
 	if err != nil {
 		return nil, err
 	}
@@ -147,14 +154,14 @@ func (c *Coordinator) dependsOn(ctx context.Context, ids []uint64, table uint64)
 }
 
 // queryAsOf runs a SELECT as of a time that the user gave.
-func (s *Session) queryAsOf(ctx context.Context, q *ast.Query, args []repr.Datum) (*Result, *repr.Error) {
+func (s *Session) queryAsOf(ctx context.Context, q *ast.Query, given bindings) (*Result, *repr.Error) {
 	at, err := s.asOf(q.AsOf)
 	if err != nil {
 		return nil, err
 	}
 	plain := *q
 	plain.AsOf = nil
-	p, err := s.planQuery(&plain, args)
+	p, err := s.planQuery(&plain, given)
 	if err != nil {
 		return nil, err
 	}
