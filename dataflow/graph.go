@@ -7,8 +7,9 @@ import "millrace/repr"
 // own. Neither row nor the result may be kept by the function.
 type RowFunc func(dst, row []byte) (out []byte, keep bool, err *repr.Error)
 
-// FlatFunc calls emit for each row that comes of row. The emitted bytes are only valid during the call.
-type FlatFunc func(row []byte, emit func(out []byte)) *repr.Error
+// FlatFunc calls emit for each row that comes of row, until emit says that it wants no more. The emitted bytes are only
+// valid during the call.
+type FlatFunc func(row []byte, emit func(out []byte) bool) *repr.Error
 
 // JoinFunc appends to dst what becomes of a pair of rows with the same key: left and right are the values
 // behind the packed key columns of the two arrangements.

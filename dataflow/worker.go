@@ -25,7 +25,7 @@ type node struct {
 	out      *arrangement.Builder
 	keyed    *arrangement.Builder
 	row      RowFunc
-	flat     FlatFunc
+	flat     *op.FlatMap
 	arranged *op.Arranged
 	join     *op.Join
 	reduce   *op.Reduce
@@ -50,7 +50,7 @@ func (w *worker) instance(n *Node) node {
 	case Map:
 		x.row = o.New()
 	case FlatMap:
-		x.flat = o.New()
+		x.flat = &op.FlatMap{F: o.New(), Stop: &w.flow.canceled}
 	case Arrange:
 		x.row, x.keys, x.arranged = o.New(), o.Keys, op.NewArranged()
 	case Join:
@@ -132,7 +132,9 @@ func (w *worker) stepNode(id NodeID, n *Node, in map[uint64]Delta) error {
 	case Map:
 		op.Map(x.row, w.outputs[n.Inputs[0]], x.out, w.errs)
 	case FlatMap:
-		op.FlatMap(x.flat, w.outputs[n.Inputs[0]], x.out, w.errs)
+		if !x.flat.Step(w.outputs[n.Inputs[0]], x.out, w.errs) {
+			return errCanceled
+		}
 	case Union:
 		for _, from := range n.Inputs {
 			op.Copy(w.outputs[from], 1, x.out)

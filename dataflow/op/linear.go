@@ -1,6 +1,8 @@
 package op
 
 import (
+	"sync/atomic"
+
 	"millrace/arrangement"
 	"millrace/repr"
 )
@@ -10,7 +12,7 @@ type (
 	// RowFunc makes at most one row of a row.
 	RowFunc = func(dst, row []byte) (out []byte, keep bool, err *repr.Error)
 	// FlatFunc makes any number of rows of a row.
-	FlatFunc = func(row []byte, emit func(out []byte)) *repr.Error
+	FlatFunc = func(row []byte, emit func(out []byte) bool) *repr.Error
 	// JoinFunc makes at most one row of two rows with the same key.
 	JoinFunc = func(dst, key, left, right []byte) (out []byte, keep bool, err *repr.Error)
 )
@@ -31,18 +33,34 @@ func Map(f RowFunc, in arrangement.Batch, out *arrangement.Builder, errs *Errors
 }
 
 // FlatMap emits every row that a function makes of each row. When it fails half way nothing of the row is emitted.
-func FlatMap(f FlatFunc, in arrangement.Batch, out *arrangement.Builder, errs *Errors) {
+type FlatMap struct {
+	F    FlatFunc
+	Stop *atomic.Bool // true ends the step early
+}
+
+// Step emits the rows, and says whether it came to the end.
+func (m *FlatMap) Step(in arrangement.Batch, out *arrangement.Builder, errs *Errors) bool {
 	made := arrangement.NewBuilder()
 	for i := range in.Len() {
 		row, diff := in.Row(i), in.Diff(i)
 		made.Reset()
-		if err := f(row, func(b []byte) { made.Add(b, diff) }); err != nil {
+		err := m.F(row, func(b []byte) bool {
+			made.Add(b, diff)
+			return !m.stopped()
+		})
+		switch {
+		case m.stopped():
+			return false
+		case err != nil:
 			errs.Add(err, row, diff)
-			continue
+		default:
+			Copy(made.View(), 1, out)
 		}
-		Copy(made.View(), 1, out)
 	}
+	return true
 }
+
+func (m *FlatMap) stopped() bool { return m.Stop != nil && m.Stop.Load() }
 
 // Copy emits every update with its count times a factor.
 func Copy(in arrangement.Batch, factor repr.Diff, out *arrangement.Builder) {

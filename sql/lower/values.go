@@ -68,7 +68,7 @@ func flatFunc(f linear, cols repr.RowDesc, n *rel.FlatMap, env *expr.Env) func()
 		parts := make([][]byte, 1)
 		var row expr.Row
 		var dst []byte
-		return func(in []byte, emit func([]byte)) *repr.Error {
+		return func(in []byte, emit func([]byte) bool) *repr.Error {
 			parts[0] = in
 			var keep bool
 			var err *repr.Error
@@ -88,8 +88,7 @@ func flatFunc(f linear, cols repr.RowDesc, n *rel.FlatMap, env *expr.Env) func()
 					number++
 					dst = repr.AppendFixed8(dst, repr.KindInt8, number)
 				}
-				emit(dst)
-				return true
+				return emit(dst)
 			})
 		}
 	}
