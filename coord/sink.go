@@ -153,6 +153,9 @@ func feed(ctx context.Context, s *subscribed, out chan<- sinks.Tick) *repr.Error
 		if err != nil {
 			return err
 		}
+		if len(changes) > 0 {
+			continue
+		}
 		if err := s.sub.wait(ctx); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"millrace/arrangement"
@@ -14,6 +15,8 @@ type change struct {
 	time  repr.Time
 	delta dataflow.Delta
 }
+
+func (c *change) bytes() int64 { return int64(c.delta.OK.Bytes() + c.delta.Err.Bytes()) }
 
 // subscription is a reader that goes on: the loop delivers to it, a session takes from it. What it holds is
 // bounded: a reader that falls too far behind is cut off with an error, and no one else waits for it.
@@ -42,7 +45,7 @@ func (s *subscription) deliver(t repr.Time, d dataflow.Delta) {
 	s.upper = t + 1
 	if d.OK.Len() > 0 || d.Err.Len() > 0 {
 		s.queue = append(s.queue, change{time: t, delta: d})
-		s.held += int64(d.OK.Bytes() + d.Err.Bytes())
+		s.held += s.queue[len(s.queue)-1].bytes()
 	}
 	if s.held > s.limit {
 		s.queue = nil
@@ -71,11 +74,26 @@ func (s *subscription) notify() {
 	}
 }
 
-// take returns what has been delivered, and the upper up to which that is complete. It does not wait.
+// takeBytes is about how much one take gives: what a reader has taken no longer counts as held, so it must be little.
+const takeBytes = 1 << 20
+
+// take returns what has been delivered next, and the upper up to which that is complete. It does not wait.
 func (s *subscription) take() (changes []change, upper repr.Time, err *repr.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changes, s.queue, s.held = s.queue, nil, 0
+	n, taken := 0, int64(0)
+	for n < len(s.queue) && taken < takeBytes {
+		taken += s.queue[n].bytes()
+		n++
+	}
+	changes = slices.Clone(s.queue[:n])
+	clear(s.queue[:n])
+	s.held -= taken
+	if n < len(s.queue) {
+		s.queue = s.queue[n:]
+		return changes, s.queue[0].time, nil
+	}
+	s.queue = nil
 	return changes, s.upper, s.err
 }
 
