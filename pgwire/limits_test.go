@@ -41,7 +41,7 @@ func (h *house) alive() {
 	if took := time.Since(started); took > time.Second {
 		h.t.Errorf("SELECT 1 took %v", took)
 	}
-	c.nc.Close()
+	_ = c.nc.Close()
 }
 
 // cancelRequest sends a cancel request as a client does, on a connection of its own.
@@ -54,7 +54,7 @@ func (h *house) cancelRequest(pid uint32, key []byte) {
 		h.t.Fatal(err)
 	}
 	_, _ = io.Copy(io.Discard, nc) // the server closes when it has served it
-	nc.Close()
+	_ = nc.Close()
 }
 
 func TestCancelKey(t *testing.T) {
@@ -139,7 +139,7 @@ func TestTooManyConnections(t *testing.T) {
 	}
 	refused := func() string {
 		nc := h.dial()
-		defer nc.Close()
+		defer func() { _ = nc.Close() }()
 		c := &client{t: t, nc: nc, f: pgproto3.NewFrontend(nc, nc), params: map[string]string{}}
 		c.f.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "u"}})
 		c.flush()
@@ -154,13 +154,13 @@ func TestTooManyConnections(t *testing.T) {
 	}
 	until(t, "a connection too many is closed", func() bool {
 		nc := h.dial()
-		defer nc.Close()
+		defer func() { _ = nc.Close() }()
 		_ = nc.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 		_, err := nc.Read(make([]byte, 1))
 		return err == io.EOF || err != nil && strings.Contains(err.Error(), "reset")
 	})
-	open[0].nc.Close()
-	open[1].nc.Close()
+	_ = open[0].nc.Close()
+	_ = open[1].nc.Close()
 	until(t, "a place is free again", func() bool { return refused() == "ok ready:I" })
 }
 
@@ -242,7 +242,7 @@ func storm(r *rand.Rand, addr string) error {
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
+	defer func() { _ = nc.Close() }()
 	_ = nc.SetDeadline(time.Now().Add(patience))
 	startup := []byte("\x00\x00\x00\x10\x00\x03\x00\x00user\x00m\x00\x00")
 	binary.BigEndian.PutUint32(startup, uint32(len(startup)))
@@ -370,7 +370,7 @@ func TestHangUp(t *testing.T) {
 			s.f.Send(&pgproto3.Terminate{})
 			s.flush()
 		}
-		s.nc.Close()
+		_ = s.nc.Close()
 	}
 	until(t, "only one session is left", func() bool {
 		h.srv.mu.Lock()

@@ -56,7 +56,7 @@ func (h *house) dial() net.Conn {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.t.Cleanup(func() { nc.Close() })
+	h.t.Cleanup(func() { _ = nc.Close() })
 	_ = nc.SetDeadline(time.Now().Add(3 * patience))
 	return nc
 }
@@ -70,7 +70,7 @@ func (h *house) connect(options string) *pgx.Conn {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.t.Cleanup(func() { c.Close(context.Background()) })
+	h.t.Cleanup(func() { _ = c.Close(context.Background()) })
 	return c
 }
 
