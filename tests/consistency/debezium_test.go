@@ -105,7 +105,7 @@ func TestTransfersFromDebezium(t *testing.T) {
 		}
 	}
 	subs := map[string]*history{}
-	for _, v := range []string{"credits", "debits", "balance", "direct", "total"} {
+	for _, v := range views {
 		subs[v] = newHistory(v)
 		b.subscribe(subs[v])
 	}

@@ -53,7 +53,12 @@ var schema = []string{
 	`CREATE MATERIALIZED VIEW direct AS SELECT account, sum(amount)::int8 AS amount
 	   FROM (SELECT dst AS account, amount FROM transfers UNION ALL SELECT src, -amount FROM transfers) GROUP BY account`,
 	`CREATE MATERIALIZED VIEW total AS SELECT coalesce(sum(amount), 0)::int8 AS amount FROM balance`,
+	`CREATE TABLE marks (n int8 NOT NULL)`,
+	`CREATE MATERIALIZED VIEW marked AS SELECT count(*) AS n FROM marks`,
 }
+
+// views are what is subscribed to.
+var views = []string{"transfers", "credits", "debits", "balance", "direct", "total"}
 
 // bank is one run of the test.
 type bank struct {
@@ -63,6 +68,7 @@ type bank struct {
 	closed  atomic.Bool // everything is written: subscribers end
 	nextID  atomic.Int64
 	acked   atomic.Int64
+	marks   atomic.Int64   // rows of the table marks that are acknowledged, or were seen
 	checked atomic.Int64   // statements and read transactions that were compared
 	wg      sync.WaitGroup // writers and readers
 	subs    sync.WaitGroup
@@ -106,7 +112,6 @@ func TestTransfersFromTables(t *testing.T) {
 			t.Fatalf("%s: %v", s, err)
 		}
 	}
-	views := []string{"credits", "debits", "balance", "direct", "total"}
 	subs := map[string]*history{}
 	for _, v := range views {
 		subs[v] = newHistory(v)
@@ -120,6 +125,10 @@ func TestTransfersFromTables(t *testing.T) {
 	}
 	b.run(b.readTransactions)
 	b.run(b.probe)
+	b.run(b.mark)
+	for range 2 {
+		b.run(b.watchMarks)
+	}
 	time.AfterFunc(duration(t), func() { b.stop.Store(true) })
 	b.wg.Wait()
 	b.closed.Store(true)
@@ -229,6 +238,45 @@ func (b *bank) readTransactions(ctx context.Context, conn *pgx.Conn) error {
 				return fmt.Errorf("one block saw %v", seen)
 			}
 		}
+		b.checked.Add(1)
+	}
+	return nil
+}
+
+// raise makes a counter at least n.
+func raise(counter *atomic.Int64, n int64) {
+	for old := counter.Load(); n > old && !counter.CompareAndSwap(old, n); old = counter.Load() {
+	}
+}
+
+// mark adds rows to marks, one by one.
+func (b *bank) mark(ctx context.Context, conn *pgx.Conn) error {
+	for n := int64(1); !b.stop.Load(); n++ {
+		if _, err := conn.Exec(ctx, `INSERT INTO marks VALUES ($1)`, n); err != nil {
+			return fmt.Errorf("mark: %w", err)
+		}
+		raise(&b.marks, n)
+	}
+	return nil
+}
+
+// watchMarks counts the marks, in the table and in a view over it: no count is below what was acknowledged, or seen by
+// anyone, before it was asked for.
+func (b *bank) watchMarks(ctx context.Context, conn *pgx.Conn) error {
+	queries := []string{`SELECT count(*) FROM marks`, `SELECT n FROM marked`, `SELECT max(n) FROM marks`}
+	for i := 0; !b.stop.Load(); i++ {
+		least := b.marks.Load()
+		if least == 0 {
+			continue
+		}
+		var n int64
+		if err := conn.QueryRow(ctx, queries[i%len(queries)]).Scan(&n); err != nil {
+			return fmt.Errorf("watch: %w", err)
+		}
+		if n < least {
+			return fmt.Errorf("%s shows %d; %d had been seen before", queries[i%len(queries)], n, least)
+		}
+		raise(&b.marks, n)
 		b.checked.Add(1)
 	}
 	return nil
