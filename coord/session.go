@@ -73,7 +73,7 @@ func (s *Session) PID() uint32 { return s.pid }
 // Settings are the reported settings and their values, for the ParameterStatus messages of the start.
 func (s *Session) Settings() map[string]string { return s.settings.reported() }
 
-// TextOptions say how values are printed as text in this session.
+// TextOptions say how values are printed as text for the client.
 func (s *Session) TextOptions() *pgfmt.Options { return s.settings.text() }
 
 // StatementTimeout is how long a statement may run; 0 is for ever.
