@@ -117,9 +117,9 @@ func (c *conn) observe() func() {
 func (c *conn) read() {
 	defer close(c.frames)
 	for {
-		f, err := readFrame(c.in)
-		if errors.Is(err, errFraming) {
-			c.deliver(frame{kind: 0, body: []byte(err.Error())})
+		f, err := readFrame(c.in, &c.srv.bytes)
+		if errors.Is(err, errFraming) || errors.Is(err, errBudget) {
+			c.deliver(frame{kind: 0, err: err})
 			return
 		}
 		if err != nil {
@@ -128,6 +128,7 @@ func (c *conn) read() {
 		}
 		f.last = syncFollows(c.in)
 		if !c.deliver(f) {
+			c.srv.bytes.give(f.held)
 			return
 		}
 	}
@@ -158,7 +159,7 @@ func (c *conn) loop() {
 	for !c.broken {
 		select {
 		case f, ok := <-c.frames:
-			if !ok || f.kind == 'X' || !c.message(f) {
+			if !ok || f.kind == 'X' || !c.serve(f) {
 				return
 			}
 		case <-c.idle():
@@ -183,10 +184,32 @@ func (c *conn) idle() <-chan time.Time {
 	return nil
 }
 
+// serve serves one message, gives back what it held, and says whether the connection goes on.
+func (c *conn) serve(f frame) bool {
+	defer c.srv.bytes.give(f.held)
+	return c.message(f)
+}
+
+// drain gives back what the messages hold that nobody will serve. The reader has ended.
+func (c *conn) drain() {
+	c.reader.Wait()
+	for {
+		select {
+		case f, ok := <-c.frames:
+			if !ok {
+				return
+			}
+			c.srv.bytes.give(f.held)
+		default:
+			return
+		}
+	}
+}
+
 // message serves one message and says whether the connection goes on.
 func (c *conn) message(f frame) bool {
 	if f.kind == 0 {
-		c.fatal(repr.NewError(repr.CodeProtocolViolation, string(f.body)))
+		c.fatal(framingError(f.err))
 		c.linger()
 		return false
 	}
@@ -231,6 +254,13 @@ func (c *conn) message(f frame) bool {
 		c.extended(f)
 	}
 	return true
+}
+
+func framingError(err error) *repr.Error {
+	if errors.Is(err, errBudget) {
+		return repr.NewError(repr.CodeOutOfMemory, err.Error()).WithHint("send shorter statements, or later")
+	}
+	return repr.NewError(repr.CodeProtocolViolation, err.Error())
 }
 
 // settle ends a round: outside a transaction block no portal outlives it.

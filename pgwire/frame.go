@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // Limits on the length of messages, in bytes.
@@ -12,17 +13,38 @@ const (
 	maxStartupBytes = 10_000
 	maxMessageBytes = 64 << 20
 	readChunkBytes  = 64 << 10
+	budgetBytes     = 256 << 20 // of all bodies of one server that are longer than a chunk
 )
+
+// budget is what the bodies of all connections may hold together, beyond a chunk each.
+type budget struct{ used atomic.Int64 }
+
+// take claims n bytes, if they are left.
+func (b *budget) take(n int) bool {
+	if b.used.Add(int64(n)) <= budgetBytes {
+		return true
+	}
+	b.give(n)
+	return false
+}
+
+// give hands n bytes back.
+func (b *budget) give(n int) { b.used.Add(-int64(n)) }
 
 // frame is one message as it came: its type and its body.
 type frame struct {
 	kind byte
 	body []byte
-	last bool // a Sync is known to follow
+	last bool  // a Sync is known to follow
+	held int   // bytes of the budget that the body holds
+	err  error // of kind 0: why the stream cannot be read on
 }
 
-// errFraming says that the stream cannot be read on: the connection ends.
-var errFraming = errors.New("malformed message frame")
+// Both say that the stream cannot be read on: the connection ends.
+var (
+	errFraming = errors.New("malformed message frame")
+	errBudget  = errors.New("the messages of all clients together are too long")
+)
 
 // knownTypes are the messages that a client may send after the startup, and how long each may be.
 var knownTypes = map[byte]int{
@@ -31,8 +53,8 @@ var knownTypes = map[byte]int{
 	'H': 0, 'S': 0, 'X': 0, 'c': 0, 'p': 64 << 10,
 }
 
-// readFrame reads one message of an open connection.
-func readFrame(r io.Reader) (frame, error) {
+// readFrame reads one message of an open connection. What its body holds of the budget is its reader's to give back.
+func readFrame(r io.Reader, b *budget) (frame, error) {
 	var head [5]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return frame{}, err
@@ -45,8 +67,12 @@ func readFrame(r io.Reader) (frame, error) {
 	if n < 0 || n > int64(limit) {
 		return frame{}, fmt.Errorf("%w: message %q of %d bytes, at most %d are allowed", errFraming, head[0], n, limit)
 	}
-	body, err := readBody(r, int(n))
-	return frame{kind: head[0], body: body}, err
+	body, held, err := readBody(r, int(n), b)
+	if err != nil {
+		b.give(held)
+		return frame{}, err
+	}
+	return frame{kind: head[0], body: body, held: held}, nil
 }
 
 // readStartup reads the first packet, which has no type.
@@ -59,24 +85,30 @@ func readStartup(r io.Reader) ([]byte, error) {
 	if n < 4 || n > maxStartupBytes {
 		return nil, fmt.Errorf("%w: startup packet of %d bytes", errFraming, n)
 	}
-	return readBody(r, int(n))
+	body, _, err := readBody(r, int(n), nil)
+	return body, err
 }
 
-// readBody reads n bytes; the buffer grows as they arrive, so that a length alone allocates nothing.
-func readBody(r io.Reader, n int) ([]byte, error) {
-	body := make([]byte, 0, min(n, readChunkBytes))
+// readBody reads n bytes; the buffer grows as they arrive, so that a length alone allocates nothing. What is more than a
+// chunk is claimed from the budget.
+func readBody(r io.Reader, n int, b *budget) (body []byte, held int, err error) {
+	body = make([]byte, 0, min(n, readChunkBytes))
 	for len(body) < n {
 		step := min(n-len(body), max(readChunkBytes, len(body)))
 		from := len(body)
-		if cap(body) < from+step {
+		if grow := from + step - cap(body); grow > 0 {
+			if !b.take(grow) {
+				return nil, held, errBudget
+			}
+			held += grow
 			grown := make([]byte, from, from+step)
 			copy(grown, body)
 			body = grown
 		}
 		body = body[:from+step]
 		if _, err := io.ReadFull(r, body[from:]); err != nil {
-			return nil, fmt.Errorf("read message body: %w", err)
+			return nil, held, fmt.Errorf("read message body: %w", err)
 		}
 	}
-	return body, nil
+	return body, held, nil
 }

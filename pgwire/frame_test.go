@@ -41,7 +41,7 @@ func TestReadFrame(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			f, err := readFrame(bytes.NewReader(c.in))
+			f, err := readFrame(bytes.NewReader(c.in), &budget{})
 			if c.err != "" {
 				if err == nil || !strings.Contains(err.Error(), c.err) {
 					t.Fatalf("error %v, want %q", err, c.err)
@@ -71,7 +71,7 @@ func TestReadFrameAllocatesWhatArrived(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range 100 {
-		if _, err := readFrame(bytes.NewReader(head)); err == nil {
+		if _, err := readFrame(bytes.NewReader(head), &budget{}); err == nil {
 			t.Fatal("a frame without a body was read")
 		}
 	}
@@ -157,9 +157,14 @@ func FuzzFrame(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		r := bytes.NewReader(in)
+		var held budget
 		for {
 			at := len(in) - r.Len()
-			fr, err := readFrame(r)
+			fr, err := readFrame(r, &held)
+			held.give(fr.held)
+			if held.used.Load() != 0 {
+				t.Fatalf("%d bytes are never given back", held.used.Load())
+			}
 			if err != nil {
 				if !errors.Is(err, errFraming) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Fatalf("error %v", err)

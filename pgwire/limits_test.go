@@ -327,7 +327,7 @@ func TestMalformedStorm(t *testing.T) {
 	until(t, "all connections are forgotten", func() bool {
 		h.srv.mu.Lock()
 		defer h.srv.mu.Unlock()
-		return len(h.srv.open) == 0 && h.srv.accepted == 0
+		return len(h.srv.open) == 0 && h.srv.accepted == 0 && h.srv.bytes.used.Load() == 0
 	})
 	until(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= goroutines })
 	until(t, "no descriptor is left", func() bool { return descriptors(t) <= files })
@@ -337,6 +337,38 @@ func TestMalformedStorm(t *testing.T) {
 	if grown := int64(after.HeapInuse) - int64(before.HeapInuse); grown > 32<<20 {
 		t.Errorf("the heap has grown by %d MiB", grown>>20)
 	}
+}
+
+// The bodies of all clients together are bounded, also those that never come to an end.
+func TestLongMessages(t *testing.T) {
+	h := serve(t, Options{}, coord.Options{})
+	c := h.open(nil)
+	c.want(c.ask(prepare("", "SELECT length($1::text) AS n"), bind("", "", strings.Repeat("x", 8<<20)), execute("", 0), syncing),
+		"parsecomplete bindcomplete row(8388608) [SELECT 1] ready:I")
+	head := binary.BigEndian.AppendUint32([]byte{'Q'}, maxMessageBytes)
+	part := append(head, make([]byte, 40<<20)...)
+	var clients []*client
+	for range budgetBytes/(32<<20) - 1 { // each body has grown to 64 MiB less what is not allowed any more
+		one := h.open(nil)
+		clients = append(clients, one)
+		go func() { _, _ = one.nc.Write(part) }()
+	}
+	refused := make(chan string, len(clients))
+	for _, one := range clients {
+		go func() { refused <- one.round() }()
+	}
+	if got := <-refused; got != "fatal:53200@0 gone" && got != "gone" {
+		t.Errorf("a message beyond the budget: %s", got)
+	}
+	if used := h.srv.bytes.used.Load(); used > budgetBytes {
+		t.Errorf("%d bytes are held", used)
+	}
+	h.alive()
+	for _, one := range clients {
+		one.nc.Close()
+	}
+	c.nc.Close()
+	until(t, "everything is given back", func() bool { return h.srv.bytes.used.Load() == 0 })
 }
 
 // A client that hangs up in the middle of a subscription leaves nothing behind.

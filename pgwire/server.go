@@ -32,6 +32,7 @@ type Server struct {
 	ctx   context.Context
 	stop  context.CancelCauseFunc
 	conns sync.WaitGroup
+	bytes budget
 
 	mu       sync.Mutex // guards all below
 	open     map[uint32]*conn
@@ -117,7 +118,7 @@ func (s *Server) Close() {
 // handle runs one connection from its first byte to its last.
 func (s *Server) handle(nc net.Conn) {
 	c := newConn(s, nc)
-	defer c.reader.Wait()
+	defer c.drain()
 	defer func() { _ = nc.Close() }()
 	defer context.AfterFunc(c.ctx, c.hurry)()
 	defer c.recover()
