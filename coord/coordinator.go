@@ -19,7 +19,7 @@ type Options struct {
 	TickInterval    time.Duration     // the longest time between ticks; default 1 s
 	RetainHistory   time.Duration     // how far back AS OF reaches; default 10 s
 	MaxTickRows     int               // a tick takes no more source updates than that; default 100,000
-	SubscriberBytes int64             // what a slow subscription may hold; default 64 MiB
+	SubscriberBytes int64             // what a slow subscription may hold; default 32 MiB
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
 	Journal         Journal
@@ -41,7 +41,7 @@ func (o *Options) defaults() {
 		o.MaxTickRows = 100_000
 	}
 	if o.SubscriberBytes == 0 {
-		o.SubscriberBytes = 64 << 20
+		o.SubscriberBytes = 32 << 20
 	}
 	if o.Clock == nil {
 		o.Clock = clock.System{}

@@ -57,7 +57,7 @@ var settingTable = []setting{
 	{name: "standard_conforming_strings", initial: "on", about: "Causes '...' strings to treat backslashes literally.", reported: true,
 		check: oneOf("on")},
 	{name: "statement_timeout", initial: "0", about: "Sets the maximum allowed duration of any statement.", check: checkDuration},
-	{name: "subscription_memory", initial: "64MB", about: "Shows what a subscription may hold for a slow client.", fixed: true},
+	{name: "subscription_memory", initial: "32MB", about: "Shows what a subscription may hold for a slow client.", fixed: true},
 	{name: "synchronize_seqscans", initial: "on", about: "Accepted and not used.", check: checkBool},
 	{name: "TimeZone", initial: "UTC", about: "Sets the time zone for displaying and interpreting time stamps.", reported: true, check: checkTimeZone},
 	{name: "transaction_isolation", initial: "serializable", about: "Shows the current transaction's isolation level."},
