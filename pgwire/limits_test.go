@@ -365,9 +365,9 @@ func TestLongMessages(t *testing.T) {
 	}
 	h.alive()
 	for _, one := range clients {
-		one.nc.Close()
+		_ = one.nc.Close()
 	}
-	c.nc.Close()
+	_ = c.nc.Close()
 	until(t, "everything is given back", func() bool { return h.srv.bytes.used.Load() == 0 })
 }
 
