@@ -3,6 +3,8 @@ package coord
 import (
 	"context"
 	"net"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,11 +65,34 @@ func (s *Session) createConnection(ctx context.Context, st *ast.CreateConnection
 			return nil, err
 		}
 	}
-	it.CreateSQL, it.Def = ast.Format(st), spec
+	it.CreateSQL, it.Def = createText(withoutPassword(st)), spec
 	if err := s.add(ctx, it, nil); err != nil {
 		return nil, err
 	}
 	return &Result{Tag: tag}, nil
+}
+
+// hidden stands in the text of a statement where a secret stood.
+const hidden = "<hidden>"
+
+// withoutPassword is the statement as the catalog may show it.
+func withoutPassword(st *ast.CreateConnection) *ast.CreateConnection {
+	shown := *st
+	shown.Options = slices.Clone(st.Options)
+	for i := range shown.Options {
+		if o := &shown.Options[i]; o.Name == "password" && o.Value.Kind == ast.OptionString {
+			o.Value.Text = hidden
+		}
+	}
+	return &shown
+}
+
+// credentials are a user and password inside a URL.
+var credentials = regexp.MustCompile(`://[^/@'\s]+@`)
+
+// createText is the text of a statement that makes an object, without the credentials in its addresses.
+func createText(st ast.Statement) string {
+	return credentials.ReplaceAllString(ast.Format(st), "://"+hidden+"@")
 }
 
 // validates says whether a connection is tried when it is made: yes, unless WITH (VALIDATE = false).
@@ -159,7 +184,7 @@ func (c *Coordinator) dialer() *dial.Dialer { return &dial.Dialer{Aliases: c.opt
 func (c *Coordinator) registryClient(spec *connectionSpec) (*registry.Client, *repr.Error) {
 	client, err := registry.New(registry.Options{URL: spec.url, User: spec.user, Password: spec.pass, Dialer: c.dialer(), Clock: c.opts.Clock})
 	if err != nil {
-		return nil, repr.NewError(repr.CodeInvalidParameter, "invalid schema registry address \""+spec.url+"\"").WithDetail(err.Error()).
+		return nil, repr.NewError(repr.CodeInvalidParameter, "invalid schema registry address").
 			WithHint("write it like http://localhost:8081")
 	}
 	return client, nil
@@ -179,7 +204,7 @@ func (c *Coordinator) validateConnection(ctx context.Context, spec *connectionSp
 		}
 		defer client.Close()
 		if err := client.Check(ctx); err != nil {
-			return repr.NewError(repr.CodeCannotConnect, "cannot reach the schema registry at "+spec.url).WithDetail(err.Error()).
+			return repr.NewError(repr.CodeCannotConnect, "cannot reach the schema registry at "+client.URL()).WithDetail(err.Error()).
 				WithHint("check the address, and that the registry runs")
 		}
 		return nil

@@ -67,7 +67,7 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	if err != nil {
 		return nil, err
 	}
-	it.On, it.CreateSQL, it.Depends, it.Def = from.ID, ast.Format(st), append(spec.depends, from.ID), spec
+	it.On, it.CreateSQL, it.Depends, it.Def = from.ID, createText(st), append(spec.depends, from.ID), spec
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}

@@ -157,7 +157,7 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	it.Desc, it.Keys, it.CreateSQL, it.Depends, it.Def = made.desc, made.keys, ast.Format(st), spec.depends, spec
+	it.Desc, it.Keys, it.CreateSQL, it.Depends, it.Def = made.desc, made.keys, createText(st), spec.depends, spec
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
