@@ -43,7 +43,7 @@ type tableLayout struct {
 var layouts = []*layout{
 	{name: "nexmark", counts: 1, tagged: 1, tables: []tableLayout{
 		table("person", "id:int ts:millis name:text email:text cc:text city:text state:text extra:text"),
-		table("auction", "id:int item:text descr:text initb:int reserve:int ts:millis expires:int seller:int category:int extra:text"),
+		table("auction", "id:int item:text descr:text initb:int reserve:int ts:millis expires:millis seller:int category:int extra:text"),
 		table("bid", "auction:int bidder:int price:int channel:text url:text ts:millis extra:text"),
 	}},
 	{name: "kv", counts: 1, diff: true, tables: []tableLayout{table("kv", "k:int v:int")}},

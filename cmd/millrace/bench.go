@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"millrace/arrangement"
 	"millrace/bench"
@@ -36,6 +38,9 @@ type benchRun struct {
 	limit   int64
 	step    repr.Time
 	builder []*arrangement.Builder
+	worst   time.Duration // of a step
+	done    int64         // records read
+	load    string        // what the load of the tables took, once it is over
 }
 
 // runBench runs one query from its SQL text over an event file and prints what it took. The clock starts before the
@@ -47,6 +52,7 @@ func runBench(ctx context.Context, args []string) (err error) {
 	batch := fs.Int("batch", 10_000, "records of one tick")
 	workers := fs.Int("workers", 1, "workers of the dataflow")
 	limit := fs.Int64("limit", 0, "records to read; 0 is all")
+	heap := fs.String("memprofile", "", "`file` to write a profile of the memory held at the end to")
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return fmt.Errorf("name a query: %s", queryNames())
 	}
@@ -71,13 +77,20 @@ func runBench(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	err = r.measure(ctx, *workers)
+	return errors.Join(err, stop(), writeHeap(*heap))
+}
+
+// measure runs the query and prints what it took, with the garbage collector set as the server sets it.
+func (r *benchRun) measure(ctx context.Context, workers int) error {
+	debug.SetGCPercent(gcPercent)
 	wall, cpu := clock.System{}.Now(), cpuSeconds()
-	if err := r.run(ctx); err != nil {
+	if err := r.run(ctx, cpu); err != nil {
 		return err
 	}
 	sec := clock.System{}.Now().Sub(wall).Seconds()
-	fmt.Printf("MILLRACE %s workers=%d sec=%.3f cpu_s=%.3f %s rss_mb=%d\n", q.Name, *workers, sec, cpuSeconds()-cpu, r.check.String(), residentMB())
+	fmt.Printf("MILLRACE %s workers=%d sec=%.3f cpu_s=%.3f %s worst_ms=%.1f held_mb=%d rss_mb=%d%s\n", r.query.Name, workers, sec,
+		cpuSeconds()-cpu, r.check.String(), 1e3*r.worst.Seconds(), r.flow.Bytes()>>20, residentMB(), r.load)
 	return nil
 }
 
@@ -97,6 +110,18 @@ func startProfile(path string) (stop func() error, err error) {
 		pprof.StopCPUProfile()
 		return out.Close()
 	}, nil
+}
+
+// writeHeap writes a profile of the memory that is held; no path is no profile.
+func writeHeap(path string) error {
+	if path == "" {
+		return nil
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("heap").WriteTo(out, 0), out.Close())
 }
 
 func queryNames() string {
@@ -147,18 +172,10 @@ func (r *benchRun) plan(workers int) error {
 	return nil
 }
 
-// run feeds the file, a tick for each batch, and adds up what comes out.
-func (r *benchRun) run(ctx context.Context) error {
+// run feeds the file, a tick for each batch, and adds up what comes out. cpu is the processor time at the start.
+func (r *benchRun) run(ctx context.Context, cpu float64) error {
 	var b events.Batch
-	left := r.limit
-	for {
-		n := r.batch
-		if r.limit > 0 {
-			n = int(min(int64(n), left))
-		}
-		if n == 0 {
-			return nil
-		}
+	for n := r.next(); n > 0; n = r.next() {
 		b.Reset()
 		err := r.file.Read(&b, n)
 		if err != nil && err != io.EOF {
@@ -167,11 +184,26 @@ func (r *benchRun) run(ctx context.Context) error {
 		if b.Len() == 0 {
 			return nil
 		}
-		left -= int64(b.Len())
 		if err := r.tick(ctx, &b); err != nil {
 			return err
 		}
+		if r.done += int64(b.Len()); r.done == r.file.LoadLen() {
+			r.load = fmt.Sprintf(" load_cpu_s=%.3f", cpuSeconds()-cpu)
+		}
 	}
+	return nil
+}
+
+// next is how many records the next tick takes: none of it goes over the end of the load or the limit.
+func (r *benchRun) next() int {
+	n := int64(r.batch)
+	if r.limit > 0 {
+		n = min(n, r.limit-r.done)
+	}
+	if load := r.file.LoadLen(); r.done < load {
+		n = min(n, load-r.done)
+	}
+	return int(n)
 }
 
 func (r *benchRun) tick(ctx context.Context, b *events.Batch) error {
@@ -190,10 +222,12 @@ func (r *benchRun) tick(ctx context.Context, b *events.Batch) error {
 		}
 	}
 	r.step++
+	start := clock.System{}.Now()
 	out, err := r.flow.Step(ctx, r.step, in)
 	if err != nil {
 		return err
 	}
+	r.worst = max(r.worst, clock.System{}.Now().Sub(start))
 	if out.Err.Len() > 0 {
 		e, _ := dataflow.DecodeErr(out.Err.Row(0))
 		return e

@@ -19,6 +19,10 @@ import (
 	"millrace/pgwire"
 )
 
+// gcPercent is how far the heap grows between collections: memory is bounded by the limit, and packed rows cost a
+// collection little, so that fewer collections are worth the room.
+const gcPercent = 200
+
 // server is a running server.
 type server struct {
 	coord *coord.Coordinator
@@ -63,7 +67,7 @@ func start(c *config) (*server, error) {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
 	debug.SetMemoryLimit(memory)
-	debug.SetGCPercent(200)
+	debug.SetGCPercent(gcPercent)
 	sqlListener, err := listen("SQL", c.SQLListen)
 	if err != nil {
 		return nil, err
