@@ -52,14 +52,16 @@ func (x *indexed) commit(r *Reduce, i int) {
 		row := delta.Row(from)
 		n := repr.PrefixLen(row, r.Keys)
 		same := row[:len(row)-len(repr.Skip(row[n:]))]
-		if was, is := present(before, same), present(after, same); was != is {
+		if was, is := first(before, same), first(after, same); !bytes.Equal(was, is) {
 			g, _ := r.groups.find(row[:n])
-			diff := repr.Diff(1)
-			if was {
-				diff = -1
+			if was != nil {
+				x.datums = repr.DecodeRow(x.datums[:0], was[len(same):])
+				r.accumulate(g, i, x.datums, -1)
 			}
-			x.datums = canonical(repr.DecodeRow(x.datums[:0], row[len(same):]))
-			r.accumulate(g, i, x.datums, diff)
+			if is != nil {
+				x.datums = repr.DecodeRow(x.datums[:0], is[len(same):])
+				r.accumulate(g, i, x.datums, 1)
+			}
 		}
 		for from < delta.Len() && bytes.HasPrefix(delta.Row(from), same) {
 			from++
@@ -67,21 +69,15 @@ func (x *indexed) commit(r *Reduce, i int) {
 	}
 }
 
-// canonical makes arguments that are one key one value, so that what is added is what is taken away.
-func canonical(args []repr.Datum) []repr.Datum {
-	for i := range args {
-		args[i] = args[i].Canonical()
-	}
-	return args
-}
-
-// present says whether some row with the prefix has a positive count.
-func present(cur *arrangement.Cursor, prefix []byte) bool {
-	found := false
+// first is the first row with the prefix that has a positive count: of arguments that are equal and print differently, the one
+// that stands for all; nil when there is none.
+func first(cur *arrangement.Cursor, prefix []byte) []byte {
 	for cur.Seek(prefix); cur.Valid() && bytes.HasPrefix(cur.Row(), prefix); cur.Next() {
-		found = found || cur.Diff() > 0
+		if cur.Diff() > 0 {
+			return cur.Row()
+		}
 	}
-	return found
+	return nil
 }
 
 // extreme is the least or greatest argument of a group.

@@ -68,18 +68,22 @@ func ResolveAggregate(name string, args []repr.Type, star bool) (*ResolvedAggreg
 		}
 		return nil, undefinedFunction(name, args)
 	}
-	c, err := aggregates.calls.resolve(name, args)
+	return aggregates.resolve(name, args)
+}
+
+func (c *aggCatalog) resolve(name string, args []repr.Type) (*ResolvedAggregate, *repr.Error) {
+	d, err := c.calls.resolve(name, args)
 	if err != nil {
 		return nil, err
 	}
-	if c == nil {
+	if d == nil {
 		return nil, undefinedFunction(name, args)
 	}
-	types, ret, err := c.bindPolymorphic(args)
+	types, ret, err := d.bindPolymorphic(args)
 	if err != nil {
 		return nil, err
 	}
-	f := aggregates.rows[c].make(types, ret)
+	f := c.rows[d].make(types, ret)
 	f.Name = name
 	return &ResolvedAggregate{Fn: f, Args: types, Ret: ret}, nil
 }

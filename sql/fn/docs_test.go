@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestDocs(t *testing.T) {
 		docSection(&b, f.name, signatures(f.rows))
 	}
 	b.WriteString("\n## Aggregates\n")
-	for _, f := range aggregateTables {
+	for _, f := range append(slices.Clone(aggregateTables), aggFamily{"Ordered sets (WITHIN GROUP)", orderedSetAggregates}) {
 		var sigs []string
 		for _, r := range f.rows {
 			sigs = append(sigs, r.sig)

@@ -16,14 +16,18 @@ func (x *scalars) funcCall(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	if n.Over != nil {
 		return nil, unsupported("window function "+quote(name), n.Pos)
 	}
-	if n.WithinGroup {
-		return nil, unsupported("WITHIN GROUP", n.Pos)
-	}
 	if err := checkSchema(n.Name); err != nil {
 		return nil, err
 	}
-	if fn.IsAggregate(name) {
+	switch {
+	case name == "grouping" && len(n.Name.Qualifiers()) == 0:
+		return x.grouping(n)
+	case n.WithinGroup:
+		return x.withinGroup(n)
+	case fn.IsAggregate(name):
 		return x.aggregate(n)
+	case fn.IsOrderedSet(name):
+		return nil, errAt(repr.CodeWrongObjectType, "WITHIN GROUP is required for ordered-set aggregate "+name, n.Pos)
 	}
 	if err := refuseAggregateSyntax(n); err != nil {
 		return nil, err
@@ -190,14 +194,10 @@ func clauseName(clause string) string {
 
 // aggregate binds a call of an aggregate and gives the column that stands for it.
 func (x *scalars) aggregate(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
-	if x.inAgg {
-		return nil, errAt(repr.CodeGrouping, "aggregate function calls cannot be nested", n.Pos)
+	inner, err := x.insideAggregate(n.Pos)
+	if err != nil {
+		return nil, err
 	}
-	if x.aggs == nil {
-		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in "+clauseName(x.clause), n.Pos)
-	}
-	inner := *x
-	inner.inAgg, inner.aggs, inner.sets = true, nil, nil
 	args, pos, err := inner.plainArgs(n)
 	if err != nil {
 		return nil, err
@@ -224,8 +224,26 @@ func (x *scalars) aggregate(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	if err := inner.aggregateRest(n, &agg); err != nil {
 		return nil, err
 	}
+	return x.placeAggregate(agg, n.Pos)
+}
+
+// insideAggregate is the binder of the operands of an aggregate, where one may stand.
+func (x *scalars) insideAggregate(pos int) (*scalars, *repr.Error) {
+	if x.inAgg {
+		return nil, errAt(repr.CodeGrouping, "aggregate function calls cannot be nested", pos)
+	}
+	if x.aggs == nil {
+		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in "+clauseName(x.clause), pos)
+	}
+	inner := *x
+	inner.inAgg, inner.aggs, inner.sets = true, nil, nil
+	return &inner, nil
+}
+
+// placeAggregate gives the column that stands for a bound aggregate.
+func (x *scalars) placeAggregate(agg rel.Agg, pos int) (expr.Scalar, *repr.Error) {
 	if belongsOutside(&agg) {
-		return nil, unsupported("an aggregate over columns of an outer query alone", n.Pos)
+		return nil, unsupported("an aggregate over columns of an outer query alone", pos)
 	}
 	i := x.aggs.add(agg)
 	return &expr.Column{Index: aggBase + i, Typ: agg.Typ, Name: agg.Name}, nil

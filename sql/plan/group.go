@@ -9,34 +9,6 @@ import (
 	"millrace/sql/rel"
 )
 
-// bindGroupBy binds GROUP BY: an item is a column of FROM, else an output column by number or name, else an
-// expression.
-func (s *selectBody) bindGroupBy(items []ast.Expr) *repr.Error {
-	for _, item := range items {
-		list := []ast.Expr{item}
-		switch n := item.(type) {
-		case *ast.GroupingSets:
-			return unsupported(groupingNames[n.Kind], n.Pos)
-		case *ast.Row:
-			if !n.Explicit {
-				list = n.Items
-			}
-		}
-		for _, e := range list {
-			key, err := s.groupKey(e)
-			if err != nil {
-				return err
-			}
-			if !slices.ContainsFunc(s.keys, func(k expr.Scalar) bool { return expr.Equal(k, key) }) {
-				s.keys = append(s.keys, key)
-			}
-		}
-	}
-	return nil
-}
-
-var groupingNames = [...]string{ast.Rollup: "ROLLUP", ast.Cube: "CUBE", ast.Sets: "GROUPING SETS"}
-
 func (s *selectBody) groupKey(e ast.Expr) (expr.Scalar, *repr.Error) {
 	key, err := s.groupExpr(e)
 	if err != nil {
@@ -73,7 +45,7 @@ func (s *selectBody) groupExpr(e ast.Expr) (expr.Scalar, *repr.Error) {
 
 // group makes the Reduce and HAVING, and rewrites the targets over its result: the keys, then the aggregates.
 func (s *selectBody) group(in rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Scalar, *repr.Error) {
-	g := &grouping{s: s, keys: slices.Clone(s.keys)}
+	g := &grouping{s: s, keys: slices.Clone(s.keys), sets: slices.Clone(s.groupingSets)}
 	var out, having []expr.Scalar
 	var sets []setCall
 	for known := -1; known != len(g.keys); {
@@ -90,15 +62,21 @@ func (s *selectBody) group(in rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Sc
 		}
 	}
 	s.sets.list = sets
-	r := s.reduce(in, g.keys)
+	if err := g.checkDirect(); err != nil {
+		return nil, nil, err
+	}
+	r, err := s.reduce(in, g)
+	if err != nil {
+		return nil, nil, err
+	}
 	if len(having) > 0 {
 		r = &rel.Filter{Input: r, Preds: having}
 	}
 	return r, out, nil
 }
 
-// reduce makes the Reduce. Subqueries in keys and in aggregates are computed on the rows first.
-func (s *selectBody) reduce(in rel.Rel, keys []expr.Scalar) rel.Rel {
+// reduce makes the Reduce, one for each grouping set. Subqueries in keys and in aggregates are computed on the rows first.
+func (s *selectBody) reduce(in rel.Rel, g *grouping) (rel.Rel, *repr.Error) {
 	width := len(in.Columns())
 	var exprs []expr.Scalar
 	lift := func(e expr.Scalar) expr.Scalar {
@@ -109,7 +87,7 @@ func (s *selectBody) reduce(in rel.Rel, keys []expr.Scalar) rel.Rel {
 		return &expr.Column{Index: width + len(exprs) - 1, Typ: e.Type()}
 	}
 	out := &rel.Reduce{}
-	for _, k := range keys {
+	for _, k := range g.keys {
 		out.Keys = append(out.Keys, lift(k))
 		out.Names = append(out.Names, keyName(k))
 	}
@@ -121,7 +99,7 @@ func (s *selectBody) reduce(in rel.Rel, keys []expr.Scalar) rel.Rel {
 	if len(exprs) > 0 {
 		out.Input = &rel.Map{Input: in, Exprs: exprs, Names: make([]string, len(exprs))}
 	}
-	return out
+	return s.reduceSets(out, g)
 }
 
 func keyName(k expr.Scalar) string {
@@ -135,6 +113,7 @@ func keyName(k expr.Scalar) string {
 type grouping struct {
 	s    *selectBody
 	keys []expr.Scalar
+	sets [][]int // the keys of each grouping set, by number
 	err  *repr.Error
 }
 
@@ -160,6 +139,8 @@ func (g *grouping) replace(e expr.Scalar) expr.Scalar {
 		switch {
 		case n.Index >= setBase:
 			return n
+		case n.Index >= groupingBase:
+			return &expr.Column{Index: len(g.keys) + len(g.s.aggs.list) + n.Index - groupingBase, Typ: n.Typ, Name: n.Name}
 		case n.Index >= aggBase:
 			return &expr.Column{Index: len(g.keys) + n.Index - aggBase, Typ: n.Typ, Name: n.Name}
 		}
@@ -194,7 +175,7 @@ func (g *grouping) replaceOuter(e expr.Scalar, depth int) expr.Scalar {
 	return &expr.Outer{Level: depth, Index: i, Typ: o.Typ, Name: o.Name}
 }
 
-// decided makes a key of a column whose value the keys decide already: its table's primary key is among them.
+// decided makes a key of a column whose value the keys decide already: its table's primary key is in every grouping set.
 func (g *grouping) decided(index int, col *expr.Column) int {
 	for _, t := range g.s.from.tables {
 		if t.item == nil || len(t.item.Keys) == 0 || !t.has(index) {
@@ -202,12 +183,13 @@ func (g *grouping) decided(index int, col *expr.Column) int {
 		}
 		all := true
 		for _, k := range t.item.Keys[0] {
-			all = all && t.item.Desc[k].NotNull && slices.ContainsFunc(g.keys, func(key expr.Scalar) bool {
-				return expr.Equal(key, t.cols[k].value)
-			})
+			all = all && t.item.Desc[k].NotNull && g.everywhere(t.cols[k].value)
 		}
 		if all {
 			g.keys = append(g.keys, col)
+			for i := range g.sets {
+				g.sets[i] = append(slices.Clip(g.sets[i]), len(g.keys)-1)
+			}
 			return len(g.keys) - 1
 		}
 	}

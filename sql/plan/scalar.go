@@ -382,10 +382,15 @@ func extremeFunc(greatest bool, t repr.Type) *expr.Func {
 
 // aggregates are the aggregates of one SELECT. In its expressions they stand as columns from aggBase on, until the
 // plan has a place for them.
-type aggregates struct{ list []rel.Agg }
+type aggregates struct {
+	list      []rel.Agg
+	direct    []directArg    // direct arguments of ordered-set aggregates: over the keys alone
+	groupings []groupingCall // calls of GROUPING; they stand as columns from groupingBase on
+}
 
-// Where columns begin that stand for aggregates and for set-returning functions. No row is as wide as that.
+// Where columns begin that stand for aggregates, for GROUPING and for set-returning functions. No row is as wide as that.
 const (
-	aggBase = 1 << 24
-	setBase = 1 << 28
+	aggBase      = 1 << 24
+	groupingBase = 1 << 26
+	setBase      = 1 << 28
 )

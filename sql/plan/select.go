@@ -24,9 +24,10 @@ type selectBody struct {
 	aggs    *aggregates
 	sets    *setCalls
 
-	grouped bool
-	keys    []expr.Scalar
-	having  []expr.Scalar
+	grouped      bool
+	keys         []expr.Scalar // of all grouping sets
+	groupingSets [][]int       // the keys of each, by number; GROUP BY without any is one set
+	having       []expr.Scalar
 
 	distinct bool
 	on       []int // targets of DISTINCT ON
@@ -71,7 +72,7 @@ func (b *binder) selectBody(sel *ast.Select, fr frame, order []ast.OrderItem) (b
 			return nil, err
 		}
 	}
-	s.grouped = len(sel.GroupBy) > 0 || sel.Having != nil || len(s.aggs.list) > 0
+	s.grouped = len(sel.GroupBy) > 0 || sel.Having != nil || len(s.aggs.list) > 0 || len(s.aggs.groupings) > 0
 	return s, nil
 }
 
