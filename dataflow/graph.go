@@ -72,6 +72,15 @@ type Arrange struct {
 // Keys 0 is a cross join.
 type Join struct{ New func() JoinFunc }
 
+// HalfJoin pairs each row of a stream with the rows of an Arrange node that have its key, as they were before the step or
+// as they are after it. It keeps nothing: one hop of a path of a delta join. Inputs: the stream, whose rows begin with the
+// Keys packed key columns, and the Arrange node. The function's left is of the stream, its right of the arrangement.
+type HalfJoin struct {
+	Keys   int
+	Before bool
+	New    func() JoinFunc
+}
+
 // Reduce groups its input and keeps one row for each group: the Keys key columns and then one column for each
 // aggregate. New makes, of a row, the key columns in canonical form followed by the columns that Aggs name.
 // With Keys 0 there is one group; Default is then emitted while the input is empty (nil: no row).
@@ -117,5 +126,6 @@ func (Negate) isOp()    {}
 func (Threshold) isOp() {}
 func (Arrange) isOp()   {}
 func (Join) isOp()      {}
+func (HalfJoin) isOp()  {}
 func (Reduce) isOp()    {}
 func (TopK) isOp()      {}

@@ -28,6 +28,7 @@ type node struct {
 	flat     *op.FlatMap
 	arranged *op.Arranged
 	join     *op.Join
+	half     *op.HalfJoin
 	reduce   *op.Reduce
 	topk     *op.TopK
 	thresh   *op.Threshold
@@ -58,6 +59,9 @@ func (w *worker) instance(n *Node) node {
 		right := w.flow.graph.Nodes[n.Inputs[1]].Op.(Arrange)
 		check.That(left.Keys == right.Keys, "a join over %d and %d keys", left.Keys, right.Keys)
 		x.join = &op.Join{Keys: left.Keys, F: o.New(), Stop: &w.flow.canceled}
+	case HalfJoin:
+		x.keys = o.Keys
+		x.half = &op.HalfJoin{Join: op.Join{Keys: o.Keys, F: o.New(), Stop: &w.flow.canceled}, Before: o.Before}
 	case Reduce:
 		x.row, x.keys = o.New(), o.Keys
 		x.reduce = &op.Reduce{Keys: o.Keys, Default: o.Default}
@@ -141,6 +145,8 @@ func (w *worker) stepNode(id NodeID, n *Node, in map[uint64]Delta) error {
 		}
 	case Negate:
 		op.Copy(w.outputs[n.Inputs[0]], -1, x.out)
+	case HalfJoin:
+		return w.stepHalf(id, n)
 	case Join:
 		if !x.join.Step(w.nodes[n.Inputs[0]].arranged, w.nodes[n.Inputs[1]].arranged, x.out, w.errs) {
 			return errCanceled
@@ -197,6 +203,29 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 	}
 	c.shards[w.index].rows.Store(rows())
 	c.shards[w.index].bytes.Store(bytes())
+	return nil
+}
+
+// stepHalf runs one hop of a delta join. What comes from an arrangement is in its place and in order; any other stream is
+// sent to the workers of its keys and sorted first.
+func (w *worker) stepHalf(id NodeID, n *Node) error {
+	x := &w.nodes[id]
+	input := w.outputs[n.Inputs[0]]
+	if w.nodes[n.Inputs[0]].arranged == nil {
+		x.keyed.Reset()
+		if w.flow.exchange != nil {
+			got, err := w.flow.exchange.route(w.index, input, x.keys, x.keyed)
+			if err != nil {
+				return err
+			}
+			input = got
+		}
+		input = sealed(input, x.keyed)
+	}
+	if !x.half.Step(input, w.nodes[n.Inputs[1]].arranged, x.out, w.errs) {
+		return errCanceled
+	}
+	w.outputs[id] = x.out.View()
 	return nil
 }
 

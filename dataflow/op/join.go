@@ -28,6 +28,21 @@ func (j *Join) Step(left, right *Arranged, out *arrangement.Builder, errs *Error
 	return j.probe(left.Delta, right.Cur, false, to) && j.probe(right.Delta, left.Prev, true, to)
 }
 
+// HalfJoin emits what a stream of keyed rows makes with the rows of an index that have the same key. It keeps no state.
+type HalfJoin struct {
+	Join
+	Before bool // the index as it was before the step, not as it is after
+}
+
+// Step emits the pairs; the stream is sorted. It says whether it came to the end.
+func (h *HalfJoin) Step(stream arrangement.Batch, index *Arranged, out *arrangement.Builder, errs *Errors) bool {
+	snap := index.Cur
+	if h.Before {
+		snap = index.Prev
+	}
+	return h.probe(stream, snap, false, output{out, errs})
+}
+
 // output is where an operator's rows and errors go.
 type output struct {
 	rows *arrangement.Builder

@@ -60,6 +60,8 @@ func describe(n dataflow.Node) string {
 		s += fmt.Sprintf(" rows=%d", len(op.Rows))
 	case dataflow.Arrange:
 		s += fmt.Sprintf(" keys=%d", op.Keys)
+	case dataflow.HalfJoin:
+		s += fmt.Sprintf(" keys=%d", op.Keys)
 	case dataflow.Reduce:
 		s += fmt.Sprintf(" keys=%d aggregates=%d", op.Keys, len(op.Aggs))
 	case dataflow.TopK:

@@ -26,6 +26,9 @@ type joining struct {
 
 // join makes the nodes of a join and of the function that follows it.
 func (b *builder) join(n *rel.Join, f linear) stream {
+	if s, ok := b.deltaJoin(n, f); ok {
+		return s
+	}
 	j := &joining{
 		b:     b,
 		left:  b.side(n.Left),
@@ -39,9 +42,27 @@ func (b *builder) join(n *rel.Join, f linear) stream {
 	return then(j.outer(n.Kind, n.Columns()), f)
 }
 
-// side lowers an input. It is read more than once only by outer joins, whose inputs are settled first.
+// deltaJoin makes a join of three inputs or more a delta join, where that is wanted.
+func (b *builder) deltaJoin(n *rel.Join, f linear) (stream, bool) {
+	if n.Kind != rel.JoinInner || b.opts.Joins == BinaryJoins {
+		return stream{}, false
+	}
+	m := b.multi(n, f)
+	if m == nil || !m.plan() || b.opts.Joins == AutoJoins && !m.pays() {
+		return stream{}, false
+	}
+	return m.lower(), true
+}
+
+// side lowers an input of a join, once for all the ways that are tried to make the join. It is read more than once only
+// by outer joins, whose inputs are settled first.
 func (b *builder) side(r rel.Rel) side {
-	return side{s: b.lower(r), cols: r.Columns()}
+	s, ok := b.sides[r]
+	if !ok {
+		s = b.lower(r)
+		b.sides[r] = s
+	}
+	return side{s: s, cols: r.Columns()}
 }
 
 // inner fuses the conditions that are not keys and the function that follows into the join's output.
@@ -103,7 +124,17 @@ func (f linear) typeOf(c int, j *joining, l, r layout) repr.Type {
 // arrange indexes a side by its keys. Equal arrangements of one stream are one node.
 func (b *builder) arrange(s side, keys, values []field, label string) dataflow.NodeID {
 	fields := append(append([]field(nil), keys...), values...)
-	what := fmt.Sprintf("%d %s ->%s", len(keys), s.s.f.key(), fieldsKey(fields))
 	op := dataflow.Arrange{Keys: len(keys), New: rowFunc(s.s.f, fields, b.env)}
-	return b.add(op, what, "arrange"+label, s.s.node)
+	return b.add(op, arrangeKey(s, keys, values), "arrange"+label, s.s.node)
+}
+
+// arrangeKey says what an arrangement of a stream computes.
+func arrangeKey(s side, keys, values []field) string {
+	return fmt.Sprintf("%d %s ->%s%s", len(keys), s.s.f.key(), fieldsKey(keys), fieldsKey(values))
+}
+
+// hasArrangement says whether the graph has an arrangement of the stream that computes what the text says.
+func (b *builder) hasArrangement(s side, what string) bool {
+	_, ok := b.nodes[nodeKey(dataflow.Arrange{}, what, s.s.node)]
+	return ok
 }

@@ -23,7 +23,29 @@ func Passthrough(g *Graph) (collection uint64, ok bool) {
 // Plan turns a plan into a dataflow graph and says which collections it reads, sorted. The plan holds no Apply,
 // no subquery and no parameter any more. The error is one of a constant, such as a LIMIT that is no number.
 func Plan(r rel.Rel, env *expr.Env) (*Graph, []uint64, *repr.Error) {
+	return PlanWith(r, env, Options{})
+}
+
+// JoinMode is how joins of three inputs or more are made.
+type JoinMode uint8
+
+// The modes.
+const (
+	AutoJoins   JoinMode = iota // a delta join where it adds fewer arrangements
+	BinaryJoins                 // never a delta join
+	DeltaJoins                  // a delta join wherever it can be
+)
+
+// Options are the choices of a plan. The zero value is what a server does.
+type Options struct {
+	Joins JoinMode
+}
+
+// PlanWith is Plan with choices of its own.
+func PlanWith(r rel.Rel, env *expr.Env, opts Options) (*Graph, []uint64, *repr.Error) {
 	b := &builder{
+		opts:   opts,
+		sides:  map[rel.Rel]stream{},
 		g:      &dataflow.Graph{},
 		env:    env,
 		nodes:  map[string]dataflow.NodeID{},
@@ -45,6 +67,8 @@ func Plan(r rel.Rel, env *expr.Env) (*Graph, []uint64, *repr.Error) {
 
 // builder makes the graph. Nodes are made once for each text that says what they compute.
 type builder struct {
+	opts   Options
+	sides  map[rel.Rel]stream // of the inputs of joins
 	g      *dataflow.Graph
 	env    *expr.Env
 	nodes  map[string]dataflow.NodeID
@@ -61,13 +85,18 @@ type stream struct {
 
 // add makes a node unless there is one that computes the same: what says, with the inputs, what it computes.
 func (b *builder) add(op dataflow.Op, what, label string, inputs ...dataflow.NodeID) dataflow.NodeID {
-	key := fmt.Sprintf("%T %v %s", op, inputs, what)
+	key := nodeKey(op, what, inputs...)
 	if id, ok := b.nodes[key]; ok {
 		return id
 	}
 	id := b.g.Add(op, label, inputs...)
 	b.nodes[key] = id
 	return id
+}
+
+// nodeKey is the text of a node: the same for nodes that compute the same.
+func nodeKey(op dataflow.Op, what string, inputs ...dataflow.NodeID) string {
+	return fmt.Sprintf("%T %v %s", op, inputs, what)
 }
 
 // fail keeps the first error.

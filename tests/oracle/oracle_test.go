@@ -169,8 +169,12 @@ func oracle(t *testing.T, seed uint64) {
 	}
 	stages := stagesOf(t, plan)
 	runs := []*running{
-		start("decorrelated", lowered(t, stages[1].plan), 1),
-		start("optimized", lowered(t, stages[len(stages)-1].plan), 1+int(seed%2)),
+		start("decorrelated", lowered(t, stages[1].plan, lower.AutoJoins), 1),
+	}
+	last := stages[len(stages)-1].plan
+	for name, mode := range map[string]lower.JoinMode{"optimized": lower.AutoJoins, "delta joined": lower.DeltaJoins,
+		"binary joined": lower.BinaryJoins} {
+		runs = append(runs, start(name, lowered(t, last, mode), 1+int(seed%2)))
 	}
 	h := &history{Rand: rand.New(rand.NewPCG(seed, 2)), tables: map[uint64][]counted{}}
 	for at := range repr.Time(5) {
@@ -231,9 +235,9 @@ func stagesOf(t *testing.T, plan rel.Rel) []stage {
 	return append(out, stage{"optimization", opt.Optimize(c, decorrelated)})
 }
 
-func lowered(t *testing.T, r rel.Rel) *dataflow.Graph {
+func lowered(t *testing.T, r rel.Rel, joins lower.JoinMode) *dataflow.Graph {
 	t.Helper()
-	g, _, err := lower.Plan(r, &expr.Env{})
+	g, _, err := lower.PlanWith(r, &expr.Env{}, lower.Options{Joins: joins})
 	if err != nil {
 		t.Fatalf("lower: %v\n%s", err, rel.Format(r))
 	}
