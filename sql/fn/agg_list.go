@@ -100,12 +100,16 @@ var jsonAggregates = []aggRow{
 func jsonAgg(k repr.Kind) func([]repr.Type, repr.Type) *repr.Aggregate {
 	return func(args []repr.Type, _ repr.Type) *repr.Aggregate {
 		w := jsonWriter{env: &expr.Env{}, kind: k}
+		between := ", "
+		if k == kJSON && (args[0].Kind == repr.KindArray || args[0].Kind == repr.KindRecord) {
+			between = ", \n "
+		}
 		return &repr.Aggregate{Fold: func(rows group) (repr.Datum, *repr.Error) {
 			out := []byte{'['}
 			for row, n := range rows {
 				for range n {
 					if len(out) > 1 {
-						out = append(out, ", "...)
+						out = append(out, between...)
 					}
 					if out = w.value(out, args[0], row[0]); len(out) > maxText {
 						return repr.Null, resultTooLong()

@@ -120,6 +120,10 @@ func (w jsonWriter) record(dst []byte, d repr.Datum) []byte {
 	for i, e := range d.Elems(nil) {
 		members = append(members, jsonb.Member{Key: "f" + intText(int64(i+1)), Value: w.value(nil, typeOfValue(e), e)})
 	}
+	return w.object(dst, members)
+}
+
+func (w jsonWriter) object(dst []byte, members []jsonb.Member) []byte {
 	if w.kind == kJSONB {
 		return jsonb.AppendObject(dst, members)
 	}
@@ -131,6 +135,23 @@ func (w jsonWriter) record(dst []byte, d repr.Datum) []byte {
 		dst = append(append(jsonb.AppendString(dst, m.Key), ':'), m.Value...)
 	}
 	return append(dst, '}')
+}
+
+// RowToJSON makes json or jsonb of a record whose fields have names.
+func RowToJSON(fields repr.RowDesc, kind repr.Kind) *expr.Func {
+	name := "row_to_json"
+	for _, f := range fields {
+		name += " " + f.Name
+	}
+	return &expr.Func{Name: name, Args: []repr.Type{repr.TypeOf(repr.KindRecord)}, Ret: repr.TypeOf(kind),
+		Eval: func(env *expr.Env, args []repr.Datum) (repr.Datum, *repr.Error) {
+			w := jsonWriter{env: env, kind: kind}
+			members := make([]jsonb.Member, len(fields))
+			for i, e := range args[0].Elems(nil) {
+				members[i] = jsonb.Member{Key: fields[i].Name, Value: w.value(nil, fields[i].Type, e)}
+			}
+			return repr.StringOf(kind, w.object(nil, members)), nil
+		}}
 }
 
 // typeOfValue is the type of a value as far as the value tells it.

@@ -49,6 +49,10 @@ func (x *scalars) funcCall(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	if name == "pg_typeof" && len(args) == 1 {
 		return x.typeOf(args[0])
 	}
+	x.namedRows(name, args)
+	if name == "row_to_json" && len(args) == 1 && args[0].Type().Kind == repr.KindJSON {
+		return args[0], nil
+	}
 	s, err := x.callNamed(name, args, pos, n.Pos)
 	if err == nil || err.Code != repr.CodeUndefinedFunction || len(args) != 1 {
 		return s, err
@@ -206,12 +210,16 @@ func (x *scalars) aggregate(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	for i, a := range args {
 		types[i] = a.Type()
 	}
+	x.namedRows(n.Name.Last(), args)
 	res, err := fn.ResolveAggregate(n.Name.Last(), types, n.Star)
 	if err != nil {
 		return nil, err.At(n.Pos)
 	}
 	agg := rel.Agg{Fn: res.Fn, Distinct: n.Distinct, Typ: res.Ret, Name: n.Name.Last()}
 	for i, a := range args {
+		if a.Type() != types[i] {
+			continue // a row that has become JSON
+		}
 		to := res.Args[min(i, len(res.Args)-1)]
 		if to.Kind == repr.KindNull && isUnknown(a) {
 			to = repr.TypeOf(repr.KindText)
@@ -232,9 +240,6 @@ func (x *scalars) insideAggregate(pos int) (*scalars, *repr.Error) {
 	if x.inAgg {
 		return nil, errAt(repr.CodeGrouping, "aggregate function calls cannot be nested", pos)
 	}
-	if x.aggs == nil {
-		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in "+clauseName(x.clause), pos)
-	}
 	inner := *x
 	inner.inAgg, inner.aggs, inner.sets = true, nil, nil
 	return &inner, nil
@@ -242,8 +247,11 @@ func (x *scalars) insideAggregate(pos int) (*scalars, *repr.Error) {
 
 // placeAggregate gives the column that stands for a bound aggregate.
 func (x *scalars) placeAggregate(agg rel.Agg, pos int) (expr.Scalar, *repr.Error) {
-	if belongsOutside(&agg) {
-		return nil, unsupported("an aggregate over columns of an outer query alone", pos)
+	if level := aggregateLevel(&agg); level > 0 {
+		return x.outerAggregate(agg, level, pos)
+	}
+	if x.aggs == nil {
+		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in "+clauseName(x.clause), pos)
 	}
 	i := x.aggs.add(agg)
 	return &expr.Column{Index: aggBase + i, Typ: agg.Typ, Name: agg.Name}, nil
@@ -307,24 +315,6 @@ func usingOrder(item ast.OrderItem) (ast.OrderItem, *repr.Error) {
 	}
 	item.Using = ""
 	return item, nil
-}
-
-// belongsOutside says whether an aggregate has columns and all of them are of outer queries.
-func belongsOutside(agg *rel.Agg) bool {
-	inner, outer := false, false
-	mapAgg(*agg, func(s expr.Scalar) expr.Scalar {
-		return rewriteScalar(s, 0, func(n expr.Scalar, depth int) expr.Scalar {
-			switch c := n.(type) {
-			case *expr.Column:
-				inner = inner || depth == 0
-			case *expr.Outer:
-				inner = inner || c.Level == depth
-				outer = outer || c.Level > depth
-			}
-			return n
-		})
-	})
-	return outer && !inner
 }
 
 // add gives the number of an aggregate; equal ones are computed once.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"millrace/repr"
 	"millrace/sql/ast"
 	"millrace/sql/expr"
@@ -88,7 +89,7 @@ func orderRows(op string, n int, pair pairFunc) (expr.Scalar, *repr.Error) {
 
 // row binds ROW(…) as a value.
 func (x *scalars) row(n *ast.Row) (expr.Scalar, *repr.Error) {
-	list, pos, err := x.bindAll(n.Items)
+	list, pos, err := x.bindItems(n.Items)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (x *scalars) field(n *ast.Field) (expr.Scalar, *repr.Error) {
 		}
 		m, err := x.scope.lookup(arg)
 		if err != nil {
-			return nil, err
+			return x.fieldOfRow(arg, n, err)
 		}
 		if m.fields == nil {
 			break
@@ -219,7 +220,7 @@ func arrayFunc(elem repr.Type) *expr.Func {
 
 func (x *scalars) subscript(n *ast.Subscript) (expr.Scalar, *repr.Error) {
 	if n.Slice {
-		return nil, unsupported("an array slice", n.Pos)
+		return x.slice(n)
 	}
 	list, pos, err := x.bindAll([]ast.Expr{n.Arg, n.Index})
 	if err != nil {
@@ -237,6 +238,33 @@ func (x *scalars) subscript(n *ast.Subscript) (expr.Scalar, *repr.Error) {
 		return nil, errAt(repr.CodeDatatypeMismatch, "cannot subscript type "+list[0].Type().String()+
 			" because it does not support subscripting", pos[0])
 	}
+}
+
+// slice binds x[low:high]. A bound that is left out is that of the array.
+func (x *scalars) slice(n *ast.Subscript) (expr.Scalar, *repr.Error) {
+	arg, err := x.bind(n.Arg)
+	if err != nil {
+		return nil, err
+	}
+	if arg.Type().Kind != repr.KindArray {
+		return nil, errAt(repr.CodeDatatypeMismatch, "cannot subscript type "+arg.Type().String()+
+			" because it does not support subscripting", place(n.Arg))
+	}
+	list, pos := []expr.Scalar{arg}, []int{place(n.Arg)}
+	int4 := repr.TypeOf(repr.KindInt4)
+	for i, e := range []ast.Expr{n.Low, n.High} {
+		if e == nil {
+			list = append(list, &expr.Const{Val: repr.Int4([]int32{math.MinInt32, math.MaxInt32}[i]), Typ: int4})
+			pos = append(pos, n.Pos)
+			continue
+		}
+		bound, err := x.bindTo(e, int4, assigning("array subscript"))
+		if err != nil {
+			return nil, err
+		}
+		list, pos = append(list, bound), append(pos, place(e))
+	}
+	return x.callNamed("array_slice", list, pos, n.Pos)
 }
 
 // quantified binds op ANY (…) and op ALL (…).

@@ -195,6 +195,10 @@ func checkAliases(left, right *from, pos int) *repr.Error {
 // Apply, or a function is called on the rows of the left.
 func join(left, right *from, kind rel.JoinKind, on []expr.Scalar) *from {
 	out := merged(left, right)
+	for i, t := range out.tables {
+		isLeft := i < len(left.tables)
+		t.nullable = t.nullable || kind == rel.JoinFull || kind == rel.JoinLeft && !isLeft || kind == rel.JoinRight && isLeft
+	}
 	switch {
 	case isUnit(left.rel) && kind == rel.JoinInner && len(on) == 0:
 		out.rel = rewriteRel(right.rel, 0, dropLevel)

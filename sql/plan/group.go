@@ -19,10 +19,10 @@ func (s *selectBody) groupKey(e ast.Expr) (expr.Scalar, *repr.Error) {
 			return nil, err
 		}
 	}
-	if expr.Any(key, func(n expr.Scalar) bool { c, ok := n.(*expr.Column); return ok && c.Index >= setBase }) {
-		return nil, unsupported("a set-returning function in GROUP BY", place(e))
-	}
-	if expr.Any(key, func(n expr.Scalar) bool { c, ok := n.(*expr.Column); return ok && c.Index >= aggBase }) {
+	if expr.Any(key, func(n expr.Scalar) bool {
+		c, ok := n.(*expr.Column)
+		return ok && c.Index >= aggBase && c.Index < setBase
+	}) {
 		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in GROUP BY", place(e))
 	}
 	return key, comparable(key.Type(), "equality", place(e))
@@ -40,7 +40,9 @@ func (s *selectBody) groupExpr(e ast.Expr) (expr.Scalar, *repr.Error) {
 			return s.targets[i].value, nil
 		}
 	}
-	return s.b.scalars(s.scope, s.fr, "GROUP BY").bind(e)
+	x := s.b.scalars(s.scope, s.fr, "GROUP BY")
+	x.sets = s.sets
+	return x.bind(e)
 }
 
 // group makes the Reduce and HAVING, and rewrites the targets over its result: the keys, then the aggregates.
@@ -53,8 +55,10 @@ func (s *selectBody) group(in rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Sc
 		known = len(g.keys)
 		out, having = g.replaceAll(values), g.replaceAll(s.having)
 		sets = nil
-		for _, c := range s.sets.list {
-			c.args = g.replaceAll(c.args)
+		for i, c := range s.sets.list {
+			if !usesSet(g.keys, i) { // those in keys are called on the rows of FROM
+				c.args = g.replaceAll(c.args)
+			}
 			sets = append(sets, c)
 		}
 		if g.err != nil {
@@ -62,6 +66,7 @@ func (s *selectBody) group(in rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Sc
 		}
 	}
 	s.sets.list = sets
+	in, g.keys, out = s.callKeySets(in, g.keys, out)
 	if err := g.checkDirect(); err != nil {
 		return nil, nil, err
 	}
@@ -161,8 +166,11 @@ func (g *grouping) replace(e expr.Scalar) expr.Scalar {
 // replaceOuter rewrites the references that a subquery makes to the row.
 func (g *grouping) replaceOuter(e expr.Scalar, depth int) expr.Scalar {
 	o, ok := e.(*expr.Outer)
-	if !ok || o.Level != depth {
+	switch {
+	case !ok || o.Level != depth:
 		return e
+	case o.Index >= aggBase:
+		return &expr.Outer{Level: depth, Index: len(g.keys) + o.Index - aggBase, Typ: o.Typ, Name: o.Name}
 	}
 	i := slices.IndexFunc(g.keys, func(k expr.Scalar) bool { c, ok := k.(*expr.Column); return ok && c.Index == o.Index })
 	if i < 0 {

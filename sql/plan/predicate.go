@@ -80,6 +80,9 @@ func (x *scalars) is(n *ast.Is) (expr.Scalar, *repr.Error) {
 		if err != nil {
 			return nil, err
 		}
+		if items := x.b.rows[s]; items != nil {
+			return nullItems(items, n.Not), nil
+		}
 		return negate(&expr.IsNull{Arg: s}, n.Not, nil)
 	}
 	words := map[ast.IsKind]string{ast.IsTrue: "IS TRUE", ast.IsFalse: "IS FALSE", ast.IsUnknown: "IS UNKNOWN"}
@@ -100,16 +103,19 @@ func (x *scalars) is(n *ast.Is) (expr.Scalar, *repr.Error) {
 
 // isNullRow asks whether all items are NULL, or, with not, whether none is.
 func (x *scalars) isNullRow(row *ast.Row, not bool) (expr.Scalar, *repr.Error) {
-	var args []expr.Scalar
-	for _, item := range row.Items {
-		s, err := x.bind(item)
-		if err != nil {
-			return nil, err
-		}
-		s, _ = negate(&expr.IsNull{Arg: s}, not, nil)
-		args = append(args, s)
+	list, _, err := x.bindItems(row.Items)
+	if err != nil {
+		return nil, err
 	}
-	return allOf(args), nil
+	return nullItems(list, not), nil
+}
+
+func nullItems(list []expr.Scalar, not bool) expr.Scalar {
+	args := make([]expr.Scalar, len(list))
+	for i, s := range list {
+		args[i], _ = negate(&expr.IsNull{Arg: s}, not, nil)
+	}
+	return allOf(args)
 }
 
 // allOf is the condition that all of a list are true.

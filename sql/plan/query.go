@@ -29,11 +29,12 @@ type binder struct {
 	viewDepth int
 	refs      map[expr.Scalar]*ast.ColumnRef // where a column was named, for errors that come later
 	records   map[expr.Scalar]repr.RowDesc   // the fields of record values that have names
+	rows      map[expr.Scalar][]expr.Scalar  // the items of values that are rows of FROM
 }
 
 func newBinder(env *Env) *binder {
 	return &binder{env: env, params: slices.Clone(env.ParamTypes), refs: map[expr.Scalar]*ast.ColumnRef{},
-		records: map[expr.Scalar]repr.RowDesc{}}
+		records: map[expr.Scalar]repr.RowDesc{}, rows: map[expr.Scalar][]expr.Scalar{}}
 }
 
 // top is the frame of a statement.

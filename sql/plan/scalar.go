@@ -26,6 +26,11 @@ type scalars struct {
 
 // scalars makes the binder of a clause. The queries within see the scope from one row further in.
 func (b *binder) scalars(s *scope, fr frame, clause string) *scalars {
+	if s != nil && s.clause != clause {
+		row := *s
+		row.clause = clause
+		s = &row
+	}
 	return &scalars{b: b, scope: s, fr: frame{outer: s, ctes: fr.ctes, path: fr.path}, clause: clause}
 }
 
@@ -129,7 +134,7 @@ func (x *scalars) bindRest(e ast.Expr) (expr.Scalar, *repr.Error) {
 		return x.arraySubquery(n)
 	case *ast.Star:
 		if len(n.Qualifier) > 0 {
-			return nil, unsupported("a row reference as a value", n.Pos)
+			return x.rowNamed(n.Qualifier, n.Pos)
 		}
 		return nil, errAt(repr.CodeSyntax, "syntax error at or near \"*\"", n.Pos)
 	case *ast.Default:
@@ -183,7 +188,7 @@ func (x *scalars) wholeRow(ref *ast.ColumnRef) (expr.Scalar, bool, *repr.Error) 
 		return nil, false, nil
 	}
 	if !t.scalar {
-		return nil, true, unsupported("the whole row "+quote(t.alias)+" as a value", ref.Pos)
+		return x.rowOf(t, level, ref), true, nil
 	}
 	return x.noted(match{t.cols[0], level}.value(), ref), true, nil
 }

@@ -25,6 +25,8 @@ type table struct {
 	cols   []column
 	// scalar says that the item is a function that gives plain values, so that its name alone means the value.
 	scalar bool
+	// nullable says that an outer join may put NULLs in the place of its rows.
+	nullable bool
 }
 
 // scope is a row and the names of its columns. Scopes are chained outwards, one row per link.
@@ -38,6 +40,9 @@ type scope struct {
 	joinable bool
 	owner    int
 	hides    []int // owners of lateral rows further out that cannot be seen from here
+	// aggs are the aggregates of the query whose row this is, in a clause where they may stand; clause is that clause.
+	aggs   *aggregates
+	clause string
 }
 
 // frame is where a query or an item of FROM stands: what is around it.

@@ -78,7 +78,9 @@ func (b *binder) selectBody(sel *ast.Select, fr frame, order []ast.OrderItem) (b
 
 // exprs is the binder of a clause in which aggregates may stand.
 func (s *selectBody) exprs(clause string) *scalars {
-	x := s.b.scalars(s.scope, s.fr, clause)
+	row := *s.scope
+	row.aggs = s.aggs
+	x := s.b.scalars(&row, s.fr, clause)
 	x.aggs = s.aggs
 	return x
 }
@@ -87,7 +89,7 @@ func (s *selectBody) bindTargets(list []ast.Target) *repr.Error {
 	x := s.exprs("SELECT")
 	x.sets = s.sets
 	for _, t := range list {
-		if star, ok := t.Expr.(*ast.Star); ok {
+		if star, ok := starOf(t.Expr); ok {
 			if err := s.expandStar(star); err != nil {
 				return err
 			}
@@ -105,6 +107,17 @@ func (s *selectBody) bindTargets(list []ast.Target) *repr.Error {
 	}
 	s.visible = len(s.targets)
 	return nil
+}
+
+// starOf recognises *, t.* and (t).*.
+func starOf(e ast.Expr) (*ast.Star, bool) {
+	if f, ok := e.(*ast.Field); ok && f.Name == "" {
+		if ref, ok := f.Arg.(*ast.ColumnRef); ok {
+			return &ast.Star{At: ref.At, Qualifier: ref.Parts}, true
+		}
+	}
+	star, ok := e.(*ast.Star)
+	return star, ok
 }
 
 // expandStar appends the columns that * or t.* stands for.

@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"slices"
+
 	"millrace/repr"
 	"millrace/sql/expr"
+	"millrace/sql/rel"
 )
 
 // setCalls are the set-returning functions of a SELECT list. In its expressions they stand as columns from setBase
@@ -28,6 +31,47 @@ func (c *setCalls) place(index int) (int, bool) {
 		at += len(call.fn.Cols)
 	}
 	return at, true
+}
+
+// callKeySets puts the set-returning functions that stand in grouping keys below the grouping, on the rows of FROM. The
+// others stay where they are, with new numbers.
+func (s *selectBody) callKeySets(in rel.Rel, keys, values []expr.Scalar) (rel.Rel, []expr.Scalar, []expr.Scalar) {
+	below, above := &setCalls{}, &setCalls{}
+	moved := make([]int, len(s.sets.list)) // where the columns of each call begin now
+	for i, c := range s.sets.list {
+		to := above
+		if usesSet(keys, i) {
+			to = below
+		}
+		moved[i] = setBase + len(to.list)*maxSetCols
+		to.list = append(to.list, c)
+	}
+	if len(below.list) == 0 {
+		return in, keys, values
+	}
+	renumber := func(n expr.Scalar, depth int) expr.Scalar {
+		c, ok := n.(*expr.Column)
+		if !ok || depth > 0 || c.Index < setBase {
+			return n
+		}
+		call, col := (c.Index-setBase)/maxSetCols, (c.Index-setBase)%maxSetCols
+		return &expr.Column{Index: moved[call] + col, Typ: c.Typ, Name: c.Name}
+	}
+	keys, values = rewriteScalars(keys, 0, renumber), rewriteScalars(values, 0, renumber)
+	s.sets = below
+	in, keys = s.callSets(in, keys)
+	s.sets = above
+	return in, keys, values
+}
+
+// usesSet says whether a column of set-returning function i stands in an expression.
+func usesSet(list []expr.Scalar, i int) bool {
+	return slices.ContainsFunc(list, func(e expr.Scalar) bool {
+		return expr.Any(e, func(n expr.Scalar) bool {
+			c, ok := n.(*expr.Column)
+			return ok && c.Index >= setBase && (c.Index-setBase)/maxSetCols == i
+		})
+	})
 }
 
 // sideBySide makes one function of several: they advance together, and those that end first go on with NULLs.

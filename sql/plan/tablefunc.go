@@ -21,7 +21,7 @@ func (b *binder) tableFunc(n *ast.TableFunc, fr frame) (*from, *repr.Error) {
 		return x.scalarInFrom(n, t)
 	}
 	var calls []setCall
-	for _, e := range n.Funcs {
+	for _, e := range apart(n.Funcs) {
 		call, ok := e.(*ast.FuncCall)
 		if !ok || !isSetFunc(call) {
 			return nil, unsupported("a function that gives no rows in ROWS FROM", e.Position())
@@ -48,6 +48,24 @@ func (b *binder) tableFunc(n *ast.TableFunc, fr frame) (*from, *repr.Error) {
 		cols = append(cols, repr.Column{Name: "ordinality", Type: repr.TypeOf(repr.KindInt8)})
 	}
 	return named(&rel.FlatMap{Input: unit(), Fn: f, Args: args, Ordinality: n.Ordinality, Names: namesOf(cols)}, cols, t, n.Alias)
+}
+
+// apart turns unnest of several arrays into as many calls, which advance together.
+func apart(funcs []ast.Expr) []ast.Expr {
+	var out []ast.Expr
+	for _, e := range funcs {
+		call, ok := e.(*ast.FuncCall)
+		if !ok || call.Name.Last() != "unnest" || len(call.Args) < 2 {
+			out = append(out, e)
+			continue
+		}
+		for _, a := range call.Args {
+			one := *call
+			one.Args = []ast.Expr{a}
+			out = append(out, &one)
+		}
+	}
+	return out
 }
 
 // scalarInFrom binds a plain function in FROM: one row with its value.
