@@ -53,6 +53,9 @@ func runBench(ctx context.Context, args []string) (err error) {
 	workers := fs.Int("workers", 1, "workers of the dataflow")
 	limit := fs.Int64("limit", 0, "records to read; 0 is all")
 	heap := fs.String("memprofile", "", "`file` to write a profile of the memory held at the end to")
+	if len(args) > 0 && args[0] == "tpch" {
+		return runTPCH(ctx, args[1:])
+	}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return fmt.Errorf("name a query: %s", queryNames())
 	}
@@ -129,7 +132,7 @@ func queryNames() string {
 	for _, q := range bench.Queries {
 		names = append(names, q.Name)
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(append(names, "tpch (all queries of TPC-H)"), ", ")
 }
 
 // benchCatalog is a catalog that holds the tables of one file.
