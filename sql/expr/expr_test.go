@@ -45,6 +45,11 @@ func plainFunc(name string, t repr.Type, ret repr.Type) *Func {
 				return repr.Null, overflow()
 			}
 			return repr.Int8(x * y), nil
+		case "/", "%":
+			if y == 0 || x == math.MinInt64 && y == -1 {
+				return repr.Null, overflow()
+			}
+			return repr.Int8(map[string]int64{"/": x / y, "%": x % y}[name]), nil
 		}
 		c := repr.Compare(a[0], a[1])
 		return repr.Bool(map[string]bool{"=": c == 0, "<>": c != 0, "<": c < 0, "<=": c <= 0, ">": c > 0, ">=": c >= 0}[name]), nil
@@ -132,8 +137,13 @@ func TestFastPathsAgree(t *testing.T) {
 		agree(t, plainFunc(name, int8Type, boolType), ints)
 		agree(t, plainFunc(name, textType, boolType), texts)
 	}
-	for _, name := range []string{"+", "-", "*"} {
+	for _, name := range []string{"+", "-", "*", "/", "%"} {
 		agree(t, plainFunc(name, int8Type, int8Type), ints)
+	}
+	for _, name := range []string{"=", "<", ">="} {
+		mixed := plainFunc(name, int8Type, boolType)
+		mixed.Args[1] = int4Type
+		agree(t, mixed, ints)
 	}
 }
 

@@ -7,23 +7,28 @@ import (
 )
 
 // compileFast gives the typed closure of a call whose operands have a plain machine form: comparisons of
-// integer-like and text values, and 64-bit arithmetic. It is nil for every other call, and for operators that were
+// integers of any width, of integer-like values of one kind and of texts, and 64-bit arithmetic. It is nil for every other call, and for operators that were
 // not named as SQL names them. The answers are those of the function itself; fast_test.go holds them together.
 func compileFast(e *Call, env *Env) Eval {
-	if len(e.Args) != 2 || len(e.Fn.Args) != 2 || e.Fn.Args[0].Kind != e.Fn.Args[1].Kind {
+	if len(e.Args) != 2 || len(e.Fn.Args) != 2 {
 		return nil
 	}
-	kind := e.Fn.Args[0].Kind
+	left, right := e.Fn.Args[0].Kind, e.Fn.Args[1].Kind
+	ints := isInt(left) && isInt(right)
 	switch {
-	case intLike(kind) && e.Fn.Ret.Kind == repr.KindBool:
+	case e.Fn.Ret.Kind == repr.KindBool && (ints || left == right && intLike(left)):
 		return compileIntCompare(e, env)
-	case kind == repr.KindText && e.Fn.Ret.Kind == repr.KindBool:
+	case e.Fn.Ret.Kind == repr.KindBool && left == repr.KindText && right == repr.KindText:
 		return compileTextCompare(e, env)
-	case kind == repr.KindInt8 && e.Fn.Ret.Kind == repr.KindInt8:
+	case e.Fn.Ret.Kind == repr.KindInt8 && ints:
 		return compileIntArith(e, env)
 	default:
 		return nil
 	}
+}
+
+func isInt(k repr.Kind) bool {
+	return k == repr.KindInt2 || k == repr.KindInt4 || k == repr.KindInt8
 }
 
 // intLike says whether values of a kind are ordered by their integer payload.
@@ -107,20 +112,21 @@ func compileTextCompare(e *Call, env *Env) Eval {
 	}
 }
 
-// compileIntArith does +, - and * of bigint; what overflows is left to the function, which knows the error.
+// arithmetics are the operators of 64 bits by name.
+var arithmetics = map[string]func(x, y int64) (int64, bool){
+	"+": addInt64, "-": subInt64, "*": mulInt64, "/": divInt64, "%": modInt64, "mod": modInt64,
+}
+
+// compileIntArith does +, -, *, / and % of bigint; what overflows or fails is left to the function, which knows the error.
 func compileIntArith(e *Call, env *Env) Eval {
-	var op func(x, y int64) (int64, bool)
-	switch e.Fn.Name {
-	case "+":
-		op = addInt64
-	case "-":
-		op = subInt64
-	case "*":
-		op = mulInt64
-	default:
+	op := arithmetics[e.Fn.Name]
+	if op == nil {
 		return nil
 	}
 	left, right, fn := Compile(e.Args[0], env), Compile(e.Args[1], env), e.Fn.Eval
+	if c, isConst := e.Args[1].(*Const); isConst && !c.Val.IsNull() {
+		return intArithConst(left, c.Val, op, func(a, b repr.Datum) (repr.Datum, *repr.Error) { return fn(env, []repr.Datum{a, b}) })
+	}
 	return func(r *Row) (repr.Datum, *repr.Error) {
 		a, err := left(r)
 		if err != nil || a.IsNull() {
@@ -135,6 +141,34 @@ func compileIntArith(e *Call, env *Env) Eval {
 		}
 		return fn(env, []repr.Datum{a, b})
 	}
+}
+
+func intArithConst(left Eval, b repr.Datum, op func(x, y int64) (int64, bool), slow func(a, b repr.Datum) (repr.Datum, *repr.Error)) Eval {
+	y := b.Int()
+	return func(r *Row) (repr.Datum, *repr.Error) {
+		a, err := left(r)
+		if err != nil || a.IsNull() {
+			return repr.Null, err
+		}
+		if z, ok := op(a.Int(), y); ok {
+			return repr.Int8(z), nil
+		}
+		return slow(a, b)
+	}
+}
+
+func divInt64(x, y int64) (int64, bool) {
+	if y <= 0 {
+		return 0, false
+	}
+	return x / y, true
+}
+
+func modInt64(x, y int64) (int64, bool) {
+	if y <= 0 {
+		return 0, false
+	}
+	return x % y, true
 }
 
 func addInt64(x, y int64) (int64, bool) {

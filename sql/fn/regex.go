@@ -3,7 +3,6 @@ package fn
 import (
 	"regexp"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"millrace/repr"
@@ -30,33 +29,8 @@ var regexFunctions = []row{
 	}},
 }
 
-// regexKey is a pattern with its flags.
-type regexKey struct{ pattern, flags string }
-
-// regexCache keeps compiled patterns; when it is full it starts afresh.
-type regexCache struct {
-	mu       sync.Mutex // guards compiled
-	compiled map[regexKey]*regexp.Regexp
-}
-
-const maxCached = 512
-
-var regexes = regexCache{compiled: map[regexKey]*regexp.Regexp{}}
-
-func (c *regexCache) find(k regexKey) *regexp.Regexp {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.compiled[k]
-}
-
-func (c *regexCache) keep(k regexKey, re *regexp.Regexp) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.compiled) >= maxCached {
-		clear(c.compiled)
-	}
-	c.compiled[k] = re
-}
+// regexes are the compiled patterns with their flags.
+var regexes cache[*regexp.Regexp]
 
 func invalidRegex(why string) *repr.Error {
 	return repr.NewError("2201B", "invalid regular expression: "+why)
@@ -65,12 +39,12 @@ func invalidRegex(why string) *repr.Error {
 // regexOf compiles an advanced regular expression; global says that the flags have a g.
 func regexOf(pattern, flags string) (re *regexp.Regexp, global bool, err *repr.Error) {
 	global = strings.Contains(flags, "g")
-	k := regexKey{pattern, strings.ReplaceAll(flags, "g", "")}
-	if re = regexes.find(k); re != nil {
+	k := texts{pattern, strings.ReplaceAll(flags, "g", "")}
+	if re, ok := regexes.find(k); ok {
 		return re, global, nil
 	}
 	t := &regexTranslator{src: pattern, dot: true}
-	if err = t.setFlags(k.flags); err != nil {
+	if err = t.setFlags(k.second); err != nil {
 		return nil, false, err
 	}
 	text, err := t.translate()

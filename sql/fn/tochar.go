@@ -52,9 +52,24 @@ var timePatterns = strings.Fields(`A.D. a.d. A.M. a.m. AD ad AM am B.C. b.c. BC 
 // templateItem is a pattern, or text that stands for itself.
 type templateItem struct {
 	pattern string // "" for text
+	key     string // the pattern in capitals
 	text    string
 	fill    bool   // not FM
 	suffix  string // "th", "TH" or ""
+}
+
+// templates are the templates of times, cut into items.
+var templates cache[[]templateItem]
+
+// timeTemplate cuts a template of times into items. They are shared: nobody may change them.
+func timeTemplate(s string) []templateItem {
+	k := texts{first: s}
+	if items, ok := templates.find(k); ok {
+		return items
+	}
+	items := parseTemplate(strings.Clone(s), timePatterns)
+	templates.keep(k, items)
+	return items
 }
 
 // parseTemplate cuts a template into items.
@@ -97,7 +112,7 @@ func parseTemplate(s string, patterns []string) []templateItem {
 			continue
 		}
 		s = s[len(p):]
-		it := templateItem{pattern: p, fill: fill}
+		it := templateItem{pattern: p, key: strings.ToUpper(p), fill: fill}
 		if strings.HasPrefix(s, "th") || strings.HasPrefix(s, "TH") {
 			it.suffix, s = s[:2], s[2:]
 		}
@@ -169,7 +184,7 @@ func formatTime(micros int64, infinite bool, zone string, offset int, template s
 
 func (t timeText) format(template string) repr.Datum {
 	var out strings.Builder
-	for _, it := range parseTemplate(template, timePatterns) {
+	for _, it := range timeTemplate(template) {
 		if it.pattern == "" {
 			out.WriteString(it.text)
 			continue
@@ -209,7 +224,7 @@ func named(word string, it templateItem, width int) string {
 
 // item is what one pattern shows.
 func (t timeText) item(it templateItem) string {
-	key := strings.ToUpper(it.pattern)
+	key := it.key
 	if s, ok := t.clockItem(key, it); ok {
 		return s
 	}
@@ -354,8 +369,8 @@ func formatInterval(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		year: int(months / 12), month: int(months % 12), day: int(days), hour: int(micros / microsPerHour),
 		minute: int(micros / microsPerMinute % 60), second: int(micros / microsPerSecond % 60), micro: int(micros % microsPerSecond),
 	}}
-	for _, it := range parseTemplate(a[1].Str(), timePatterns) {
-		switch strings.ToUpper(it.pattern) {
+	for _, it := range timeTemplate(a[1].Str()) {
+		switch it.key {
 		case "DAY", "DY", "MONTH", "MON", "D", "ID", "TZ", "TZH", "TZM", "OF", "RM", "WW", "IW", "IYYY", "IYY", "IY", "I", "IDDD", "J", "W":
 			return repr.Null, repr.NewError(repr.CodeInvalidDatetime, "invalid format specification for an interval value").
 				WithHint("Intervals are not tied to specific calendar dates.")
