@@ -98,6 +98,7 @@ func cases() []testCase {
 		{"join", graphOfJoin, plainJoin},
 		{"cross", graphOfCross, plainCross},
 		{"reduce", graphOfReduce, plainReduce},
+		{"reduce-filtered", graphOfFiltered, plainFiltered},
 		{"topk", graphOfTopK, plainTopK},
 	}
 }
@@ -218,6 +219,60 @@ func graphOfReduce() *Graph {
 		{Fn: maxAgg, Args: []int{0}, Filter: -1}, {Fn: countStar, Args: []int{0}, Filter: -1, Distinct: true},
 	}}, "reduce", g.Add(Input{1}, "a"))
 	return g
+}
+
+// graphOfFiltered has aggregates that share an index or a table of values, with filters and direct arguments.
+func graphOfFiltered() *Graph {
+	g := &Graph{}
+	low := func() RowFunc {
+		pick := columns(1, 0, 1)()
+		return func(dst, row []byte) ([]byte, bool, *repr.Error) {
+			dst, _, _ = pick(dst, row)
+			v := repr.DecodeRow(nil, row)[1]
+			return repr.Append(dst, repr.Bool(!v.IsNull() && v.Int() < 30)), true, nil
+		}
+	}
+	arg := []int{0}
+	g.Output = g.Add(Reduce{Keys: 1, New: low, Aggs: []AggSpec{
+		{Fn: minAgg, Args: arg, Filter: -1, Direct: true}, {Fn: maxAgg, Args: arg, Filter: -1, Direct: true},
+		{Fn: minAgg, Args: arg, Filter: 1, Direct: true}, {Fn: maxAgg, Args: arg, Filter: 1},
+		{Fn: countStar, Args: arg, Filter: -1, Distinct: true, Direct: true}, {Fn: countStar, Args: arg, Filter: 1, Distinct: true, Direct: true},
+		{Fn: countStar, Args: arg, Filter: 1, Distinct: true},
+	}}, "reduce", g.Add(Input{1}, "a"))
+	return g
+}
+
+func plainFiltered(a, _ rows) (rows, rows) {
+	out := rows{}
+	for _, ws := range group(a, nil) {
+		all, low := map[int64]bool{}, map[int64]bool{}
+		hasNull, n := 0, repr.Diff(0)
+		for _, w := range ws {
+			switch n += w.d; {
+			case w.row[1].IsNull():
+				hasNull = 1
+			default:
+				all[w.row[1].Int()] = true
+				if w.row[1].Int() < 30 {
+					low[w.row[1].Int()] = true
+				}
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		row := []repr.Datum{ws[0].row[0].Canonical()}
+		for _, set := range []map[int64]bool{all, low} {
+			sorted := slices.Sorted(maps.Keys(set))
+			if len(sorted) == 0 {
+				row = append(row, repr.Null, repr.Null)
+				continue
+			}
+			row = append(row, repr.Int8(sorted[0]), repr.Int8(sorted[len(sorted)-1]))
+		}
+		out.add(append(row, repr.Int8(int64(len(all)+hasNull)), repr.Int8(int64(len(low))), repr.Int8(int64(len(low)))), 1)
+	}
+	return out, rows{}
 }
 
 func graphOfTopK() *Graph {

@@ -98,6 +98,7 @@ type AggSpec struct {
 	Filter   int // a boolean column: only rows where it is true count; -1 for none
 	Distinct bool
 	Order    []OrderCol // for Fold: the order of rows before the order of their bytes
+	Direct   bool       // there is no Order, and packed arguments are canonical and in the order of their values
 }
 
 // OrderCol is one item of an order over columns.

@@ -69,7 +69,7 @@ func (w *worker) instance(n *Node) node {
 			x.reduce.Default = nil // a reduce without keys runs on the first worker alone
 		}
 		for _, a := range o.Aggs {
-			x.reduce.Aggs = append(x.reduce.Aggs, op.Agg{Fn: a.Fn, Args: a.Args, Filter: a.Filter, Distinct: a.Distinct, Order: orders(a.Order)})
+			x.reduce.Aggs = append(x.reduce.Aggs, op.Agg{Fn: a.Fn, Args: a.Args, Filter: a.Filter, Distinct: a.Distinct, Order: orders(a.Order), Direct: a.Direct})
 		}
 		x.reduce.Init()
 	case TopK:

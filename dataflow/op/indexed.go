@@ -2,66 +2,73 @@ package op
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"millrace/arrangement"
 	"millrace/repr"
 )
 
-// indexed are the arguments of one aggregate, by group: for DISTINCT, min and max, and aggregates in an order. A row is
-// the key, the place in the order as one bytea, and the arguments as they print.
+// groupBytes is the length of the number of a group, by which the rows of a group are indexed. Numbers are shorter than
+// keys, of one length, and near one another for groups that came together.
+const groupBytes = 4
+
+// indexed are the arguments of aggregates that have to look at the rows of a group: min and max, aggregates in an order,
+// and those over DISTINCT of arguments that may be equal and print differently. A row is the number of the group and then the place in the order as one bytea and the arguments as they print;
+// when the arguments are Direct, these alone.
 type indexed struct {
-	rows   *Arranged
-	next   *arrangement.Builder
-	sort   []byte
-	buf    []byte
-	datums []repr.Datum
+	spec *Agg
+	aggs []int // the aggregates; min and max of the same argument share an index
+	rows *Arranged
+	next *arrangement.Builder
+	sort []byte
+	buf  []byte
+	args []repr.Datum
 }
 
-func newIndexed() *indexed { return &indexed{rows: NewArranged(), next: arrangement.NewBuilder()} }
+func newIndexed(spec *Agg, agg int) *indexed {
+	return &indexed{spec: spec, aggs: []int{agg}, rows: NewArranged(), next: arrangement.NewBuilder()}
+}
 
-// add queues arguments for the commit of the step.
-func (x *indexed) add(a *Agg, key []byte, cols []repr.Datum, diff repr.Diff) {
-	x.sort = x.sort[:0]
-	for _, o := range a.Order {
-		x.sort = repr.AppendOrder(x.sort, cols[o.Col], o.Desc, o.NullsFirst)
+// add queues arguments for the commit of the step, and gives the row behind the number of its group; it holds until the
+// next call.
+func (x *indexed) add(group uint32, cols []repr.Datum, diff repr.Diff) (row []byte) {
+	a := x.spec
+	x.buf = binary.BigEndian.AppendUint32(x.buf[:0], group)
+	if !a.Direct {
+		x.sort = x.sort[:0]
+		for _, o := range a.Order {
+			x.sort = repr.AppendOrder(x.sort, cols[o.Col], o.Desc, o.NullsFirst)
+		}
+		for _, c := range a.Args {
+			x.sort = repr.AppendOrder(x.sort, cols[c], false, false)
+		}
+		x.buf = repr.Append(x.buf, repr.Bytea(x.sort))
 	}
-	for _, c := range a.Args {
-		x.sort = repr.AppendOrder(x.sort, cols[c], false, false)
-	}
-	x.buf = append(x.buf[:0], key...)
-	x.buf = repr.Append(x.buf, repr.Bytea(x.sort))
 	for _, c := range a.Args {
 		x.buf = repr.Append(x.buf, cols[c])
 	}
 	x.next.Add(x.buf, diff)
+	return x.buf[groupBytes:]
 }
 
-// commit makes the queued arguments part of the index. For a linear aggregate over DISTINCT it tells the
-// accumulators which arguments have come and gone.
-func (x *indexed) commit(r *Reduce, i int) {
-	delta := x.next.Seal()
+// commit makes the queued arguments part of the index.
+func (x *indexed) commit() {
+	x.rows.Step(x.next.Seal())
 	x.next.Reset()
-	x.rows.Step(delta)
-	a := &r.Aggs[i]
-	if !a.Distinct || a.Fn.Fold != nil || a.Fn.Extreme != 0 {
-		return
-	}
+}
+
+// distinct tells a linear aggregate over DISTINCT which arguments have come and gone with the step. Of arguments that are
+// equal and print differently, the first stands for all.
+func (x *indexed) distinct(r *Reduce) {
+	delta := x.rows.Delta
 	before, after := x.rows.Prev.Cursor(), x.rows.Cur.Cursor()
 	for from := 0; from < delta.Len(); {
 		row := delta.Row(from)
-		n := repr.PrefixLen(row, r.Keys)
-		same := row[:len(row)-len(repr.Skip(row[n:]))]
+		same := row[:len(row)-len(repr.Skip(row[groupBytes:]))]
 		if was, is := first(before, same), first(after, same); !bytes.Equal(was, is) {
-			g, _ := r.groups.find(row[:n])
-			if was != nil {
-				x.datums = repr.DecodeRow(x.datums[:0], was[len(same):])
-				r.accumulate(g, i, x.datums, -1)
-			}
-			if is != nil {
-				x.datums = repr.DecodeRow(x.datums[:0], is[len(same):])
-				r.accumulate(g, i, x.datums, 1)
-			}
+			x.tell(r, was, -1)
+			x.tell(r, is, 1)
 		}
 		for from < delta.Len() && bytes.HasPrefix(delta.Row(from), same) {
 			from++
@@ -69,72 +76,57 @@ func (x *indexed) commit(r *Reduce, i int) {
 	}
 }
 
-// first is the first row with the prefix that has a positive count: of arguments that are equal and print differently, the one
-// that stands for all; nil when there is none.
+func (x *indexed) tell(r *Reduce, row []byte, diff repr.Diff) {
+	if row != nil {
+		x.args = repr.DecodeRow(x.args[:0], x.printed(row[groupBytes:]))
+		r.accumulate(binary.BigEndian.Uint32(row), x.aggs[0], x.args, diff)
+	}
+}
+
+// first is the first row with the prefix that has a positive count; nil when there is none.
 func first(cur *arrangement.Cursor, prefix []byte) []byte {
-	for cur.Seek(prefix); cur.Valid() && bytes.HasPrefix(cur.Row(), prefix); cur.Next() {
-		if cur.Diff() > 0 {
-			return cur.Row()
-		}
-	}
-	return nil
+	row, _ := least(cur, prefix)
+	return row
 }
 
-// extreme is the least or greatest argument of a group.
-func (x *indexed) extreme(a *Agg, key []byte) repr.Datum {
-	if a.Fn.Extreme < 0 {
-		cur := x.rows.Cur.Cursor()
-		for cur.Seek(key); cur.Valid() && bytes.HasPrefix(cur.Row(), key); cur.Next() {
-			if cur.Diff() > 0 {
-				return argument(cur.Row()[len(key):])
-			}
-		}
-		return repr.Null
+// printed is what follows the place in the order.
+func (x *indexed) printed(row []byte) []byte {
+	if x.spec.Direct {
+		return row
 	}
-	row, diff, ok := x.rows.Cur.Last(key)
-	if ok && diff > 0 {
-		return argument(row[len(key):])
-	}
-	if !ok {
-		return repr.Null
-	}
-	// The greatest has a negative count for now: look at all of the group.
-	best := repr.Null
-	cur := x.rows.Cur.Cursor()
-	for cur.Seek(key); cur.Valid() && bytes.HasPrefix(cur.Row(), key); cur.Next() {
-		if cur.Diff() > 0 {
-			best = argument(cur.Row()[len(key):])
-		}
-	}
-	return best
+	return repr.Skip(row)
 }
 
-// argument is the first argument of a row behind its key.
-func argument(row []byte) repr.Datum {
-	d, _ := repr.Decode(repr.Skip(row))
+// argument is the first argument of a row behind the number of its group.
+func (x *indexed) argument(row []byte) repr.Datum {
+	d, _ := repr.Decode(x.printed(row))
 	return d
 }
 
 // fold runs an aggregate over the arguments of a group in order.
-func (x *indexed) fold(a *Agg, key []byte) (repr.Datum, *repr.Error) {
+func (x *indexed) fold(group uint32) (repr.Datum, *repr.Error) {
+	a := x.spec
+	prefix := binary.BigEndian.AppendUint32(nil, group)
 	var args []repr.Datum
 	var last []byte
 	none := true
 	d, err := a.Fn.Fold(func(yield func([]repr.Datum, repr.Diff) bool) {
 		cur := x.rows.Cur.Cursor()
-		for cur.Seek(key); cur.Valid() && bytes.HasPrefix(cur.Row(), key); cur.Next() {
+		for cur.Seek(prefix); cur.Valid() && bytes.HasPrefix(cur.Row(), prefix); cur.Next() {
 			n := cur.Diff()
 			if n <= 0 {
 				continue
 			}
-			row := cur.Row()[len(key):]
-			rest := repr.Skip(row)
-			place := row[:len(row)-len(rest)]
-			if a.Distinct {
+			row := cur.Row()[groupBytes:]
+			rest := x.printed(row)
+			if a.Distinct && !a.Direct {
+				place := row[:len(row)-len(rest)]
 				if last != nil && bytes.Equal(last, place) {
 					continue
 				}
 				last = slices.Clone(place)
+			}
+			if a.Distinct {
 				n = 1
 			}
 			none = false

@@ -1,7 +1,9 @@
 package op
 
 import (
+	"bytes"
 	"hash/maphash"
+	"slices"
 
 	"millrace/arrangement"
 	"millrace/repr"
@@ -14,126 +16,183 @@ type Agg struct {
 	Filter   int // -1: none
 	Distinct bool
 	Order    []Order
+	Direct   bool // there is no Order, and packed arguments are canonical and in the order of their values
 }
 
-// Reduce keeps one row for each group: its key and its aggregates. What is linear lives in a hash table of groups; what
-// has to look at the rows of a group (DISTINCT, min and max, ordered aggregates) indexes them.
+// Reduce keeps one row for each group: its key and its aggregates. What is linear lives in a hash table of groups, and over
+// DISTINCT in a table of values beside it; what has to look at the rows of a group (min and max, ordered aggregates)
+// indexes them.
 type Reduce struct {
 	Keys    int
 	Aggs    []Agg
 	Default []byte // with no keys: the row while the input is empty; nil: none
 
-	groups  *groups
-	words   []int // of an aggregate: where its state begins in the words of a group
-	object  []int // of an aggregate: its place among the accumulators; -1: none
-	objects int
-	indexed []*indexed // of an aggregate that looks at rows; nil for others
-	touched []touch
-	of      []uint32 // of a row of the step: its group
-	mark    uint32
-	cols    []repr.Datum
-	args    []repr.Datum
-	started bool
+	groups   *groups
+	forms    []aggForm // of an aggregate: where its state is
+	objects  int
+	distinct []*distinct
+	indexed  []*indexed
+	extremes extremes
+	plain    []int // aggregates that are told of every row
+	touched  []touch
+	mark     uint32
+	cols     []repr.Datum
+	args     []repr.Datum
+	before   []byte // the packed rows of touched groups before the step
+	started  bool
+}
+
+// aggForm is where the state of an aggregate is.
+type aggForm struct {
+	word    int      // linear: where its state begins in the words of a group
+	object  int      // its place among the accumulators; -1: none
+	index   *indexed // of one that looks at rows
+	extreme int      // its place among min and max; -1: none
 }
 
 // touch is a group that the step changes, with its row before.
 type touch struct {
 	group  uint32
-	before Row
-}
-
-// Row is a packed row in the arena of a step; absent when its group had no rows.
-type Row struct {
-	bytes  []byte
-	err    *repr.Error
 	exists bool
+	from   int // its row before lies in Reduce.before
+	to     int
+	err    *repr.Error // in place of a row
 }
 
 // Init prepares the operator once its exported fields are set.
 func (r *Reduce) Init() {
 	words := 0
-	for _, a := range r.Aggs {
-		r.words = append(r.words, words)
-		at := -1
+	for i := range r.Aggs {
+		a := &r.Aggs[i]
+		f := aggForm{word: words, object: -1, extreme: -1}
 		if a.Fn.New != nil {
-			at = r.objects
+			f.object = r.objects
 			r.objects++
 		}
-		r.object = append(r.object, at)
 		words += a.Fn.Words
-		var x *indexed
-		if a.Distinct || a.Fn.Fold != nil || a.Fn.Extreme != 0 {
-			x = newIndexed()
+		switch {
+		case a.Fn.Extreme != 0:
+			f.index = r.indexFor(i)
+			f.extreme = len(r.extremes.aggs)
+			r.extremes.aggs = append(r.extremes.aggs, extreme{index: f.index, sign: a.Fn.Extreme})
+		case a.Fn.Fold != nil || a.Distinct && !a.Direct:
+			f.index = newIndexed(a, i)
+			r.indexed = append(r.indexed, f.index)
+		case a.Distinct:
+			r.addDistinct(i)
+		default:
+			r.plain = append(r.plain, i)
 		}
-		r.indexed = append(r.indexed, x)
+		r.forms = append(r.forms, f)
 	}
-	r.groups = newGroups(words, r.objects > 0)
+	for _, x := range r.distinct {
+		x.values = newTable(len(x.aggs))
+	}
+	r.groups = newGroups(words, r.objects > 0, len(r.distinct)+len(r.indexed) > 0)
+}
+
+// indexFor is the index of a min or max: that of an earlier one over the same rows, or a new one.
+func (r *Reduce) indexFor(i int) *indexed {
+	a := &r.Aggs[i]
+	for _, x := range r.indexed {
+		if b := x.spec; b.Fn.Extreme != 0 && b.Filter == a.Filter && b.Direct == a.Direct && b.Fn.SkipNulls == a.Fn.SkipNulls && slices.Equal(b.Args, a.Args) {
+			x.aggs = append(x.aggs, i)
+			return x
+		}
+	}
+	x := newIndexed(a, i)
+	r.indexed = append(r.indexed, x)
+	return x
+}
+
+// addDistinct lets an aggregate share the values of an earlier one over the same arguments.
+func (r *Reduce) addDistinct(i int) {
+	for _, x := range r.distinct {
+		if slices.Equal(x.args, r.Aggs[i].Args) {
+			x.aggs = append(x.aggs, i)
+			return
+		}
+	}
+	r.distinct = append(r.distinct, &distinct{args: r.Aggs[i].Args, aggs: []int{i}})
 }
 
 // Step takes rows of key columns and argument columns, in any order, and emits how the rows of the groups change.
 func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Errors) {
 	r.mark++
-	r.touched = r.touched[:0]
+	r.touched, r.before = r.touched[:0], r.before[:0]
 	if r.Keys == 0 && !r.started {
 		r.started = true
 		if r.Default != nil {
 			out.Add(r.Default, 1)
 		}
 	}
-	r.of = r.of[:0]
 	for i := range in.Len() {
-		r.of = append(r.of, r.touch(in.Row(i)))
+		r.update(in.Row(i), in.Diff(i))
 	}
-	for i := range in.Len() {
-		r.update(r.of[i], in.Row(i), in.Diff(i))
-	}
-	for a, x := range r.indexed {
-		if x != nil {
-			x.commit(r, a)
+	for _, x := range r.indexed {
+		x.commit()
+		if x.spec.Distinct && x.spec.Fn.Fold == nil && x.spec.Fn.Extreme == 0 {
+			x.distinct(r)
 		}
 	}
-	for _, t := range r.touched {
-		r.emit(t, out, errs)
+	r.extremes.settle()
+	for i := range r.touched {
+		r.emit(&r.touched[i], out, errs)
 	}
-}
-
-// touch notes the group of a row, with its row before the step, and gives its number.
-func (r *Reduce) touch(row []byte) uint32 {
-	key := row[:repr.PrefixLen(row, r.Keys)]
-	g, _ := r.groups.find(key)
-	if r.groups.marks[g] != r.mark {
-		r.groups.marks[g] = r.mark
-		r.touched = append(r.touched, touch{group: g, before: r.result(g)})
-	}
-	return g
 }
 
 // update adds a row to its group.
-func (r *Reduce) update(g uint32, row []byte, diff repr.Diff) {
+func (r *Reduce) update(row []byte, diff repr.Diff) {
+	n := repr.PrefixLen(row, r.Keys)
+	g := r.groups.of(row[:n])
+	r.touch(g)
 	r.groups.rows[g] += diff
-	if r.objects > 0 {
+	if r.groups.checks != nil {
 		r.groups.checks[g] += uint64(diff) * maphash.Bytes(r.groups.seed, row)
 	}
 	if len(r.Aggs) == 0 {
 		return
 	}
-	n := repr.PrefixLen(row, r.Keys)
-	key := row[:n]
 	r.cols = repr.DecodeRow(r.cols[:0], row[n:])
-	for i := range r.Aggs {
-		a := &r.Aggs[i]
-		if a.Filter >= 0 && !(r.cols[a.Filter].Kind() == repr.KindBool && r.cols[a.Filter].Bool()) {
-			continue
+	for _, i := range r.plain {
+		if a := &r.Aggs[i]; r.counts(a) {
+			r.accumulate(g, i, r.argsOf(a), diff)
 		}
-		if len(a.Args) > 0 && a.Fn.SkipNulls && r.cols[a.Args[0]].IsNull() {
-			continue
-		}
-		if x := r.indexed[i]; x != nil {
-			x.add(a, key, r.cols, diff)
-			continue
-		}
-		r.accumulate(g, i, r.argsOf(a), diff)
 	}
+	for _, x := range r.distinct {
+		x.update(r, g, diff)
+	}
+	for _, x := range r.indexed {
+		if !r.counts(x.spec) {
+			continue
+		}
+		entry := x.add(g, r.cols, diff)
+		for _, i := range x.aggs {
+			if at := r.forms[i].extreme; at >= 0 {
+				r.extremes.consider(staleWinner{group: g, at: at}, entry, diff)
+			}
+		}
+	}
+}
+
+// touch notes a group that the step changes, with its row before the step.
+func (r *Reduce) touch(g uint32) {
+	if r.groups.marks[g] == r.mark {
+		return
+	}
+	r.groups.marks[g] = r.mark
+	t := touch{group: g, from: len(r.before)}
+	r.before, t.exists, t.err = r.result(r.before, g)
+	t.to = len(r.before)
+	r.touched = append(r.touched, t)
+}
+
+// counts says whether the row at hand counts for an aggregate: it passes its filter, and is not NULL where that matters.
+func (r *Reduce) counts(a *Agg) bool {
+	if a.Filter >= 0 && !(r.cols[a.Filter].Kind() == repr.KindBool && r.cols[a.Filter].Bool()) {
+		return false
+	}
+	return !(a.Fn.SkipNulls && len(a.Args) > 0 && r.cols[a.Args[0]].IsNull())
 }
 
 func (r *Reduce) argsOf(a *Agg) []repr.Datum {
@@ -152,20 +211,20 @@ func (r *Reduce) accumulate(g uint32, i int, args []repr.Datum, diff repr.Diff) 
 		if len(args) > 0 {
 			arg = args[0]
 		}
-		st := r.groups.stateOf(g)
-		fn.Add(st[r.words[i]:r.words[i]+fn.Words], arg, diff)
+		at := int(g)*r.groups.words + r.forms[i].word
+		fn.Add(r.groups.state[at:at+fn.Words:at+fn.Words], arg, diff)
 		return
 	}
-	r.objectsOf(g)[r.object[i]].Add(args, diff)
+	r.objectsOf(g)[r.forms[i].object].Add(args, diff)
 }
 
 // objectsOf are the accumulators of a group that have a state of their own.
 func (r *Reduce) objectsOf(g uint32) []repr.Accumulator {
 	if r.groups.objs[g] == nil {
 		objs := make([]repr.Accumulator, r.objects)
-		for i, at := range r.object {
-			if at >= 0 {
-				objs[at] = r.Aggs[i].Fn.New()
+		for i, f := range r.forms {
+			if f.object >= 0 {
+				objs[f.object] = r.Aggs[i].Fn.New()
 			}
 		}
 		r.groups.objs[g] = objs
@@ -177,74 +236,85 @@ func (r *Reduce) objectsOf(g uint32) []repr.Accumulator {
 var errNegativeCount = repr.NewError(repr.CodeInternal, "a group has a negative number of rows").
 	WithDetail("its input retracts rows that were never inserted")
 
-// result is the row of a group as it stands.
-func (r *Reduce) result(g uint32) Row {
+// result appends the row of a group as it stands, if there is one. With an error it is the key alone.
+func (r *Reduce) result(dst []byte, g uint32) (row []byte, exists bool, err *repr.Error) {
 	n := r.groups.rows[g]
-	if n == 0 && r.Keys > 0 {
-		return Row{}
+	switch {
+	case n == 0 && r.Keys > 0:
+		return dst, false, nil
+	case n == 0:
+		return append(dst, r.Default...), r.started && r.Default != nil, nil
 	}
-	if n == 0 {
-		return Row{bytes: r.Default, exists: r.started && r.Default != nil}
-	}
-	key := r.groups.key(g)
+	dst = append(dst, r.groups.key(g)...)
 	if n < 0 {
-		return Row{bytes: append([]byte(nil), key...), err: errNegativeCount, exists: true}
+		return dst, true, errNegativeCount
 	}
-	out := append(make([]byte, 0, len(key)+10*len(r.Aggs)), key...)
+	end := len(dst)
 	for i := range r.Aggs {
-		d, err := r.value(g, i, key)
+		d, err := r.value(g, i)
 		if err != nil {
-			return Row{bytes: append([]byte(nil), key...), err: err, exists: true}
+			return dst[:end], true, err
 		}
-		out = repr.Append(out, d)
+		dst = repr.Append(dst, d)
 	}
-	return Row{bytes: out, exists: true}
+	return dst, true, nil
 }
 
 // value is an aggregate of a group as it stands.
-func (r *Reduce) value(g uint32, i int, key []byte) (repr.Datum, *repr.Error) {
-	a := &r.Aggs[i]
-	x := r.indexed[i]
+func (r *Reduce) value(g uint32, i int) (repr.Datum, *repr.Error) {
+	fn, f := r.Aggs[i].Fn, &r.forms[i]
 	switch {
-	case x != nil && a.Fn.Extreme != 0:
-		return x.extreme(a, key), nil
-	case x != nil && a.Fn.Fold != nil:
-		return x.fold(a, key)
-	case a.Fn.Words > 0:
-		st := r.groups.stateOf(g)
-		return a.Fn.Result(st[r.words[i] : r.words[i]+a.Fn.Words])
+	case f.extreme >= 0:
+		row := r.extremes.winner(g, f.extreme)
+		if len(row) == 0 {
+			return repr.Null, nil
+		}
+		return f.index.argument(row), nil
+	case fn.Fold != nil:
+		return f.index.fold(g)
+	case fn.Words > 0:
+		at := int(g)*r.groups.words + f.word
+		return fn.Result(r.groups.state[at : at+fn.Words : at+fn.Words])
 	default:
-		return r.objectsOf(g)[r.object[i]].Result()
+		return r.objectsOf(g)[f.object].Result()
 	}
 }
 
-// emit puts out how the row of a group has changed.
-func (r *Reduce) emit(t touch, out *arrangement.Builder, errs *Errors) {
-	after := r.result(t.group)
-	r.put(t.before, -1, out, errs)
-	r.put(after, 1, out, errs)
+// emit puts out how the row of a group has changed, if it has.
+func (r *Reduce) emit(t *touch, out *arrangement.Builder, errs *Errors) {
+	before := r.before[t.from:t.to]
+	start := len(out.Open())
+	data, exists, err := r.result(out.Open(), t.group)
+	after := data[start:]
+	switch {
+	case exists && err != nil:
+		errs.Add(err, after, 1)
+	case exists && t.exists && t.err == nil && bytes.Equal(before, after):
+		t.exists = false // nothing has changed
+	case exists:
+		out.Keep(data, 1)
+	}
+	switch {
+	case !t.exists:
+	case t.err != nil:
+		errs.Add(t.err, before, -1)
+	default:
+		out.Add(before, -1)
+	}
 	if r.Keys > 0 && r.groups.empty(t.group) {
-		r.groups.drop(t.group)
-	}
-}
-
-func (r *Reduce) put(row Row, diff repr.Diff, out *arrangement.Builder, errs *Errors) {
-	switch {
-	case !row.exists:
-	case row.err != nil:
-		errs.Add(row.err, row.bytes, diff)
-	default:
-		out.Add(row.bytes, diff)
+		r.groups.forget(t.group)
+		r.extremes.forget(t.group)
 	}
 }
 
 // Bytes is the memory of the operator's state.
 func (r *Reduce) Bytes() int64 {
-	n := r.groups.bytes()
+	n := r.groups.bytes() + r.extremes.winners.bytes()
+	for _, x := range r.distinct {
+		n += x.values.bytes()
+	}
 	for _, x := range r.indexed {
-		if x != nil {
-			n += x.rows.Bytes()
-		}
+		n += x.rows.Bytes()
 	}
 	return n
 }

@@ -71,9 +71,10 @@ type reduction struct {
 }
 
 func (r *reduction) agg(a rel.Agg) {
-	spec := dataflow.AggSpec{Fn: a.Fn, Filter: -1, Distinct: a.Distinct}
+	spec := dataflow.AggSpec{Fn: a.Fn, Filter: -1, Distinct: a.Distinct, Direct: len(a.Order) == 0}
 	for _, e := range a.Args {
 		spec.Args = append(spec.Args, r.column(e))
+		spec.Direct = spec.Direct && e.Type().Kind.KeyIsValue()
 	}
 	if a.Filter != nil {
 		spec.Filter = r.column(a.Filter)
