@@ -70,17 +70,14 @@ func (h *hoist) semi(e expr.Scalar) bool {
 
 // neverNull says whether comparing left with the query's columns is never NULL: then what is not true is false.
 func (h *hoist) neverNull(q *expr.Subquery, left []expr.Scalar) bool {
+	cur := rel.FactsOf(h.base)
 	for _, e := range left {
-		if !rel.NotNull(e, h.cols) {
+		if !cur.IsNotNull(e, h.base) {
 			return false
 		}
 	}
-	for _, c := range q.Query.(rel.Rel).Columns() {
-		if !c.NotNull {
-			return false
-		}
-	}
-	return true
+	query := q.Query.(rel.Rel)
+	return rel.FactsOf(query).NotNull(query).Len() == len(query.Columns())
 }
 
 // match joins the query: rows of cur stay if (semi) or unless (anti) there is a row of it for which left compares

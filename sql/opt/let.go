@@ -1,6 +1,8 @@
 package opt
 
 import (
+	"slices"
+
 	"millrace/sql/rel"
 )
 
@@ -101,46 +103,71 @@ func renumberIn(r rel.Rel, names map[int]int, next *int) rel.Rel {
 	return rel.MapChildren(r, func(c rel.Rel) rel.Rel { return renumberIn(c, names, next) })
 }
 
-// sharePlans names sub-plans that stand more than once and keep state, so that EXPLAIN shows what lower would find.
+// sharePlans names sub-plans that stand more than once and keep state. Once before columns are pruned, so that uses
+// which read different columns are still seen to be one plan, and once in the end, so that EXPLAIN shows what lower
+// would find.
 //
 //	Join P P  =>  Let l := P in Join (Ref l) (Ref l)
 //
 // It is always safe: equal plans have equal contents at every time.
 func sharePlans(c *Context, r rel.Rel) rel.Rel {
+	c.lets = max(c.lets, highestLet(r))
 	body, lets := float(r)
+	roots := make([]rel.Rel, 0, len(lets)+1)
+	for _, l := range lets {
+		roots = append(roots, l.Value)
+	}
+	roots = append(roots, body)
+	ids := make([]int, len(lets))
+	for i, l := range lets {
+		ids[i] = l.ID
+	}
 	for {
-		shared := largestRepeated(body)
+		shared := largestRepeated(roots)
 		if shared == nil {
 			break
 		}
 		c.lets++
 		ref := &rel.Ref{ID: c.lets, Cols: shared.Columns()}
-		body = replaceEqual(body, rel.Fingerprint(shared), ref)
-		lets = append(lets, &rel.Let{ID: c.lets, Value: shared})
+		first := -1 // what the plan refers to stands before the first use of it
+		for i, root := range roots {
+			if roots[i] = replaceEqual(root, rel.Fingerprint(shared), ref); roots[i] != root && first < 0 {
+				first = i
+			}
+		}
+		roots = slices.Insert(roots, first, shared)
+		ids = slices.Insert(ids, first, c.lets)
 	}
-	for i := len(lets) - 1; i >= 0; i-- {
-		body = &rel.Let{ID: lets[i].ID, Value: lets[i].Value, Body: body}
+	out := roots[len(ids)]
+	for i := len(ids) - 1; i >= 0; i-- {
+		out = &rel.Let{ID: ids[i], Value: roots[i], Body: out}
 	}
-	return body
+	return out
 }
 
-// largestRepeated finds the first plan, seen from the root, that stands more than once and keeps state.
-func largestRepeated(r rel.Rel) rel.Rel {
+// largestRepeated finds the first plan, seen from the roots, that stands more than once and keeps state.
+func largestRepeated(roots []rel.Rel) rel.Rel {
 	count := map[string]int{}
-	rel.Walk(r, func(r rel.Rel) bool {
-		if keepsState(r) {
-			count[rel.Fingerprint(r)]++
+	keys := map[rel.Rel]string{}
+	var order []rel.Rel
+	for _, root := range roots {
+		rel.Walk(root, func(r rel.Rel) bool {
+			if keepsState(r) {
+				if keys[r] == "" {
+					keys[r] = rel.Fingerprint(r)
+				}
+				count[keys[r]]++
+				order = append(order, r)
+			}
+			return true
+		})
+	}
+	for _, r := range order {
+		if count[keys[r]] > 1 {
+			return r
 		}
-		return true
-	})
-	var found rel.Rel
-	rel.Walk(r, func(r rel.Rel) bool {
-		if found == nil && keepsState(r) && count[rel.Fingerprint(r)] > 1 {
-			found = r
-		}
-		return found == nil
-	})
-	return found
+	}
+	return nil
 }
 
 func keepsState(r rel.Rel) bool {

@@ -7,144 +7,181 @@ import (
 	"millrace/sql/rel"
 )
 
-// orderJoins joins the inputs of neighbouring inner joins in another order where that saves a cross product.
+// orderJoins chooses the order in which the inputs of neighbouring inner joins are joined.
 //
-//	Join b.x = c.x, a.y = c.y (Join A B) C  =>  Join b.x = c.x (Join a.y = c.y A C) B
+//	Join b.x = c.x, a.y = c.y (Join A B) C          =>  Join b.x = c.x (Join a.y = c.y A C) B
+//	Join a.x = b.x (A) (Join b.y = c.y B (Filter C)) =>  Join a.x = b.x (Join b.y = c.y (Filter C) B) A
 //
-// It is safe for inner joins. A condition is applied as soon as its columns are there, and conditions on the same
-// join keep their order; one that can fail waits for the last join, as all before it may have kept it from failing.
+// It begins with the input that conditions leave the fewest rows of, and takes, each time, the one that fits best
+// with those taken (weight.go): first those that an equality connects, so that there is no cross product where none
+// is needed; of those the ones that multiply no rows, for they are unique by what is compared, and that conditions
+// make small; and else in written order. Only the plan decides, so the same plan gives the same order; the order
+// that comes out is one that comes out again.
+//
+// It is safe for inner joins. Equalities of columns hold for all columns that are equal in the end, so each join gets
+// those that it needs (equal.go); a condition is applied as soon as its columns are there, and conditions on the
+// same join keep their order; one that can fail waits for the last join, as all before it may have kept it from
+// failing.
 func orderJoins(_ *Context, r rel.Rel) rel.Rel {
-	return rel.Transform(r, func(r rel.Rel) rel.Rel {
-		j, ok := r.(*rel.Join)
-		if !ok || j.Kind != rel.JoinInner {
-			return r
-		}
-		o := &ordering{}
-		o.flatten(j, 0)
-		if len(o.inputs) < 3 || o.crosses == 0 {
-			return r
-		}
-		order, crosses := o.greedy()
-		if crosses >= o.crosses {
-			return r
-		}
-		return o.build(order)
-	})
+	o := &orderer{facts: rel.FactsOf(r)}
+	return o.rewrite(r)
 }
 
-// ordering is a tree of inner joins taken apart. Conditions are over the columns of all inputs in written order.
-type ordering struct {
-	inputs  []rel.Rel
-	starts  []int // the first column of each input
-	preds   []expr.Scalar
-	crosses int // joins as written without an equality between their sides
-}
+type orderer struct{ facts *rel.Facts }
 
-func (o *ordering) flatten(r rel.Rel, base int) {
-	j, ok := r.(*rel.Join)
-	if !ok || j.Kind != rel.JoinInner {
-		o.inputs = append(o.inputs, r)
-		o.starts = append(o.starts, base)
-		return
+// rewrite orders the trees of joins in a plan from the root down, so that each tree is taken whole.
+func (o *orderer) rewrite(r rel.Rel) rel.Rel {
+	if j, ok := r.(*rel.Join); ok && j.Kind == rel.JoinInner {
+		return o.tree(j)
 	}
-	nl := len(j.Left.Columns())
-	o.flatten(j.Left, base)
-	o.flatten(j.Right, base+nl)
-	keyed := false
-	for _, e := range j.On {
-		keyed = keyed || connects(e, rel.ColRange(0, nl), rel.ColRange(nl, len(j.Columns())))
-		o.preds = append(o.preds, rel.ShiftColumns(e, 0, base))
-	}
-	if !keyed {
-		o.crosses++
-	}
+	return rel.MapChildren(r, o.rewrite)
 }
 
-// connects says whether a condition is an equality between the two sets of columns.
-func connects(e expr.Scalar, a, b rel.ColSet) bool {
-	eq, ok := rel.AsEquality(e)
-	if !ok {
-		return false
+func (o *orderer) tree(j *rel.Join) rel.Rel {
+	t := &joinTree{facts: o.facts}
+	out := t.flatten(j)
+	if len(t.inputs) < 3 {
+		return rel.MapChildren(j, o.rewrite)
 	}
-	cx, cy := rel.ColumnsOf(eq.A, rel.ColSet{}), rel.ColumnsOf(eq.B, rel.ColSet{})
-	within := func(c, s rel.ColSet) bool { return !c.Empty() && c.Intersect(s).Len() == c.Len() }
-	return within(cx, a) && within(cy, b) || within(cx, b) && within(cy, a)
+	t.equalities()
+	order := t.order()
+	for i, in := range t.inputs {
+		t.inputs[i] = o.rewrite(in)
+	}
+	return t.build(order, out)
 }
 
-func (o *ordering) columns(i int) rel.ColSet {
-	return rel.ColRange(o.starts[i], o.starts[i]+len(o.inputs[i].Columns()))
+// joinTree is a tree of inner joins taken apart. Its columns are those of all inputs in written order.
+type joinTree struct {
+	facts  *rel.Facts
+	inputs []rel.Rel
+	starts []int         // the first column of each input, and behind the last the number of columns
+	preds  []expr.Scalar // that are no equality of two columns
+	equal  classes
 }
 
-// greedy begins with the first input and takes, each time, the first that an equality connects with those taken.
-func (o *ordering) greedy() (order []int, crosses int) {
-	order = []int{0}
-	have := o.columns(0)
-	for len(order) < len(o.inputs) {
-		next, keyed := -1, false
-		for i := range o.inputs {
-			if slices.Contains(order, i) {
-				continue
-			}
-			if next < 0 {
-				next = i
-			}
-			if o.connected(have, i) {
-				next, keyed = i, true
-				break
-			}
+// flatten takes a tree apart and gives the columns of the tree that the columns of r are.
+func (t *joinTree) flatten(r rel.Rel) []int {
+	switch n := r.(type) {
+	case *rel.Join:
+		if n.Kind != rel.JoinInner {
+			break
 		}
-		if !keyed {
-			crosses++
+		cols := append(t.flatten(n.Left), t.flatten(n.Right)...)
+		t.preds = append(t.preds, mapAll(n.On, onColumns(cols))...)
+		return cols
+	case *rel.Project:
+		if !joins(n.Input) {
+			break
 		}
-		order = append(order, next)
-		have = have.Union(o.columns(next))
+		in := t.flatten(n.Input)
+		cols := make([]int, len(n.Cols))
+		for i, c := range n.Cols {
+			cols[i] = in[c]
+		}
+		return cols
 	}
-	return order, crosses
+	if len(t.starts) == 0 {
+		t.starts = []int{0}
+	}
+	from := t.starts[len(t.inputs)]
+	t.inputs = append(t.inputs, r)
+	t.starts = append(t.starts, from+len(r.Columns()))
+	cols := make([]int, len(r.Columns()))
+	for i := range cols {
+		cols[i] = from + i
+	}
+	return cols
 }
 
-func (o *ordering) connected(have rel.ColSet, i int) bool {
-	for _, e := range o.preds {
-		if connects(e, have, o.columns(i)) {
-			return true
-		}
+// joins says whether below projections there is an inner join.
+func joins(r rel.Rel) bool {
+	switch n := r.(type) {
+	case *rel.Project:
+		return joins(n.Input)
+	case *rel.Join:
+		return n.Kind == rel.JoinInner
 	}
 	return false
 }
 
-// build makes a left-deep tree in the order and puts the columns back in their places.
-func (o *ordering) build(order []int) rel.Rel {
-	total := 0
-	for _, in := range o.inputs {
-		total += len(in.Columns())
+// onColumns moves column i to cols[i].
+func onColumns(cols []int) func(*expr.Column) expr.Scalar {
+	return func(c *expr.Column) expr.Scalar {
+		return &expr.Column{Index: cols[c.Index], Typ: c.Typ, Name: c.Name}
 	}
-	at := make([]int, total) // where each column stands in the new tree
-	placed := 0
-	place := func(i int) {
-		o.columns(i).All(func(c int) {
-			at[c] = placed
-			placed++
-		})
-	}
-	place(order[0])
-	out, have := o.inputs[order[0]], o.columns(order[0])
-	used := make([]bool, len(o.preds))
-	for k, i := range order[1:] {
-		place(i)
-		have = have.Union(o.columns(i))
-		last := k == len(order)-2
-		var on []expr.Scalar
-		for p, e := range o.preds {
-			cols := rel.ColumnsOf(e, rel.ColSet{})
-			ready := cols.Intersect(have).Len() == cols.Len() && !rel.CanFail(e)
-			if used[p] || !ready && !last {
+}
+
+func (t *joinTree) columns(i int) rel.ColSet { return rel.ColRange(t.starts[i], t.starts[i+1]) }
+
+// order is the order in which the inputs are joined.
+func (t *joinTree) order() []int {
+	order := []int{t.first()}
+	have := t.columns(order[0])
+	for len(order) < len(t.inputs) {
+		next, best := -1, weight{}
+		for i := range t.inputs {
+			if slices.Contains(order, i) {
 				continue
 			}
-			used[p] = true
-			on = append(on, rel.MapColumns(e, func(c *expr.Column) expr.Scalar {
-				return &expr.Column{Index: at[c.Index], Typ: c.Typ, Name: c.Name}
-			}))
+			if w := t.weigh(have, i); next < 0 || w.over(best) {
+				next, best = i, w
+			}
 		}
-		out = &rel.Join{Kind: rel.JoinInner, Left: out, Right: o.inputs[i], On: on}
+		order = append(order, next)
+		have = have.Union(t.columns(next))
 	}
-	return &rel.Project{Input: out, Cols: at}
+	return order
+}
+
+// build makes a left-deep tree in the order and gives the columns out of it.
+func (t *joinTree) build(order, out []int) rel.Rel {
+	b := &treeBuilder{t: t, at: make([]int, t.starts[len(t.inputs)]), used: make([]bool, len(t.preds))}
+	b.place(order[0])
+	b.plan = t.inputs[order[0]]
+	for k, i := range order[1:] {
+		b.add(i, k == len(order)-2)
+	}
+	cols := make([]int, len(out))
+	for i, c := range out {
+		cols[i] = b.at[c]
+	}
+	if slices.Equal(cols, upTo(len(b.plan.Columns()))) {
+		return b.plan
+	}
+	return &rel.Project{Input: b.plan, Cols: cols}
+}
+
+// treeBuilder joins the inputs of a tree one after the other.
+type treeBuilder struct {
+	t      *joinTree
+	plan   rel.Rel
+	at     []int // where each column of the tree stands in the plan
+	placed int
+	have   rel.ColSet
+	used   []bool
+	linked links
+}
+
+func (b *treeBuilder) place(i int) {
+	b.t.columns(i).All(func(c int) {
+		b.at[c] = b.placed
+		b.placed++
+	})
+	b.have = b.have.Union(b.t.columns(i))
+}
+
+// add joins an input under all conditions whose columns are there.
+func (b *treeBuilder) add(i int, last bool) {
+	b.place(i)
+	on := b.equalities(i)
+	for p, e := range b.t.preds {
+		ready := rel.ColumnsOf(e, rel.ColSet{}).Subset(b.have) && !rel.CanFail(e)
+		if b.used[p] || !ready && !last {
+			continue
+		}
+		b.used[p] = true
+		on = append(on, rel.MapColumns(e, onColumns(b.at)))
+	}
+	b.plan = &rel.Join{Kind: rel.JoinInner, Left: b.plan, Right: b.t.inputs[i], On: on}
 }

@@ -9,7 +9,7 @@ import (
 //
 //	Filter r.x = 1 (LeftJoin L R)  =>  Filter r.x = 1 (Join L R)
 //
-// It is safe when the condition is not true whenever a certain column of the padded side is NULL.
+// It is safe when the condition is neither true nor fails whenever a certain column of the padded side is NULL.
 func outerToInner(_ *Context, r rel.Rel) rel.Rel { return rejecting(r, rel.ColSet{}) }
 
 // rejecting rewrites a plan of whose rows those with a NULL in one of the columns are dropped later.
@@ -17,10 +17,10 @@ func rejecting(r rel.Rel, cols rel.ColSet) rel.Rel {
 	switch n := r.(type) {
 	case *rel.Filter:
 		for _, e := range n.Preds {
+			cols = cols.Union(rel.RejectsQuietly(e))
 			if rel.CanFail(e) {
-				break
+				break // on a padded row it may fail before a later condition drops it
 			}
-			cols = cols.Union(rel.Rejects(e))
 		}
 		return rel.MapChildren(n, func(c rel.Rel) rel.Rel { return rejecting(c, cols) })
 	case *rel.Map:
@@ -77,8 +77,9 @@ func rejectingJoin(n *rel.Join, cols rel.ColSet) rel.Rel {
 func rejectedBy(on []expr.Scalar) rel.ColSet {
 	var cols rel.ColSet
 	for _, e := range on {
-		if !rel.CanFail(e) {
-			cols = cols.Union(rel.Rejects(e))
+		cols = cols.Union(rel.RejectsQuietly(e))
+		if rel.CanFail(e) {
+			break
 		}
 	}
 	return cols

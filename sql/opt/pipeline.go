@@ -7,9 +7,10 @@ import (
 
 // Context is what rules may know beside the plan.
 type Context struct {
-	Env  *expr.Env
-	Fold expr.Volatility // functions up to this volatility are evaluated on constants
-	lets int             // the highest number of a Let so far
+	Env   *expr.Env
+	Fold  expr.Volatility // functions up to this volatility are evaluated on constants
+	lets  int             // the highest number of a Let so far
+	round int             // how often the table has been applied to the plan
 }
 
 // Rule is one rewriting of a whole plan. Before and After name rules between which it must stand in the table.
@@ -23,11 +24,15 @@ type Rule struct {
 // Rules is the table of rules, applied in this order again and again until nothing changes.
 var Rules = []Rule{
 	{Name: "fold-constants", Apply: foldConstants, Before: []string{"simplify"}},
+	{Name: "factor-conditions", Apply: factorConditions, After: []string{"fold-constants"}, Before: []string{"push-predicates"}},
 	{Name: "inline-lets", Apply: inlineLets, Before: []string{"simplify", "push-predicates"}},
 	{Name: "simplify", Apply: simplify},
 	{Name: "outer-to-inner", Apply: outerToInner, Before: []string{"push-predicates"}},
 	{Name: "push-predicates", Apply: pushPredicates, After: []string{"fold-constants"}},
+	{Name: "imply-predicates", Apply: implyPredicates, After: []string{"push-predicates"}},
+	{Name: "use-keys", Apply: useKeys, After: []string{"push-predicates"}, Before: []string{"order-joins"}},
 	{Name: "order-joins", Apply: orderJoins, After: []string{"push-predicates"}},
+	{Name: "share-early", Apply: sharePlans, After: []string{"order-joins"}, Before: []string{"prune-columns"}},
 	{Name: "prune-columns", Apply: pruneColumns, After: []string{"push-predicates", "order-joins"}},
 }
 
@@ -44,7 +49,7 @@ const maxRounds = 16
 func Optimize(c *Context, r rel.Rel) rel.Rel {
 	c.lets = highestLet(r)
 	before := rel.Fingerprint(r)
-	for range maxRounds {
+	for c.round = range maxRounds {
 		for _, rule := range Rules {
 			r = rule.Apply(c, r)
 		}

@@ -11,16 +11,20 @@ import (
 // needed; computed columns and aggregates that nobody reads are not computed.
 //
 //	Project a (Join on l.k = r.k L R)  =>  Project a (Join on … (Project a, k (L)) (Project k (R)))
+//	Project l.a (LeftJoin on l.k = r.k L R), R unique by k  =>  Project a (L)
 //
 // It is safe: rows are counted the same with fewer columns. Top-k keeps all columns, for they break ties; DISTINCT
 // and differences keep all, for they tell rows apart.
 func pruneColumns(_ *Context, r rel.Rel) rel.Rel {
-	p := &pruner{lets: map[int]rel.ColSet{}}
+	p := &pruner{lets: map[int]rel.ColSet{}, facts: rel.FactsOf(r)}
 	return p.prune(r, rel.ColRange(0, len(r.Columns())))
 }
 
 // pruner knows, of each Let, the columns that references to it ask for.
-type pruner struct{ lets map[int]rel.ColSet }
+type pruner struct {
+	lets  map[int]rel.ColSet
+	facts *rel.Facts
+}
 
 // prune gives the columns in need, in their order, and no others.
 func (p *pruner) prune(r rel.Rel, need rel.ColSet) rel.Rel {
@@ -172,6 +176,9 @@ func (p *pruner) project(n *rel.Project, need rel.ColSet) rel.Rel {
 
 func (p *pruner) join(n *rel.Join, need rel.ColSet) rel.Rel {
 	nl, nr := len(n.Left.Columns()), len(n.Right.Columns())
+	if n.Kind == rel.JoinLeft && need.Within(0, nl) && p.once(n) {
+		return p.prune(n.Left, need)
+	}
 	want := columnsOf(n.On, need)
 	left := p.prune(n.Left, want.Intersect(rel.ColRange(0, nl)))
 	right := p.prune(n.Right, want.Shift(-nl))
@@ -183,6 +190,17 @@ func (p *pruner) join(n *rel.Join, need rel.ColSet) rel.Rel {
 		have = want.Intersect(rel.ColRange(0, nl+nr))
 	}
 	return onlyOf(out, have, need)
+}
+
+// once says whether each row of the left side stands once in a left join.
+func (p *pruner) once(n *rel.Join) bool {
+	for _, e := range n.On {
+		if rel.CanFail(e) {
+			return false
+		}
+	}
+	_, right := n.Matched()
+	return p.facts.UniqueBy(n.Right, right)
 }
 
 func (p *pruner) reduce(n *rel.Reduce, need rel.ColSet) rel.Rel {

@@ -14,6 +14,7 @@ import (
 //	Project a (Project b R)    =>  Project a∘b (R)
 //	Project identity R         =>  R
 //	Join R (Values one row)    =>  Map row R
+//	SemiJoin L (Distinct R)    =>  SemiJoin L R
 //	an operator over nothing   =>  nothing, or what it gives of nothing
 //
 // It is always safe: names of columns may get lost, which mean nothing to anybody but EXPLAIN.
@@ -144,6 +145,9 @@ func simplifyJoin(n *rel.Join) rel.Rel {
 	if isEmpty(n.Left) || isEmpty(n.Right) {
 		return emptyJoin(n)
 	}
+	if n.Kind == rel.JoinSemi || n.Kind == rel.JoinAnti {
+		return withPlainMatches(n)
+	}
 	if n.Kind != rel.JoinInner {
 		return n
 	}
@@ -169,6 +173,15 @@ func simplifyJoin(n *rel.Join) rel.Rel {
 		out = &rel.Filter{Input: out, Preds: n.On}
 	}
 	return out
+}
+
+// withPlainMatches is a semi or anti join without a DISTINCT of what it looks for: one match is as good as many.
+func withPlainMatches(n *rel.Join) rel.Rel {
+	d, ok := n.Right.(*rel.Distinct)
+	if !ok {
+		return n
+	}
+	return &rel.Join{Kind: n.Kind, Left: n.Left, Right: d.Input, On: n.On}
 }
 
 func columnNames(cols repr.RowDesc) []string {

@@ -28,6 +28,9 @@ func safeCall(e *expr.Call) bool {
 	if safeFuncs[e.Fn.Name] {
 		return e.Fn.Name != "||" || e.Typ.Kind != repr.KindJSONB
 	}
+	if op := strings.TrimSuffix(strings.TrimSuffix(e.Fn.Name, " ANY"), " ALL"); op != e.Fn.Name {
+		return safeFuncs[op]
+	}
 	if likeFuncs[e.Fn.Name] {
 		return safePattern(e)
 	}
@@ -132,6 +135,23 @@ func Strict(e expr.Scalar) ColSet {
 			set = set.Union(Strict(a))
 		}
 	}
+	return set
+}
+
+// RejectsQuietly are the columns that, when one of them is NULL, keep the condition from being true and from failing.
+func RejectsQuietly(e expr.Scalar) ColSet {
+	set := Rejects(e)
+	expr.Walk(e, func(e expr.Scalar) bool {
+		switch e := e.(type) {
+		case *expr.Call:
+			if !IsSame(e) && !safeCall(e) {
+				set = set.Intersect(Strict(e))
+			}
+		case *expr.Subquery:
+			set = ColSet{}
+		}
+		return true
+	})
 	return set
 }
 

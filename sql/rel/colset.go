@@ -123,3 +123,17 @@ func (s ColSet) Intersect(o ColSet) ColSet {
 	})
 	return out
 }
+
+// Minus is the set of the columns that are not in the other.
+func (s ColSet) Minus(o ColSet) ColSet {
+	var out ColSet
+	s.All(func(i int) {
+		if !o.Has(i) {
+			out = out.Add(i)
+		}
+	})
+	return out
+}
+
+// Subset says whether every column of the set is in the other.
+func (s ColSet) Subset(o ColSet) bool { return s.Minus(o).Empty() }

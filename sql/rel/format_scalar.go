@@ -7,6 +7,7 @@ import (
 
 	"millrace/internal/check"
 	"millrace/repr"
+	"millrace/repr/pgfmt"
 	"millrace/sql/expr"
 )
 
@@ -155,24 +156,17 @@ func constText(e *expr.Const) string {
 	}
 }
 
+// constOther is the type and the text of a value of any other kind.
 func constOther(e *expr.Const) string {
-	d := e.Val
-	switch d.Kind() {
-	case repr.KindBytea, repr.KindUUID:
-		return fmt.Sprintf("%s '\\x%x'", e.Typ, d.Bytes())
-	case repr.KindInterval:
-		months, days, micros := d.IntervalParts()
-		return fmt.Sprintf("interval '%d mons %d days %d us'", months, days, micros)
-	case repr.KindArray, repr.KindRecord:
-		elems := d.Elems(nil)
+	if k := e.Val.Kind(); k == repr.KindArray || k == repr.KindRecord {
+		elems := e.Val.Elems(nil)
 		out := make([]string, len(elems))
 		for i := range elems {
 			out[i] = constText(&expr.Const{Val: elems[i], Typ: repr.TypeOf(elems[i].Kind())})
 		}
 		return "[" + strings.Join(out, ", ") + "]"
-	default:
-		return fmt.Sprintf("%s '%d'", e.Typ, d.Int())
 	}
+	return e.Typ.String() + " " + quote(string(pgfmt.AppendText(nil, e.Typ, e.Val, nil)))
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

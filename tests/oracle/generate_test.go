@@ -67,12 +67,13 @@ func callOf(f *expr.Func, args ...expr.Scalar) expr.Scalar {
 
 func intConst(v int64) expr.Scalar { return &expr.Const{Val: repr.Int8(v), Typ: int8Type} }
 
-// tables are the collections of the tests: t1 and t2 of nullable integers, t3 with a key that is never NULL and a
-// numeric whose equal values print differently.
+// tables are the collections of the tests: t1 and t2 of nullable integers, t3 with a column that is never NULL and a
+// numeric whose equal values print differently, t4 with a unique key.
 var tables = []*rel.Get{
 	{ID: 1, Name: "t1", Cols: repr.RowDesc{{Name: "a", Type: int8Type}, {Name: "b", Type: int8Type}}},
 	{ID: 2, Name: "t2", Cols: repr.RowDesc{{Name: "c", Type: int8Type}, {Name: "d", Type: int8Type}, {Name: "e", Type: int8Type}}},
 	{ID: 3, Name: "t3", Cols: repr.RowDesc{{Name: "k", Type: int8Type, NotNull: true}, {Name: "m", Type: numType}}},
+	{ID: 4, Name: "t4", Cols: repr.RowDesc{{Name: "u", Type: int8Type, NotNull: true}, {Name: "w", Type: int8Type}}, Keys: [][]int{{0}}},
 }
 
 // generator makes random plans.
@@ -94,7 +95,9 @@ func (g *generator) plan(depth int, o shapes) rel.Rel {
 	if depth <= 0 || g.budget <= 0 {
 		return g.leaf(o)
 	}
-	switch g.IntN(15) {
+	switch g.IntN(16) {
+	case 15:
+		return g.chain(depth, o)
 	case 0, 1, 2:
 		in := g.plan(depth-1, o)
 		return &rel.Filter{Input: in, Preds: g.preds(1+g.IntN(2), in.Columns(), o, depth)}
@@ -177,6 +180,22 @@ func (g *generator) join(depth int, o shapes) rel.Rel {
 	left, right := g.plan(depth-1, o), g.plan(depth-1, o)
 	return &rel.Join{Kind: rel.JoinKind(g.IntN(6)), Left: left, Right: right,
 		On: g.preds(1+g.IntN(2), both(left, right), o, depth-2)}
+}
+
+// chain is what most queries are: several inner joins by equal columns, and a condition on them.
+func (g *generator) chain(depth int, o shapes) rel.Rel {
+	out := g.plan(depth-2, o)
+	for range 1 + g.IntN(3) {
+		right := g.plan(depth-2, o)
+		cols := out.Columns()
+		j := &rel.Join{Left: out, Right: right}
+		a, b := g.column(cols, nil, int8Type), g.column(right.Columns(), nil, int8Type)
+		if a != nil && b != nil {
+			j.On = append(j.On, callOf(eqFunc, a, rel.ShiftColumns(b, 0, len(cols))))
+		}
+		out = j
+	}
+	return &rel.Filter{Input: out, Preds: g.preds(1+g.IntN(3), out.Columns(), o, 0)}
 }
 
 func (g *generator) somePlaces(n int) []int {

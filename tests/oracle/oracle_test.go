@@ -58,6 +58,12 @@ func (h *history) step() map[uint64]dataflow.Delta {
 				row[i] = h.value(c)
 			}
 			c := counted{row, repr.Diff(1 + h.IntN(2))}
+			if len(t.Keys) > 0 {
+				c.n = 1
+				if h.taken(rows, row[t.Keys[0][0]]) {
+					continue
+				}
+			}
 			b.Add(repr.AppendRow(nil, row), c.n)
 			rows = append(rows, c)
 		}
@@ -65,6 +71,11 @@ func (h *history) step() map[uint64]dataflow.Delta {
 		in[t.ID] = dataflow.Delta{OK: b.Seal()}
 	}
 	return in
+}
+
+// taken says whether a row has the key already.
+func (h *history) taken(rows []counted, key repr.Datum) bool {
+	return slices.ContainsFunc(rows, func(c counted) bool { return repr.Compare(c.row[0], key) == 0 })
 }
 
 // content is a collection as canonical row and count.
@@ -188,11 +199,13 @@ func oracle(t *testing.T, seed uint64) {
 			continue // what stands in the output beside an error means nothing
 		}
 		want := contentOf(rows)
+		holdFacts(t, seed, plan, rows)
 		for _, s := range stages[1:] {
 			rows, err := in.run(s.plan)
 			if err != nil && err.Code == "21000" {
 				continue
 			}
+			holdFacts(t, seed, s.plan, rows)
 			if got := contentOf(rows); err != nil || !maps.Equal(got, want) {
 				t.Fatalf("seed %d at %d: plan after %s gives (error %v)\n%s\nwant\n%s\nplan\n%s\nafter\n%s",
 					seed, at, s.name, err, got, want, rel.Format(plan), rel.Format(s.plan))
@@ -208,6 +221,32 @@ func oracle(t *testing.T, seed uint64) {
 			}
 		}
 	}
+}
+
+// holdFacts holds what is said of a plan, whatever its inputs hold, to rows that it gave.
+func holdFacts(t *testing.T, seed uint64, plan rel.Rel, rows []counted) {
+	t.Helper()
+	facts := rel.FactsOf(plan)
+	merged := contentOf(rows)
+	for _, key := range facts.Keys(plan) {
+		seen := content{}
+		for packed, n := range merged {
+			row := repr.DecodeRow(nil, []byte(packed))
+			part := []repr.Datum{}
+			key.All(func(c int) { part = append(part, row[c]) })
+			k := canonical(part)
+			if seen[k] += n; seen[k] > 1 {
+				t.Fatalf("seed %d: columns %v are said to be unique in\n%s\nthe rows are\n%s", seed, key.List(), rel.Format(plan), merged)
+			}
+		}
+	}
+	facts.NotNull(plan).All(func(c int) {
+		for _, r := range rows {
+			if r.n != 0 && r.row[c].IsNull() {
+				t.Fatalf("seed %d: column %d is said to be never NULL in\n%s\nthe rows are\n%s", seed, c, rel.Format(plan), merged)
+			}
+		}
+	})
 }
 
 // stage is a plan on its way.
