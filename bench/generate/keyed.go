@@ -3,6 +3,8 @@ package generate
 import (
 	"fmt"
 	"io"
+
+	"millrace/sources/generator"
 )
 
 // pair is a row of two columns.
@@ -20,17 +22,17 @@ func KV(w io.Writer, updates, keys int64) error {
 	if err := positive("kv", updates, keys); err != nil {
 		return err
 	}
-	c, out := &chance{state: 7}, newRecorder(w)
+	c, out := &generator.Chance{State: 7}, newRecorder(w)
 	out.ints(updates)
 	var live []pair
 	for i := range updates {
-		if len(live) > 0 && c.oneIn(4) {
-			at := c.below(int64(len(live)))
+		if len(live) > 0 && c.OneIn(4) {
+			at := c.Below(int64(len(live)))
 			out.ints(live[at].key, live[at].val, -1)
 			live = removeUnordered(live, at)
 			continue
 		}
-		row := pair{key: c.below(keys), val: i}
+		row := pair{key: c.Below(keys), val: i}
 		out.ints(row.key, row.val, 1)
 		live = append(live, row)
 	}
@@ -51,12 +53,12 @@ func Join2(w io.Writer, n Join2Sizes) error {
 	if n.Right%n.Left != 0 {
 		return fmt.Errorf("generate join2: %d rows of r are not a multiple of %d rows of l", n.Right, n.Left)
 	}
-	j := joiner{chance: &chance{state: 11}, recorder: newRecorder(w), left: make([]int64, n.Left)}
+	j := joiner{Chance: &generator.Chance{State: 11}, recorder: newRecorder(w), left: make([]int64, n.Left)}
 	j.ints(n.Left+n.Right+2*(n.LeftUpdates+n.RightUpdates), n.Left+n.Right)
 	j.load(n.Right)
 	pending := n.LeftUpdates
 	for todo := n.LeftUpdates + n.RightUpdates; todo > 0; todo-- {
-		if j.below(todo) < pending {
+		if j.Below(todo) < pending {
 			pending--
 			j.updateLeft()
 		} else {
@@ -68,7 +70,7 @@ func Join2(w io.Writer, n Join2Sizes) error {
 
 // joiner holds the content of both tables: the value of each key of l, and the rows of r.
 type joiner struct {
-	*chance
+	*generator.Chance
 	*recorder
 	left  []int64
 	right []pair
@@ -96,27 +98,27 @@ func (j *joiner) shuffledKeys() []int64 {
 		keys[i] = int64(i)
 	}
 	for i := len(keys) - 1; i > 0; i-- {
-		k := j.below(int64(i) + 1)
+		k := j.Below(int64(i) + 1)
 		keys[i], keys[k] = keys[k], keys[i]
 	}
 	return keys
 }
 
 func (j *joiner) newRight() pair {
-	row := pair{key: j.below(int64(len(j.left))), val: j.fresh}
+	row := pair{key: j.Below(int64(len(j.left))), val: j.fresh}
 	j.fresh++
 	return row
 }
 
 func (j *joiner) updateLeft() {
-	key := j.below(int64(len(j.left)))
+	key := j.Below(int64(len(j.left)))
 	j.ints(tableLeft, key, j.left[key], -1)
 	j.left[key]++
 	j.ints(tableLeft, key, j.left[key], 1)
 }
 
 func (j *joiner) updateRight() {
-	at := j.below(int64(len(j.right)))
+	at := j.Below(int64(len(j.right)))
 	old := j.right[at]
 	j.ints(tableRight, old.key, old.val, -1)
 	j.right[at] = j.newRight()

@@ -1,6 +1,10 @@
 package generate
 
-import "io"
+import (
+	"io"
+
+	"millrace/sources/generator"
+)
 
 // The tables of a q3 file.
 const (
@@ -40,7 +44,7 @@ type order struct {
 
 // shop holds the orders that are there. Without an out it only counts.
 type shop struct {
-	*chance
+	*generator.Chance
 	out        *recorder
 	milliScale int64
 	records    int64
@@ -49,13 +53,13 @@ type shop struct {
 }
 
 func newShop(out *recorder, milliScale int64) *shop {
-	return &shop{chance: &chance{state: 13}, out: out, milliScale: milliScale}
+	return &shop{Chance: &generator.Chance{State: 13}, out: out, milliScale: milliScale}
 }
 
 // run writes the whole history and returns how many records the load and all of it have.
 func (s *shop) run(pairs int64) (loaded, total int64) {
 	for key := range customersPerMilli * s.milliScale {
-		s.record(tableCustomer, key, s.below(5), 0, 0, 0, 1)
+		s.record(tableCustomer, key, s.Below(5), 0, 0, 0, 1)
 	}
 	for range ordersPerMilli * s.milliScale {
 		s.insert()
@@ -74,20 +78,20 @@ func (s *shop) run(pairs int64) (loaded, total int64) {
 }
 
 func (s *shop) insert() {
-	o := order{key: s.nextKey, customer: s.below(customersPerMilli * s.milliScale), day: s.below(orderDays)}
+	o := order{key: s.nextKey, customer: s.Below(customersPerMilli * s.milliScale), day: s.Below(orderDays)}
 	s.nextKey++
-	o.lines = make([]line, 1+s.below(7))
+	o.lines = make([]line, 1+s.Below(7))
 	for i := range o.lines {
-		price := 90_000 + s.below(9_400_000)
-		discount := s.below(11)
-		o.lines[i] = line{number: int64(i), price: price, discount: discount, shipped: o.day + 1 + s.below(121)}
+		price := 90_000 + s.Below(9_400_000)
+		discount := s.Below(11)
+		o.lines[i] = line{number: int64(i), price: price, discount: discount, shipped: o.day + 1 + s.Below(121)}
 	}
 	s.write(o, 1)
 	s.orders = append(s.orders, o)
 }
 
 func (s *shop) remove() {
-	at := s.below(int64(len(s.orders)))
+	at := s.Below(int64(len(s.orders)))
 	s.write(s.orders[at], -1)
 	s.orders = removeUnordered(s.orders, at)
 }
