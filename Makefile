@@ -38,7 +38,7 @@ tidy: ## layout and style: imports, sizes, comments, links
 e2e: build ## end to end: PostgreSQL, MariaDB, Kafka, registry, Debezium, psql and drivers
 	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 30m -v ./tests/e2e
 	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 15m -run TestLive ./tests/stack
-	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 15m -p 1 ./tests/tpch
+	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 15m -p 1 ./tests/tpch ./tests/nexmark
 
 bench: build ## every query over its event file, then the benchmarks beside the code; BENCH=Name for some of these
 	bench/run

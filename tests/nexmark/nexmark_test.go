@@ -1,0 +1,142 @@
+package nexmark
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"millrace/sources/generator"
+	"millrace/sources/generator/nexmark"
+	"millrace/tests/twin"
+)
+
+var postgres = twin.Postgres{BasePort: 24720}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := postgres.Down(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+//go:embed queries
+var files embed.FS
+
+// The history: six batches of events and what happens after each, in the same transaction or the next.
+const (
+	batches     = 6
+	batchEvents = 700
+	eventMicros = 7000
+)
+
+// meddling is what happens to the events after each batch. A stream of events knows no such thing; tables do.
+var meddling = [batches][]string{
+	{"UPDATE auction SET category = 10 WHERE id % 4 = 1"},
+	{"DELETE FROM bid WHERE price % 5 = 2"},
+	{"DELETE FROM auction WHERE id % 11 = 3"},
+	{"UPDATE bid SET price = price * 3 WHERE bidder % 3 = 1"},
+	{"DELETE FROM person WHERE state = 'OR'", "UPDATE person SET state = 'CA' WHERE id % 5 = 0"},
+	{"DELETE FROM bid WHERE auction IN (SELECT id FROM auction WHERE seller % 2 = 0)", "UPDATE side_input SET value = 'new ' || value WHERE key < 4"},
+}
+
+// TestEventsOnly is the benchmark's own history: events come, nothing goes.
+func TestEventsOnly(t *testing.T) { history(t, "events", 1, false) }
+
+// TestChanges deletes and updates events between the batches, and everything in the end.
+func TestChanges(t *testing.T) { history(t, "changes", 2, true) }
+
+func history(t *testing.T, name string, workers int, meddle bool) {
+	t.Helper()
+	r := &run{Twin: twin.New(t, &postgres, name, workers), t: t, most: map[string]int{}}
+	r.create()
+	site := nexmark.New(42, eventMicros)
+	for i := range batches {
+		var changes []generator.Change
+		for range batchEvents {
+			e := site.Next()
+			changes = append(changes, e.Change())
+		}
+		slices.SortStableFunc(changes, func(a, b generator.Change) int { return a.Table - b.Table })
+		r.batch("batch "+strconv.Itoa(i), generator.Statements(nexmark.Tables, changes, 500))
+		if !meddle {
+			continue
+		}
+		for _, s := range meddling[i] {
+			r.batch(s, []string{s})
+		}
+	}
+	if meddle {
+		for _, table := range []string{"auction", "side_input", "bid", "person"} {
+			r.batch("without "+table, []string{"DELETE FROM " + table})
+		}
+	}
+	for _, name := range r.names {
+		if r.most[name] == 0 {
+			t.Errorf("%s: no batch gave it an answer, so it was not tested", name)
+		}
+	}
+}
+
+// run is one history on both sides.
+type run struct {
+	*twin.Twin
+	t       *testing.T
+	names   []string
+	queries map[string]string
+	most    map[string]int // by query: the most rows it ever had
+}
+
+// create makes the tables on both sides and the views on ours.
+func (r *run) create() {
+	r.t.Helper()
+	for _, table := range nexmark.Tables {
+		r.Ours(generator.CreateTable(table, false))
+		r.Theirs(generator.CreateTable(table, true))
+	}
+	side := []string{"CREATE TABLE side_input (key bigint NOT NULL, value text NOT NULL)"}
+	for k := range 10 {
+		side = append(side, fmt.Sprintf("INSERT INTO side_input VALUES (%d, 'value %d')", k, k))
+	}
+	r.Ours(side...)
+	r.Theirs(side...)
+	r.queries = map[string]string{}
+	list, err := files.ReadDir("queries")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, f := range list {
+		text, err := files.ReadFile("queries/" + f.Name())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		name := strings.TrimSuffix(f.Name(), ".sql")
+		r.names, r.queries[name] = append(r.names, name), string(text)
+		r.Ours("CREATE MATERIALIZED VIEW " + name + " AS " + string(text))
+	}
+}
+
+// batch is one transaction on both sides, after which every view is held to its query.
+func (r *run) batch(when string, statements []string) {
+	r.t.Helper()
+	ours, theirs := r.Commit(statements)
+	began := time.Now()
+	for _, name := range r.names {
+		got, want := r.Ask("SELECT * FROM "+name, r.queries[name])
+		r.most[name] = max(r.most[name], got.Rows())
+		if err := twin.Same(got, want); err != nil {
+			r.t.Errorf("%s, %s: %v", when, name, err)
+		}
+	}
+	if r.t.Failed() {
+		r.t.FailNow()
+	}
+	r.t.Logf("%s: millrace %s, PostgreSQL %s, answers %s", when, ours.Round(time.Millisecond), theirs.Round(time.Millisecond),
+		time.Since(began).Round(time.Millisecond))
+}
