@@ -94,4 +94,5 @@ type view struct {
 	flow   *dataflow.Dataflow
 	inputs []uint64
 	failed *repr.Error // set when its dataflow broke; it no longer steps
+	due    repr.Time   // when it changes next without input
 }

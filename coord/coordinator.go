@@ -134,8 +134,13 @@ var errShutdown = repr.NewError(repr.CodeAdminShutdown, "terminating connection 
 func (c *Coordinator) loop() {
 	defer close(c.done)
 	heartbeat := c.opts.Clock.After(c.opts.TickInterval)
-	var soon <-chan time.Time // the clock has to reach the next millisecond first
+	var soon <-chan time.Time  // the clock has to reach the next millisecond first
+	var alarm <-chan time.Time // rows fall due
+	alarmAt := never
 	for {
+		if due := c.firstDue(); due != alarmAt {
+			alarm, alarmAt = c.setAlarm(due), due
+		}
 		select {
 		case <-c.ctx.Done():
 			c.failWaiting(errShutdown)
@@ -147,6 +152,9 @@ func (c *Coordinator) loop() {
 			c.queueBatch(b)
 		case <-soon:
 			soon = nil
+		case <-alarm:
+			alarmAt = never // unless a tick follows it is set again
+			c.queued = c.queued || c.isDue()
 		case <-heartbeat:
 			heartbeat = c.opts.Clock.After(c.opts.TickInterval)
 			c.queued = true
@@ -161,7 +169,7 @@ func (c *Coordinator) loop() {
 				soon = c.opts.Clock.After(wait)
 				continue
 			}
-			c.tickSafely(t)
+			c.tickSafely(c.tickTime(t))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"millrace/repr"
 	"millrace/sql"
 	"millrace/sql/ast"
+	"millrace/sql/expr"
 	"millrace/sql/plan"
 )
 
@@ -23,12 +24,7 @@ func (s *Session) explain(ctx context.Context, st *ast.Explain) (*Result, *repr.
 	if st.Stage == ast.ExplainTimestamp {
 		return s.explainTimestamp(ctx, q)
 	}
-	env := s.env(s.c.Catalog())
-	bound, err := plan.Query(env, q)
-	if err != nil {
-		return nil, err
-	}
-	compiled, err := sql.Compile(env.Eval, bound.Rel)
+	compiled, err := s.compileFor(st, q)
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +39,31 @@ func (s *Session) explain(ctx context.Context, st *ast.Explain) (*Result, *repr.
 		rows = append(rows, []string{line})
 	}
 	return &Result{Tag: "EXPLAIN", Cols: textColumns("QUERY PLAN"), Rows: textRows(rows...)}, nil
+}
+
+// compileFor compiles what an EXPLAIN is about as it will run: kept, if it is a materialized view, else once.
+func (s *Session) compileFor(st *ast.Explain, q *ast.Query) (*sql.Compiled, *repr.Error) {
+	env := s.env(s.c.Catalog())
+	_, kept := st.Statement.(*ast.CreateMaterializedView)
+	if st.Statement == nil {
+		it, err := s.findFor(st.Kind, st.Name, false)
+		if err != nil {
+			return nil, err
+		}
+		kept = it.Kind == catalog.MaterializedView
+	}
+	if kept {
+		bound, err := plan.QueryAsView(env, q, nil, true)
+		if err != nil {
+			return nil, err
+		}
+		return sql.Compile(&expr.Env{}, bound.Rel)
+	}
+	bound, err := plan.Query(env, q)
+	if err != nil {
+		return nil, err
+	}
+	return sql.Compile(env.Eval, bound.Rel)
 }
 
 // explained is the query that an EXPLAIN is about.

@@ -196,16 +196,12 @@ func (h *hydration) replay(ctx context.Context, done, newest repr.Time) *repr.Er
 		}
 	}
 	for _, t := range slices.Sorted(maps.Keys(byTime)) {
-		out, err := h.view.flow.Step(ctx, t, byTime[t])
-		if err != nil {
-			return asError(err)
+		if err := h.stepTo(ctx, t, byTime[t]); err != nil {
+			return err
 		}
-		h.view.out.ok.Append(t, out.OK)
-		h.view.out.errs.Append(t, out.Err)
 	}
 	if h.view.out.ok.Upper() <= newest {
-		h.view.out.ok.Append(newest, arrangement.Batch{})
-		h.view.out.errs.Append(newest, arrangement.Batch{})
+		return h.stepTo(ctx, newest, nil)
 	}
 	return nil
 }
@@ -213,6 +209,7 @@ func (h *hydration) replay(ctx context.Context, done, newest repr.Time) *repr.Er
 // install takes a filled view into the common tick. It runs in the loop.
 func (c *Coordinator) install(v *view) {
 	c.collections[v.out.id] = v.out
+	v.settleDue()
 	c.views = append(c.views, v)
 }
 

@@ -22,6 +22,7 @@ type queryPlan struct {
 	bound    *plan.Bound
 	compiled *sql.Compiled
 	finish   finish
+	timed    bool     // it asks for the time at which it reads
 	live     []uint64 // inputs that are collections
 	system   []uint64 // inputs that are system tables
 }
@@ -30,24 +31,29 @@ type queryPlan struct {
 type bindings struct {
 	types  []repr.Type
 	values []repr.Datum
+	at     repr.Time // what mz_now() gives; 0: about now
 }
 
 // planQuery plans a query with its parameters' values.
 func (s *Session) planQuery(q *ast.Query, given bindings) (*queryPlan, *repr.Error) {
 	snap := s.c.Catalog()
 	env := s.env(snap)
-	env.Eval.LogicalNow = s.logicalNow()
+	env.Eval.LogicalNow = given.at
+	if given.at == 0 {
+		env.Eval.LogicalNow = s.logicalNow()
+	}
 	env.ParamTypes = given.types
 	bound, err := plan.Query(env, q)
 	if err != nil {
 		return nil, err
 	}
+	timed := bound.ReadsLogicalTime()
 	bound = bound.Bind(given.values, env.Eval)
 	compiled, err := sql.Compile(env.Eval, bound.Rel)
 	if err != nil {
 		return nil, err
 	}
-	p := &queryPlan{snap: snap, bound: bound, compiled: compiled}
+	p := &queryPlan{snap: snap, bound: bound, compiled: compiled, timed: timed}
 	p.finish = finish{order: bound.Order, cols: len(bound.Cols), hidden: bound.Hidden}
 	if p.finish.limit, err = countOf(bound.Limit, env.Eval, -1); err != nil {
 		return nil, err
@@ -119,7 +125,29 @@ func (s *Session) query(ctx context.Context, q *ast.Query, given bindings) (*Res
 	if err != nil {
 		return nil, err
 	}
+	if !p.timed || len(p.live) == 0 {
+		return s.runQuery(ctx, p, h)
+	}
+	if h == nil {
+		if h, err = s.timeHold(ctx, p.live); err != nil {
+			return nil, err
+		}
+		defer s.c.release(h)
+	}
+	given.at = h.at
+	if p, err = s.planQuery(q, given); err != nil {
+		return nil, err
+	}
 	return s.runQuery(ctx, p, h)
+}
+
+// timeHold claims the time at which a query reads that asks for its own time.
+func (s *Session) timeHold(ctx context.Context, ids []uint64) (h *hold, err *repr.Error) {
+	if err := s.awaitReady(ctx, ids); err != nil {
+		return nil, err
+	}
+	err = s.c.do(ctx, func() { h = s.c.newHold() })
+	return h, err
 }
 
 // readHold claims the time that the reads of the open block share; nil outside a block.
@@ -160,7 +188,7 @@ func (s *Session) queryAsOf(ctx context.Context, q *ast.Query, given bindings) (
 		return nil, err
 	}
 	plain := *q
-	plain.AsOf = nil
+	plain.AsOf, given.at = nil, at
 	p, err := s.planQuery(&plain, given)
 	if err != nil {
 		return nil, err

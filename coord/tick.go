@@ -75,7 +75,7 @@ func (c *Coordinator) commitInputs(t repr.Time) error {
 // stepView brings one view to t.
 func (c *Coordinator) stepView(v *view, t repr.Time) {
 	if v.failed == nil {
-		if in := c.deltasOf(v.inputs); len(in) > 0 {
+		if in := c.deltasOf(v.inputs); len(in) > 0 || v.due <= t {
 			out, err := v.flow.Step(c.ctx, t, in)
 			if err != nil {
 				c.failView(v, err)
@@ -83,6 +83,7 @@ func (c *Coordinator) stepView(v *view, t repr.Time) {
 				v.out.delta = out
 				v.out.dirty = out.OK.Len() > 0 || out.Err.Len() > 0
 			}
+			v.settleDue()
 		}
 	}
 	v.out.apply(t)

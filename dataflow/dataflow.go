@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"millrace/arrangement"
+	"millrace/dataflow/op"
 	"millrace/internal/clock"
 	"millrace/repr"
 )
@@ -38,6 +39,7 @@ type Dataflow struct {
 	workers  []*worker
 	exchange *exchange // nil with one worker
 	started  bool
+	at       repr.Time // of the step that runs
 	broken   error
 	counters []counters  // of a node
 	canceled atomic.Bool // the context of the step that runs has ended
@@ -91,6 +93,7 @@ func (d *Dataflow) Step(ctx context.Context, t repr.Time, in map[uint64]Delta) (
 	if err := ctx.Err(); err != nil {
 		return Delta{}, context.Cause(ctx)
 	}
+	d.at = t
 	d.canceled.Store(false)
 	stop := context.AfterFunc(ctx, func() { d.canceled.Store(true) })
 	defer stop()
@@ -103,6 +106,30 @@ func (d *Dataflow) Step(ctx context.Context, t repr.Time, in map[uint64]Delta) (
 	}
 	d.started = true
 	return d.gather(in), nil
+}
+
+// NextDue is the first time at which a temporal operator changes its output without input; ok is false when there is
+// none. Whoever steps the dataflow asks, between two steps.
+func (d *Dataflow) NextDue() (t repr.Time, ok bool) {
+	return d.due(func(x *op.Temporal) int64 { return x.NextDue() })
+}
+
+// DueWithin is the last time up to which no temporal operator changes more than about limit rows, but not before
+// NextDue: the rows of one time belong to one step.
+func (d *Dataflow) DueWithin(limit int) (t repr.Time, ok bool) {
+	return d.due(func(x *op.Temporal) int64 { return x.DueWithin(limit) })
+}
+
+func (d *Dataflow) due(of func(*op.Temporal) int64) (t repr.Time, ok bool) {
+	least := int64(op.Never)
+	for _, w := range d.workers {
+		for i := range w.nodes {
+			if x := w.nodes[i].temporal; x != nil {
+				least = min(least, of(x))
+			}
+		}
+	}
+	return repr.Time(least), least != op.Never
 }
 
 // run steps all workers and waits for them.

@@ -118,6 +118,10 @@ type TopK struct {
 	Offset int64
 }
 
+// Temporal lets rows in and out as time goes by. New makes, of a row, two bigints in front of it: the row is there
+// from the first time up to but not at the second. A row that is never there is dropped by New.
+type Temporal struct{ New func() RowFunc }
+
 func (Input) isOp()     {}
 func (Constant) isOp()  {}
 func (Map) isOp()       {}
@@ -130,3 +134,4 @@ func (Join) isOp()      {}
 func (HalfJoin) isOp()  {}
 func (Reduce) isOp()    {}
 func (TopK) isOp()      {}
+func (Temporal) isOp()  {}

@@ -32,6 +32,7 @@ type node struct {
 	reduce   *op.Reduce
 	topk     *op.TopK
 	thresh   *op.Threshold
+	temporal *op.Temporal
 	keys     int // columns by which rows are exchanged before the operator
 }
 
@@ -79,6 +80,8 @@ func (w *worker) instance(n *Node) node {
 	case Threshold:
 		x.thresh = op.NewThreshold(o.Distinct)
 		x.keys = wholeRow
+	case Temporal:
+		x.row, x.keys, x.temporal = o.New(), wholeRow, op.NewTemporal()
 	}
 	return x
 }
@@ -188,6 +191,9 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 		x.arranged.Step(sealed(input, x.keyed))
 		w.outputs[id] = x.arranged.Delta
 		rows, bytes = x.arranged.Rows, x.arranged.Bytes
+	case x.temporal != nil:
+		x.temporal.Step(int64(w.flow.at), input, x.out)
+		rows, bytes = x.temporal.Rows, x.temporal.Bytes
 	case x.reduce != nil:
 		x.reduce.Step(input, x.out, w.errs)
 		rows, bytes = x.reduce.Rows, x.reduce.Bytes

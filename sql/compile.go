@@ -36,6 +36,9 @@ func Compile(env *expr.Env, r rel.Rel) (*Compiled, *repr.Error) {
 		return nil, err
 	}
 	c.Optimized = opt.Optimize(&opt.Context{Env: env, Fold: expr.Immutable}, c.Decorrelated)
+	if err = opt.CheckTemporal(c.Optimized); err != nil {
+		return nil, err
+	}
 	if c.Graph, c.Inputs, err = lower.Plan(c.Optimized, env); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,8 @@ func shop() catalog {
 	table("customers", key("id"), column("name", repr.KindText), column("city", repr.KindText), column("vip", repr.KindBool))
 	table("orders", key("id"), column("customer", repr.KindInt8), column("total", repr.KindNumeric), column("note", repr.KindText))
 	table("items", key("order_id"), column("sku", repr.KindText), column("price", repr.KindInt8), column("qty", repr.KindInt8))
+	table("events", key("id"), column("customer", repr.KindInt8), column("at", repr.KindTimestampTZ),
+		column("local", repr.KindTimestamp), column("ms", repr.KindInt8), column("life", repr.KindInterval))
 	return c
 }
 

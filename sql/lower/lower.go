@@ -211,6 +211,8 @@ func (b *builder) base(r rel.Rel) stream {
 		return plain(b.add(dataflow.Threshold{}, "", "threshold", in), len(cols))
 	case *rel.FlatMap:
 		return b.flatMap(n)
+	case *rel.Temporal:
+		return b.temporal(n)
 	}
 	check.Never("a plan to be lowered holds %T", r)
 	return stream{}

@@ -54,6 +54,9 @@ func (b *binder) coerce(s expr.Scalar, to repr.Type, how coercion, pos int) (exp
 	if sameType(from, to) && !to.HasMod() {
 		return s, nil
 	}
+	if isNumber(to.Kind) && isCallOf(s, "mz_now") {
+		return b.coerce(logicalMillis(s), to, how, pos)
+	}
 	f, ok := fn.Cast(from, to, how.ctx)
 	if !ok {
 		return nil, how.refuse(from, to).At(pos)

@@ -9,7 +9,7 @@ import (
 
 // QueryAsView binds the body of a view as a collection: ORDER BY with LIMIT becomes TopK, ORDER BY alone means
 // nothing. columns rename the first output columns. A view that is maintained may call only functions whose value
-// never changes; a plain view is bound again wherever it is named, so it may call any.
+// never changes, and compare the time with its rows; a plain view is bound again wherever it is named, so it may call any.
 func QueryAsView(env *Env, q *ast.Query, columns []ast.Ident, maintained bool) (*Bound, *repr.Error) {
 	b := newBinder(env)
 	out, err := b.query(q, b.top())
@@ -41,6 +41,7 @@ func (b *binder) collection(out *output, maintained bool) (*Bound, *repr.Error) 
 	r := collapse(out)
 	r = projectTo(r, columnsOf(r), namesOf(out.cols))
 	if maintained {
+		r = boundTimes(r)
 		if err := checkMaintained(r); err != nil {
 			return nil, err
 		}
@@ -70,14 +71,25 @@ func checkMaintained(r rel.Rel) *repr.Error {
 	var err *repr.Error
 	visitRel(r, func(s expr.Scalar, _ int) {
 		c, ok := s.(*expr.Call)
-		if !ok || c.Fn.Volatility == expr.Immutable || err != nil {
+		if !ok || c.Fn.Volatility == expr.Immutable || rel.IsTimeBound(c) || err != nil {
 			return
 		}
 		name := c.Fn.Name
+		if isTimeCall(c) {
+			err = timeOutOfPlace(name, c.Pos)
+			return
+		}
 		err = unsupported("the function "+name+"() in a maintained view", c.Pos).
 			WithHint("A maintained view must depend on its inputs alone. Call " + name + "() in the query that reads the view, or store its value in a column.")
 	})
 	return err
+}
+
+// timeOutOfPlace refuses the time where it would change rows in other ways than letting them in and out.
+func timeOutOfPlace(name string, pos int) *repr.Error {
+	return unsupported("the function "+name+"() in this place of a maintained view", pos).
+		WithHint("In a maintained view the time may be compared with an expression over the row, by =, <, <=, >, >= or BETWEEN, " +
+			"in a condition of WHERE, HAVING or JOIN that is not under OR, as in: ts > now() - interval '5 minutes'.")
 }
 
 // Bind makes of a prepared query one that can be run: parameters become their values, and functions that have one
@@ -101,6 +113,16 @@ func (q *Bound) Bind(values []repr.Datum, env *expr.Env) *Bound {
 		out.Offset = rewriteScalar(q.Offset, 0, f)
 	}
 	return &out
+}
+
+// ReadsLogicalTime says whether mz_now() stands in the query.
+func (q *Bound) ReadsLogicalTime() bool {
+	found := false
+	look := func(s expr.Scalar, _ int) {
+		found = found || isCallOf(s, "mz_now") || isCallOf(s, "mz_logical_timestamp")
+	}
+	visitRel(q.Rel, look)
+	return found
 }
 
 // foldStable calls a stable function whose operands are known. Other calls are the optimiser's.

@@ -260,6 +260,7 @@ func (x *scalars) operator(op string, left, right expr.Scalar, pos int) (expr.Sc
 }
 
 func (x *scalars) operatorAt(op string, list []expr.Scalar, argPos []int, pos int) (expr.Scalar, *repr.Error) {
+	list = logicalOperands(list)
 	l, r := list[0].Type(), list[1].Type()
 	f, err := fn.ResolveOperator(op, &l, &r)
 	if err != nil {

@@ -13,7 +13,7 @@ func CanFail(e expr.Scalar) bool {
 	return expr.Any(e, func(e expr.Scalar) bool {
 		switch e := e.(type) {
 		case *expr.Call:
-			return !IsSame(e) && !safeCall(e)
+			return !IsSame(e) && !IsTimeBound(e) && !safeCall(e)
 		case *expr.Subquery:
 			return true
 		}
@@ -46,7 +46,7 @@ var safeFuncs = map[string]bool{
 	"left": true, "right": true, "strpos": true, "position": true, "starts_with": true, "reverse": true,
 	"replace": true, "initcap": true, "md5": true, "text": true,
 	"->": true, "->>": true, "#>": true, "#>>": true, "@>": true, "<@": true, "?": true, "?|": true, "?&": true,
-	"jsonb_typeof": true,
+	"jsonb_typeof": true, "instant_at": true, "instant_after": true,
 }
 
 // likeFuncs fail on a pattern that ends in its escape character, and on no other.
@@ -203,6 +203,8 @@ func AtMostOne(r Rel) bool {
 	case *Project:
 		return AtMostOne(r.Input)
 	case *Distinct:
+		return AtMostOne(r.Input)
+	case *Temporal:
 		return AtMostOne(r.Input)
 	case *Reduce:
 		return len(r.Keys) == 0

@@ -94,6 +94,8 @@ func (p *printer) head(r Rel) string {
 			s += " with ordinality"
 		}
 		return s
+	case *Temporal:
+		return "Temporal" + p.temporal(r)
 	}
 	check.Never("format of %T", r)
 	return ""
@@ -236,6 +238,18 @@ func (p *printer) topK(r *TopK) string {
 	}
 	if r.Offset != nil {
 		s += " offset " + p.scalar(r.Offset, nil)
+	}
+	return s
+}
+
+func (p *printer) temporal(r *Temporal) string {
+	cols := r.Input.Columns()
+	s := ""
+	for _, e := range r.From {
+		s += " from " + p.scalar(e, cols)
+	}
+	for _, e := range r.Until {
+		s += " until " + p.scalar(e, cols)
 	}
 	return s
 }

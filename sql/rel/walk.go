@@ -34,6 +34,8 @@ func Children(r Rel) []Rel {
 		return []Rel{r.Input}
 	case *FlatMap:
 		return []Rel{r.Input}
+	case *Temporal:
+		return []Rel{r.Input}
 	case *Let:
 		return []Rel{r.Value, r.Body}
 	}
@@ -74,6 +76,8 @@ func WithChildren(r Rel, in []Rel) Rel {
 		c := *r
 		c.Input = in[0]
 		return &c
+	case *Temporal:
+		return &Temporal{Input: in[0], From: r.From, Until: r.Until}
 	case *Let:
 		return &Let{ID: r.ID, Value: in[0], Body: in[1]}
 	}
@@ -111,6 +115,8 @@ func Scalars(r Rel) []expr.Scalar {
 		return out
 	case *FlatMap:
 		return r.Args
+	case *Temporal:
+		return append(append([]expr.Scalar(nil), r.From...), r.Until...)
 	}
 	return nil
 }
@@ -162,6 +168,9 @@ func WithScalars(r Rel, s []expr.Scalar) Rel {
 		c := *r
 		c.Args = s
 		return &c
+	case *Temporal:
+		n := len(r.From)
+		return &Temporal{Input: r.Input, From: s[:n:n], Until: s[n:]}
 	}
 	return r
 }
