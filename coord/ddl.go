@@ -259,18 +259,6 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 		return &Result{Tag: tag}, err
 	}
 	started := s.c.opts.Clock.Now()
-	v, err := s.fillView(ctx, it)
-	if err != nil {
-		return nil, err
-	}
-	s.notice(Notice{Severity: "NOTICE", Code: "MR002", Message: fmt.Sprintf("view %q is up to date (%d rows in %s, %s)",
-		it.Name, v.out.ok.Rows(), took(s.c.opts.Clock.Now().Sub(started)), sizeText(v.out.bytes()+v.flow.Bytes()))})
-	return &Result{Tag: tag}, nil
-}
-
-// fillView builds and fills the dataflow of a materialized view and puts both into the catalog; on an error nothing
-// of it is left.
-func (s *Session) fillView(ctx context.Context, it *catalog.Item) (*view, *repr.Error) {
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
@@ -278,17 +266,29 @@ func (s *Session) fillView(ctx context.Context, it *catalog.Item) (*view, *repr.
 	if err != nil {
 		return nil, err
 	}
-	err = s.hydrate(ctx, v, func(p string) {
-		s.notice(Notice{Severity: "NOTICE", Code: "MR003", Message: "filling view \"" + it.Name + "\": " + p})
+	if err := s.fillView(ctx, it, v); err != nil {
+		return nil, err
+	}
+	s.notice(Notice{Severity: "NOTICE", Code: "MR002", Message: fmt.Sprintf("view %q is up to date (%d rows in %s, %s)",
+		it.Name, v.out.ok.Rows(), took(s.c.opts.Clock.Now().Sub(started)), sizeText(v.out.bytes()+v.flow.Bytes()))})
+	return &Result{Tag: tag}, nil
+}
+
+// fillView fills the dataflow of a materialized view or index and puts both into the catalog; on an error nothing of
+// it is left.
+func (s *Session) fillView(ctx context.Context, it *catalog.Item, v *view) *repr.Error {
+	word := map[catalog.Kind]string{catalog.MaterializedView: "view", catalog.Index: "index"}[it.Kind]
+	err := s.hydrate(ctx, v, func(p string) {
+		s.notice(Notice{Severity: "NOTICE", Code: "MR003", Message: "filling " + word + " \"" + it.Name + "\": " + p})
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.add(ctx, it, nil); err != nil {
 		s.c.later(func() { s.c.uninstall(it.ID) })
-		return nil, err
+		return err
 	}
-	return v, nil
+	return nil
 }
 
 func sizeText(n int64) string {
@@ -302,8 +302,8 @@ func sizeText(n int64) string {
 	}
 }
 
-// createIndex notes an index. Every kept relation is already arranged; an index names key columns for planning and
-// for tools that look.
+// createIndex arranges a relation by columns, so that a query that is run once and gives values of them reads no
+// other rows.
 func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result, *repr.Error) {
 	const tag = "CREATE INDEX"
 	switch {
@@ -347,10 +347,13 @@ func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result
 	named := *st
 	named.Name = it.Name
 	it.CreateSQL = ast.Format(&named)
-	if err := s.add(ctx, it, nil); err != nil {
+	if len(it.IndexCols) == 0 {
+		return &Result{Tag: tag}, s.add(ctx, it, nil) // a default index: the relation's own order
+	}
+	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
-	return &Result{Tag: tag}, nil
+	return &Result{Tag: tag}, s.fillView(ctx, it, s.newIndex(it))
 }
 
 // freeName is the name, with a number behind it when it is taken.

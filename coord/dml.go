@@ -63,7 +63,8 @@ func (s *Session) modify(ctx context.Context, stmt ast.Statement, types []repr.T
 		return nil, err
 	}
 	snap := s.c.Catalog()
-	q := &modification{s: s, w: w, env: env, plan: &queryPlan{snap: snap, bound: bound, compiled: compiled}, word: modifyWord(stmt)}
+	q := &modification{s: s, w: w, env: env, plan: &queryPlan{snap: snap, bound: bound, compiled: compiled,
+		lookups: lookupsOf(snap, compiled)}, word: modifyWord(stmt)}
 	for _, id := range compiled.Inputs {
 		if in := snap.Item(id); in != nil && in.Kind == catalog.System {
 			q.plan.system = append(q.plan.system, id)
@@ -143,11 +144,11 @@ func (q *modification) attempt(ctx context.Context) (*Result, *repr.Error) {
 			return nil, err
 		}
 	}
-	r, err := s.read(ctx, q.plan.live, h)
+	r, err := s.read(ctx, q.plan, h)
 	if err != nil {
 		return nil, err
 	}
-	in := r.deltas()
+	in := r.deltas(q.plan)
 	if err := s.addSystem(ctx, q.plan, in); err != nil {
 		return nil, err
 	}
@@ -178,12 +179,13 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 				s.c.tickSafely(s.c.oracle.complete + 1)
 			}
 		}
-		r := &reading{at: s.c.oracle.complete, ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}}
+		r := newReading(q.plan.lookups, nil)
+		r.at = s.c.oracle.complete
 		if failure = s.c.snapshots(r, q.plan.live); failure != nil {
 			return
 		}
 		var batch arrangement.Batch
-		if batch, failure = s.c.once(ctx, q.plan.compiled.Graph, r.deltas()); failure != nil {
+		if batch, failure = s.c.once(ctx, q.plan.compiled.Graph, r.deltas(q.plan)); failure != nil {
 			return
 		}
 		var writes []write

@@ -173,7 +173,7 @@ func (s *Session) remove(ctx context.Context, id uint64) *repr.Error {
 // discard takes an object out of the catalog and ends what runs for it. It runs in the loop.
 func (c *Coordinator) discard(it *catalog.Item) {
 	switch it.Kind {
-	case catalog.MaterializedView:
+	case catalog.MaterializedView, catalog.Index:
 		c.uninstall(it.ID)
 	case catalog.Table:
 		c.dropBase(it.ID)

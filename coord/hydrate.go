@@ -53,7 +53,8 @@ func (s *Session) beginHydration(ctx context.Context, v *view) (*hydration, *rep
 	var failure *repr.Error
 	err := s.c.do(ctx, func() {
 		h.hold = s.c.newHold()
-		h.read = &reading{at: h.hold.at, ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}}
+		h.read = newReading(nil, h.hold)
+		h.read.at = h.hold.at
 		if failure = s.c.snapshots(h.read, v.inputs); failure != nil {
 			delete(s.c.holds, h.hold)
 			return

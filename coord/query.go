@@ -25,6 +25,7 @@ type queryPlan struct {
 	timed    bool     // it asks for the time at which it reads
 	live     []uint64 // inputs that are collections
 	system   []uint64 // inputs that are system tables
+	lookups  map[uint64]*lookup
 }
 
 // bindings are the values of a statement's parameters, and the types that preparing it gave them.
@@ -53,7 +54,7 @@ func (s *Session) planQuery(q *ast.Query, given bindings) (*queryPlan, *repr.Err
 	if err != nil {
 		return nil, err
 	}
-	p := &queryPlan{snap: snap, bound: bound, compiled: compiled, timed: timed}
+	p := &queryPlan{snap: snap, bound: bound, compiled: compiled, timed: timed, lookups: lookupsOf(snap, compiled)}
 	p.finish = finish{order: bound.Order, cols: len(bound.Cols), hidden: bound.Hidden}
 	if p.finish.limit, err = countOf(bound.Limit, env.Eval, -1); err != nil {
 		return nil, err
@@ -220,7 +221,7 @@ func (s *Session) awaitTime(ctx context.Context, at repr.Time) *repr.Error {
 
 // runQuery reads at one time and gives the rows.
 func (s *Session) runQuery(ctx context.Context, p *queryPlan, h *hold) (*Result, *repr.Error) {
-	r, err := s.read(ctx, p.live, h)
+	r, err := s.read(ctx, p, h)
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +231,7 @@ func (s *Session) runQuery(ctx context.Context, p *queryPlan, h *hold) (*Result,
 		res.Rows = rows
 		return res, nil
 	}
-	in := r.deltas()
+	in := r.deltas(p)
 	if err := s.addSystem(ctx, p, in); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,12 @@ type reading struct {
 	hold *hold
 	ok   map[uint64]*arrangement.Snapshot
 	errs map[uint64]*arrangement.Snapshot
+	by   map[uint64]*lookup // how collections are read of which only some rows are needed; nil: whole
+}
+
+// newReading is a reading to be filled.
+func newReading(by map[uint64]*lookup, h *hold) *reading {
+	return &reading{ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}, by: by, hold: h}
 }
 
 // noticeEvery is how often a statement that waits says what for.
@@ -23,11 +29,12 @@ const noticeEvery = time.Second
 
 // read takes snapshots of the collections at one time: at the hold's when there is one, else at the newest
 // complete. It waits, saying what for, while a collection is not filled yet.
-func (s *Session) read(ctx context.Context, ids []uint64, h *hold) (*reading, *repr.Error) {
+func (s *Session) read(ctx context.Context, p *queryPlan, h *hold) (*reading, *repr.Error) {
+	ids := p.live
 	if err := s.awaitReady(ctx, ids); err != nil {
 		return nil, err
 	}
-	r := &reading{ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}, hold: h}
+	r := newReading(p.lookups, h)
 	var failure *repr.Error
 	err := s.c.do(ctx, func() {
 		r.at = s.c.oracle.complete
@@ -58,8 +65,22 @@ func (c *Coordinator) snapshots(r *reading, ids []uint64) *repr.Error {
 			return err
 		}
 		r.ok[id], r.errs[id] = ok, errs
+		if l := r.by[id]; l != nil && l.index != nil {
+			c.indexSnapshot(r, l.index.ID)
+		}
 	}
 	return nil
+}
+
+// indexSnapshot adds an index to a reading, if it is readable at its time. It runs in the loop.
+func (c *Coordinator) indexSnapshot(r *reading, id uint64) {
+	v := c.viewOf(id)
+	if v == nil || v.failed != nil {
+		return
+	}
+	if ok, _, err := v.out.at(r.at); err == nil {
+		r.ok[id] = ok
+	}
 }
 
 func (c *Coordinator) viewOf(id uint64) *view {
@@ -71,11 +92,20 @@ func (c *Coordinator) viewOf(id uint64) *view {
 	return nil
 }
 
-// deltas gives the reading to a dataflow as its first input.
-func (r *reading) deltas() map[uint64]dataflow.Delta {
-	in := make(map[uint64]dataflow.Delta, len(r.ok))
-	for id, snap := range r.ok {
-		in[id] = dataflow.Delta{OK: snap.Batch(), Err: r.errs[id].Batch()}
+// deltas gives the reading to a dataflow as its first input. An index that is not readable at the time, for it is
+// younger, is done without.
+func (r *reading) deltas(p *queryPlan) map[uint64]dataflow.Delta {
+	in := make(map[uint64]dataflow.Delta, len(p.live))
+	for _, id := range p.live {
+		snap, l := r.ok[id], r.by[id]
+		if l != nil && l.index != nil {
+			snap = r.ok[l.index.ID]
+		}
+		if l == nil || snap == nil {
+			in[id] = dataflow.Delta{OK: r.ok[id].Batch(), Err: r.errs[id].Batch()}
+		} else {
+			in[id] = dataflow.Delta{OK: l.rows(snap), Err: r.errs[id].Batch()}
+		}
 	}
 	return in
 }

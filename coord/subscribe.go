@@ -239,10 +239,15 @@ func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Er
 				WithHint("a plain view (CREATE VIEW) can read system tables")
 		}
 	}
-	flow := dataflow.New(compiled.Graph, dataflow.Options{Workers: s.c.opts.Workers, Clock: s.c.opts.Clock})
+	return s.c.newView(compiled.Graph, compiled.Inputs, id, name), nil
+}
+
+// newView makes a view of a graph, not filled yet.
+func (c *Coordinator) newView(g *dataflow.Graph, inputs []uint64, id uint64, name string) *view {
+	flow := dataflow.New(g, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock})
 	out := &collection{id: id, name: name, ok: arrangement.NewTrace(), errs: arrangement.NewTrace(),
 		next: arrangement.NewBuilder(), readers: map[*subscription]struct{}{}}
-	return &view{out: out, flow: flow, inputs: compiled.Inputs}, nil
+	return &view{out: out, flow: flow, inputs: inputs}
 }
 
 // subscribeRows is the stream of a subscription as rows.

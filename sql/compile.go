@@ -65,3 +65,6 @@ func (c *Compiled) Explain(s Stage) string {
 func (c *Compiled) Passthrough() (uint64, bool) {
 	return lower.Passthrough(c.Graph)
 }
+
+// Lookups says, for each collection that the query reads, what each use of it asks of its columns.
+func (c *Compiled) Lookups() map[uint64][]opt.Lookup { return opt.Lookups(c.Optimized) }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -298,6 +299,18 @@ func (s *Snapshot) Dependents(id uint64) []*Item {
 			out = append(out, it)
 		}
 	}
+	return out
+}
+
+// IndexesOn are the indexes of a relation, the oldest first.
+func (s *Snapshot) IndexesOn(id uint64) []*Item {
+	var out []*Item
+	for _, it := range s.items {
+		if it.Kind == Index && it.On == id {
+			out = append(out, it)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Item) int { return cmp.Compare(a.ID, b.ID) })
 	return out
 }
 

@@ -96,7 +96,7 @@ var mzTables = []builtin{
 		return e.each(func(it *Item) []repr.Datum {
 			o := e.Status.Of(it)
 			return []repr.Datum{id(it), text(it.Name), i8(o.Rows), i8(o.Bytes), i8(o.FlowBytes)}
-		}, Table, Source, MaterializedView)
+		}, Table, Source, MaterializedView, Index)
 	}},
 	{schema: "mz_internal", name: "mz_hydration_statuses", cols: "object_id text!, name text!, hydrated bool!", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.each(func(it *Item) []repr.Datum {
