@@ -1,0 +1,96 @@
+package disk
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+)
+
+// System is the file system of the machine.
+type System struct{}
+
+// Create makes a new file that only its owner can read.
+func (System) Create(name string) (File, error) { return open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL) }
+
+// Open opens a file.
+func (System) Open(name string) (File, error) { return open(name, os.O_RDWR) }
+
+func open(name string, flags int) (File, error) {
+	f, err := os.OpenFile(name, flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return systemFile{f}, nil
+}
+
+// Rename gives a file another name.
+func (System) Rename(from, to string) error { return os.Rename(from, to) }
+
+// Remove deletes a file.
+func (System) Remove(name string) error { return os.Remove(name) }
+
+// List is the names in a folder.
+func (System) List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// MkdirAll makes a folder that only its owner can enter.
+func (System) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+
+// SyncDir makes the names in a folder durable.
+func (System) SyncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// Lock takes a lock file; its content is the number of the process, for people.
+func (System) Lock(name string) (io.Closer, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	if err := f.Truncate(0); err == nil {
+		_, err = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("write %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// systemFile is a file of the machine.
+type systemFile struct{ *os.File }
+
+// Size is the length of the file.
+func (f systemFile) Size() (int64, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return st.Size(), nil
+}
+
+// Allocate reserves space where the file system can.
+func (f systemFile) Allocate(size int64) error { return allocate(f.File, size) }

@@ -1,0 +1,227 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+)
+
+const runPrefix = "run-"
+
+// foldLoop folds segments as they end.
+func (j *Journal) foldLoop() {
+	defer j.wait.Done()
+	for {
+		select {
+		case <-j.stop:
+			return
+		case <-j.wake:
+		}
+		for {
+			folded, err := j.foldNext()
+			j.mu.Lock()
+			j.foldErr = err
+			j.mu.Unlock()
+			if err != nil && !errors.Is(err, ErrClosed) {
+				j.opts.Log.Warn("fold the log", "err", err)
+			}
+			if !folded || err != nil {
+				break
+			}
+		}
+	}
+}
+
+// Fold folds all segments that may be, now.
+func (j *Journal) Fold() error {
+	for {
+		folded, err := j.foldNext()
+		if !folded || err != nil {
+			return err
+		}
+	}
+}
+
+// foldNext folds the oldest segment, if that has ended and no hold keeps it.
+func (j *Journal) foldNext() (bool, error) {
+	j.mu.Lock()
+	if j.folding || len(j.older) == 0 || j.older[0].last > j.hold || j.isStopped() {
+		j.mu.Unlock()
+		return false, nil
+	}
+	j.folding = true
+	s, m := j.older[0], j.manifest.clone()
+	j.mu.Unlock()
+	f := &fold{j: j, m: m, changes: map[uint64][]stream{}}
+	err := f.segment(s)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.folding = false
+	if err != nil {
+		for _, name := range f.made {
+			_ = j.opts.FS.Remove(name) // it is left over otherwise, and swept at the next start
+		}
+		return false, err
+	}
+	j.garbage = append(j.garbage, f.gone(j.manifest, s.name)...)
+	j.manifest = m
+	j.older = j.older[1:]
+	return true, j.discard()
+}
+
+// discard removes files that nothing needs, unless somebody copies them.
+func (j *Journal) discard() error {
+	if j.pins > 0 {
+		return nil
+	}
+	for len(j.garbage) > 0 {
+		if err := j.opts.FS.Remove(j.garbage[0]); err != nil {
+			return fmt.Errorf("remove a folded file: %w", err)
+		}
+		j.garbage = j.garbage[1:]
+	}
+	return nil
+}
+
+// fold is a fold on its way to manifest m.
+type fold struct {
+	j       *Journal
+	m       *manifest
+	changes map[uint64][]stream
+	made    []string // files
+}
+
+func (f *fold) segment(s *segment) error {
+	_, _, err := readSegment(f.j.opts.FS, f.j.opts.Dir, s.first, false, f.see)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.changes)) {
+		if err := f.collection(id, f.changes[id]); err != nil {
+			return err
+		}
+	}
+	f.m.Folded, f.m.Next = s.last, s.next
+	return f.m.write(f.j.opts.FS, f.j.opts.Dir)
+}
+
+// see gathers the updates of a record.
+func (f *fold) see(r found) error {
+	rec, err := r.record()
+	if err != nil {
+		return err
+	}
+	set(f.m.Notes, rec.Notes)
+	for _, c := range rec.Changes {
+		f.changes[c.Collection] = append(f.changes[c.Collection], &batchStream{b: c.Rows})
+	}
+	for _, id := range rec.Dropped {
+		delete(f.changes, id)
+		f.m.Runs = slices.DeleteFunc(f.m.Runs, func(r run) bool { return r.Collection == id })
+	}
+	return nil
+}
+
+// collection writes the updates of a collection as a run, merged with those of its runs that are not at least twice as large
+// as all that is newer.
+func (f *fold) collection(id uint64, in []stream) error {
+	var kept, mine []run
+	for _, r := range f.m.Runs {
+		if r.Collection == id {
+			mine = append(mine, r)
+		} else {
+			kept = append(kept, r)
+		}
+	}
+	r, err := f.write(id, in)
+	if err != nil {
+		return err
+	}
+	n, size := len(mine), r.Bytes
+	for n > 0 && mine[n-1].Bytes < 2*size {
+		n--
+		size += mine[n].Bytes
+	}
+	if n < len(mine) {
+		if r, err = f.mergeRuns(id, append(mine[n:len(mine):len(mine)], r)); err != nil {
+			return err
+		}
+	}
+	mine = mine[:n:n]
+	if r.Rows > 0 {
+		mine = append(mine, r)
+	}
+	f.m.Runs = append(kept, mine...)
+	return nil
+}
+
+func (f *fold) mergeRuns(id uint64, runs []run) (run, error) {
+	in, done, err := f.j.openRuns(runs)
+	defer done()
+	if err != nil {
+		return run{}, err
+	}
+	return f.write(id, in)
+}
+
+// openRuns opens the streams of runs; done closes them.
+func (j *Journal) openRuns(runs []run) (in []stream, done func(), err error) {
+	var open []*runReader
+	done = func() {
+		for _, r := range open {
+			r.close()
+		}
+	}
+	for _, r := range runs {
+		rd, err := openRun(j.opts.FS, filepath.Join(j.opts.Dir, r.File), r.Collection)
+		if err != nil {
+			return nil, done, err
+		}
+		open, in = append(open, rd), append(in, rd)
+	}
+	return in, done, nil
+}
+
+func (f *fold) write(id uint64, in []stream) (run, error) {
+	r := run{Collection: id, File: fmt.Sprintf("%s%016x", runPrefix, f.m.NextRun)}
+	f.m.NextRun++
+	name := filepath.Join(f.j.opts.Dir, r.File)
+	w, err := newRunWriter(f.j.opts.FS, name, id, !f.j.opts.Plain)
+	if err != nil {
+		return r, err
+	}
+	f.made = append(f.made, name)
+	if err = merge(in, w.add); err == nil {
+		err = w.finish()
+	}
+	if cerr := w.f.Close(); err == nil {
+		err = cerr
+	}
+	r.Rows, r.Bytes = w.rows, w.at
+	return r, err
+}
+
+// gone are the files that the old manifest needed, or the fold made, and the new one does not need.
+func (f *fold) gone(old *manifest, segment string) []string {
+	need := map[string]bool{}
+	for _, r := range f.m.Runs {
+		need[filepath.Join(f.j.opts.Dir, r.File)] = true
+	}
+	out := []string{segment}
+	if old.Number > 0 {
+		out = append(out, filepath.Join(f.j.opts.Dir, manifestName(old.Number)))
+	}
+	for _, r := range old.Runs {
+		if name := filepath.Join(f.j.opts.Dir, r.File); !need[name] {
+			out = append(out, name)
+		}
+	}
+	for _, name := range f.made {
+		if !need[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}

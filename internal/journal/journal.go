@@ -1,0 +1,422 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"millrace/internal/disk"
+)
+
+// Options is how a journal keeps its files. Zero values mean the default.
+type Options struct {
+	FS           disk.FS // default the machine's
+	Dir          string
+	SegmentBytes int64 // when a segment of the log ends; default 32 MiB
+	Plain        bool  // nothing is compressed
+	Log          *slog.Logger
+}
+
+func (o *Options) defaults() {
+	if o.FS == nil {
+		o.FS = disk.System{}
+	}
+	if o.SegmentBytes == 0 {
+		o.SegmentBytes = 32 << 20
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Journal is an open journal. One goroutine appends; the other methods may be called from any.
+type Journal struct {
+	opts Options
+	lock io.Closer
+	syn  chan *Commit
+	wake chan struct{} // has room for one: there may be something to fold
+	stop chan struct{}
+	wait sync.WaitGroup
+
+	file   disk.File // of the newest segment; with buf and commit it belongs to the goroutine that appends
+	space  int64     // reserved in it
+	buf    []byte
+	body   []byte
+	commit *Commit // the last one
+
+	mu       sync.Mutex // guards all below
+	newest   *segment
+	older    []*segment // not folded yet, oldest first
+	notes    map[string][]byte
+	manifest *manifest
+	hold     uint64 // segments are folded up to this time
+	pins     int    // while there is one, no file goes
+	garbage  []string
+	broken   error
+	folding  bool
+	foldErr  error
+}
+
+// Commit is a record on its way to the disk.
+type Commit struct {
+	file disk.File
+	done chan struct{}
+	err  error
+}
+
+// Wait returns when the record would survive a crash, or cannot be made to.
+func (c *Commit) Wait() error {
+	<-c.done
+	return c.err
+}
+
+// Open opens the journal in a folder, makes one where there is none, and cuts off the tail that a crash left half written.
+func Open(opts Options) (*Journal, error) {
+	opts.defaults()
+	if err := opts.FS.MkdirAll(opts.Dir); err != nil {
+		return nil, fmt.Errorf("make %s: %w", opts.Dir, err)
+	}
+	lock, err := opts.FS.Lock(filepath.Join(opts.Dir, "LOCK"))
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", opts.Dir, err)
+	}
+	j := &Journal{opts: opts, lock: lock, syn: make(chan *Commit, 1), wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	if err := j.open(); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	j.wait.Add(2)
+	go j.syncLoop()
+	go j.foldLoop()
+	return j, nil
+}
+
+func (j *Journal) open() error {
+	names, err := j.opts.FS.List(j.opts.Dir)
+	if err != nil {
+		return fmt.Errorf("list %s: %w", j.opts.Dir, err)
+	}
+	if j.manifest, err = readManifest(j.opts.FS, j.opts.Dir, names); err != nil {
+		return err
+	}
+	firsts, err := j.sweep(names)
+	if err != nil {
+		return err
+	}
+	j.notes = maps.Clone(j.manifest.Notes)
+	next := j.manifest.Next
+	torn := false
+	for i, first := range firsts {
+		if first != next {
+			return damage(filepath.Join(j.opts.Dir, segmentName(first)), 0, "records %d to %d are missing before it", next, first-1)
+		}
+		var s *segment
+		s, torn, err = readSegment(j.opts.FS, j.opts.Dir, first, i == len(firsts)-1, j.seeNotes)
+		if err != nil {
+			return err
+		}
+		next = s.next
+		j.older = append(j.older, s)
+	}
+	if n := len(j.older); n > 0 {
+		j.newest, j.older = j.older[n-1], j.older[:n-1]
+		return j.reopen(torn)
+	}
+	err = j.begin(next)
+	if disk.IsFull(err) {
+		return fmt.Errorf("start a journal in %s: %w", j.opts.Dir, ErrFull)
+	}
+	return err
+}
+
+// seeNotes takes the notes of a record that is not folded.
+func (j *Journal) seeNotes(f found) error {
+	r, err := f.record()
+	if err != nil {
+		return err
+	}
+	set(j.notes, r.Notes)
+	return nil
+}
+
+// sweep removes what a crash left over, and says with which records the segments begin that are not folded.
+func (j *Journal) sweep(names []string) (firsts []uint64, err error) {
+	keep := map[string]bool{"LOCK": true}
+	if j.manifest.Number > 0 {
+		keep[manifestName(j.manifest.Number)] = true
+	}
+	for _, r := range j.manifest.Runs {
+		keep[r.File] = true
+	}
+	for _, name := range names {
+		hex, ok := strings.CutPrefix(name, "log-")
+		if first, err := strconv.ParseUint(hex, 16, 64); ok && err == nil && first >= j.manifest.Next {
+			firsts = append(firsts, first)
+			continue
+		}
+		ours := ok || strings.HasPrefix(name, manifestPrefix) || strings.HasPrefix(name, runPrefix)
+		if keep[name] || !ours {
+			continue
+		}
+		if err := j.opts.FS.Remove(filepath.Join(j.opts.Dir, name)); err != nil {
+			return nil, fmt.Errorf("remove what is left over: %w", err)
+		}
+	}
+	return firsts, nil
+}
+
+// reopen makes the newest segment ready for more.
+func (j *Journal) reopen(torn bool) error {
+	s := j.newest
+	f, err := j.opts.FS.Open(s.name)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", s.name, err)
+	}
+	if torn {
+		j.opts.Log.Warn("cut off the end of the log that a crash left half written", "file", s.name, "offset", s.end)
+	}
+	if s.end == 0 {
+		_, err = f.WriteAt(appendSegmentHeader(nil, s.first), 0)
+		s.end = segmentHeader
+	}
+	if err == nil {
+		err = f.Truncate(s.end)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("mend the end of %s: %w", s.name, err), f.Close())
+	}
+	j.file, j.space = f, s.end
+	return nil
+}
+
+// begin starts a segment. The error is that of the file system.
+func (j *Journal) begin(first uint64) error {
+	s := &segment{name: filepath.Join(j.opts.Dir, segmentName(first)), first: first, next: first, end: segmentHeader}
+	f, err := j.opts.FS.Create(s.name)
+	if err != nil {
+		return err
+	}
+	err = f.Allocate(j.opts.SegmentBytes)
+	if err == nil {
+		_, err = f.WriteAt(appendSegmentHeader(nil, first), 0)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = j.opts.FS.SyncDir(j.opts.Dir)
+	}
+	if err != nil {
+		return errors.Join(err, f.Close(), j.opts.FS.Remove(s.name))
+	}
+	j.file, j.space = f, j.opts.SegmentBytes
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.newest = s
+	return nil
+}
+
+// Append writes a record and starts to make it durable. Times only grow. It fails with ErrFull when there is no space for
+// the record, which is then not there; after any other error nothing can be appended any more.
+func (j *Journal) Append(r *Record) (*Commit, error) {
+	if err := j.err(); err != nil {
+		return nil, err
+	}
+	j.body = appendBody(j.body[:0], r)
+	j.buf = appendRecord(j.buf[:0], j.newest.next, r.Time, j.body, !j.opts.Plain)
+	if len(j.buf)-recordHeader > maxStored {
+		return nil, fmt.Errorf("a tick of %d bytes is too large for the log", len(j.buf))
+	}
+	if err := j.room(int64(len(j.buf))); err != nil {
+		return nil, err
+	}
+	if _, err := j.file.WriteAt(j.buf, j.newest.end); err != nil {
+		return nil, j.notWritten(err)
+	}
+	c := &Commit{file: j.file, done: make(chan struct{})}
+	j.commit = c
+	j.mu.Lock()
+	j.newest.end += int64(len(j.buf))
+	j.newest.next++
+	j.newest.last = r.Time
+	set(j.notes, r.Notes)
+	j.mu.Unlock()
+	j.syn <- c
+	return c, nil
+}
+
+// err is why nothing can be appended.
+func (j *Journal) err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.broken
+}
+
+// breakDown notes the first error after which nothing can be appended.
+func (j *Journal) breakDown(err error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.broken == nil {
+		j.broken = err
+	}
+	return j.broken
+}
+
+// notWritten decides what a failed write means: on a full disk the record is not there.
+func (j *Journal) notWritten(err error) error {
+	if disk.IsFull(err) {
+		if terr := j.file.Truncate(j.newest.end); terr == nil {
+			j.space = j.newest.end
+			return ErrFull
+		}
+	}
+	return j.breakDown(fmt.Errorf("write %s: %w", j.newest.name, err))
+}
+
+// room makes space for n bytes: in the segment, or in a new one when it has come to its end.
+func (j *Journal) room(n int64) error {
+	s := j.newest
+	if s.end+n <= j.space {
+		return nil
+	}
+	if s.end >= j.opts.SegmentBytes/2 && s.next > s.first {
+		return j.roll()
+	}
+	want := max(s.end+n, j.opts.SegmentBytes)
+	if err := j.file.Allocate(want); err != nil {
+		if !disk.IsFull(err) {
+			return j.breakDown(fmt.Errorf("reserve space in %s: %w", s.name, err))
+		}
+		if want = s.end + n; j.file.Allocate(want) != nil {
+			return ErrFull
+		}
+	}
+	j.space = want
+	return nil
+}
+
+// roll ends the newest segment and starts another, and takes the record that did not fit to it.
+func (j *Journal) roll() error {
+	if j.commit != nil {
+		if err := j.commit.Wait(); err != nil {
+			return err
+		}
+	}
+	old, file := j.newest, j.file
+	if err := j.begin(old.next); err != nil {
+		if disk.IsFull(err) {
+			return ErrFull
+		}
+		return j.breakDown(fmt.Errorf("start a segment: %w", err))
+	}
+	err := file.Truncate(old.end)
+	if err == nil {
+		err = file.Sync()
+	}
+	if cerr := file.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return j.breakDown(fmt.Errorf("end %s: %w", old.name, err))
+	}
+	j.mu.Lock()
+	j.older = append(j.older, old)
+	j.mu.Unlock()
+	j.nudge()
+	return j.room(int64(len(j.buf)))
+}
+
+// nudge lets the goroutine that folds look.
+func (j *Journal) nudge() {
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+// syncLoop makes records durable, one after the other.
+func (j *Journal) syncLoop() {
+	defer j.wait.Done()
+	for c := range j.syn {
+		if c.err = j.err(); c.err == nil {
+			if err := c.file.Sync(); err != nil {
+				c.err = j.breakDown(fmt.Errorf("sync the log: %w", err))
+			}
+		}
+		close(c.done)
+	}
+}
+
+// Close waits for what is on its way and lets go of the folder. The goroutine that appends calls it, once it is done.
+func (j *Journal) Close() error {
+	if j.isStopped() {
+		return nil
+	}
+	if j.commit != nil {
+		_ = j.commit.Wait() // who appended it was told
+	}
+	_ = j.breakDown(ErrClosed)
+	close(j.stop)
+	close(j.syn)
+	j.wait.Wait()
+	return errors.Join(j.file.Close(), j.lock.Close())
+}
+
+func (j *Journal) isStopped() bool {
+	select {
+	case <-j.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Hold says that nothing after t is to be folded: records after t can still be read one by one.
+func (j *Journal) Hold(t uint64) {
+	j.mu.Lock()
+	j.hold = t
+	j.mu.Unlock()
+	j.nudge()
+}
+
+// Stats is the size of a journal.
+type Stats struct {
+	LogBytes int64 // of segments
+	RunBytes int64
+	Segments int
+	Runs     int
+	Folded   uint64 // the time up to which all is folded
+	Last     uint64 // the time of the last record
+	FoldErr  error  // why the last fold failed; it is tried again
+}
+
+// Stats is the size of the journal.
+func (j *Journal) Stats() Stats {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := Stats{Segments: len(j.older) + 1, Runs: len(j.manifest.Runs), Folded: j.manifest.Folded, Last: j.last(), FoldErr: j.foldErr}
+	for _, seg := range append(j.older[:len(j.older):len(j.older)], j.newest) {
+		s.LogBytes += seg.end
+	}
+	for _, r := range j.manifest.Runs {
+		s.RunBytes += r.Bytes
+	}
+	return s
+}
+
+// last is the time of the last record.
+func (j *Journal) last() uint64 {
+	t := j.manifest.Folded
+	for _, s := range j.older {
+		t = max(t, s.last)
+	}
+	return max(t, j.newest.last)
+}

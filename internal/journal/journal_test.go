@@ -1,0 +1,509 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"millrace/internal/sim"
+)
+
+// model is a journal as one would write it without files: the content of every collection and the notes.
+type model struct {
+	rows  map[uint64]map[string]int64
+	notes map[string]string
+	last  uint64
+}
+
+func newModel() *model {
+	return &model{rows: map[uint64]map[string]int64{}, notes: map[string]string{}}
+}
+
+func (m *model) clone() *model {
+	c := &model{rows: map[uint64]map[string]int64{}, notes: maps.Clone(m.notes), last: m.last}
+	for id, r := range m.rows {
+		c.rows[id] = maps.Clone(r)
+	}
+	return c
+}
+
+func (m *model) apply(r *Record) {
+	for _, c := range r.Changes {
+		for i := range c.Rows.Len() {
+			m.add(c.Collection, c.Rows.Row(i), c.Rows.Diff(i))
+		}
+	}
+	for _, n := range r.Notes {
+		if n.Value == nil {
+			delete(m.notes, n.Key)
+		} else {
+			m.notes[n.Key] = string(n.Value)
+		}
+	}
+	for _, id := range r.Dropped {
+		delete(m.rows, id)
+	}
+	m.last = r.Time
+}
+
+func (m *model) add(id uint64, row []byte, diff int64) {
+	if m.rows[id] == nil {
+		m.rows[id] = map[string]int64{}
+	}
+	if m.rows[id][string(row)] += diff; m.rows[id][string(row)] == 0 {
+		delete(m.rows[id], string(row))
+	}
+}
+
+func (m *model) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "last %d\n", m.last)
+	for _, k := range slices.Sorted(maps.Keys(m.notes)) {
+		fmt.Fprintf(&b, "note %s=%q\n", k, m.notes[k])
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.rows)) {
+		for _, row := range slices.Sorted(maps.Keys(m.rows[id])) {
+			fmt.Fprintf(&b, "%d: %q %+d\n", id, row, m.rows[id][row])
+		}
+	}
+	return b.String()
+}
+
+// contentOf is what a journal holds, the folded part and the records after it together.
+func contentOf(t *testing.T, j *Journal) *model {
+	t.Helper()
+	m := newModel()
+	for k, v := range j.Notes() {
+		m.notes[k] = string(v)
+	}
+	st := j.State()
+	m.last = st.Folded
+	for _, id := range j.Collections() {
+		var before []byte
+		err := j.Read(id, func(row []byte, diff int64) error {
+			if before != nil && bytes.Compare(before, row) >= 0 {
+				t.Errorf("row %q comes after %q", row, before)
+			}
+			before = append(before[:0], row...)
+			m.add(id, row, diff)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Ticks(func(r *Record) error { m.apply(r); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	notes := map[string]string{}
+	for k, v := range st.Notes {
+		notes[k] = string(v)
+	}
+	if !maps.Equal(notes, m.notes) || st.Last != m.last {
+		t.Errorf("State says last %d, notes %v; the records say %d, %v", st.Last, notes, m.last, m.notes)
+	}
+	return m
+}
+
+// randomRecord changes the model's collections: it inserts, and deletes what is there.
+func randomRecord(r *rand.Rand, m *model) *Record {
+	rec := &Record{Time: m.last + 1 + uint64(r.IntN(50))}
+	for id := range uint64(4) {
+		if r.IntN(3) == 0 {
+			continue
+		}
+		changes := map[string]int64{}
+		for range r.IntN(30) {
+			changes[fmt.Sprintf("%0*d", 1+r.IntN(60), r.IntN(200))] += 1 + int64(r.IntN(2))
+		}
+		for row, n := range m.rows[id] {
+			if r.IntN(4) == 0 {
+				changes[row] -= n
+			}
+		}
+		b := &rows{}
+		for _, row := range slices.Sorted(maps.Keys(changes)) {
+			if changes[row] != 0 {
+				b.add([]byte(row), changes[row])
+			}
+		}
+		rec.Changes = append(rec.Changes, Change{Collection: id, Rows: b})
+	}
+	for range r.IntN(3) {
+		n := Note{Key: fmt.Sprint("k", r.IntN(6))}
+		if r.IntN(4) > 0 {
+			n.Value = bytes.Repeat([]byte{byte('a' + r.IntN(26))}, r.IntN(20))
+		}
+		rec.Notes = append(rec.Notes, n)
+	}
+	if r.IntN(25) == 0 {
+		rec.Dropped = append(rec.Dropped, uint64(r.IntN(4)))
+	}
+	return rec
+}
+
+// life is a journal on a simulated disk, and what was acknowledged of it.
+type life struct {
+	t      *testing.T
+	r      *rand.Rand
+	d      *sim.Disk
+	j      *Journal
+	acked  *model
+	flying *model // with the record that was on its way at the crash; nil without one
+}
+
+func (l *life) open() {
+	l.t.Helper()
+	j, err := Open(Options{FS: l.d, Dir: "data", SegmentBytes: 4 << 10, Plain: l.r.IntN(2) == 0})
+	if err != nil {
+		l.t.Fatalf("open: %v", err)
+	}
+	l.j = j
+	got := contentOf(l.t, j)
+	switch {
+	case got.String() == l.acked.String():
+	case l.flying != nil && got.String() == l.flying.String():
+		l.acked = l.flying
+	default:
+		l.t.Fatalf("after a crash:\n%s\nacknowledged:\n%s\non its way:\n%v", got, l.acked, l.flying)
+	}
+	l.flying = nil
+}
+
+// run appends until the disk crashes.
+func (l *life) run(most int) {
+	for range most {
+		rec := randomRecord(l.r, l.acked)
+		next := l.acked.clone()
+		next.apply(rec)
+		c, err := l.j.Append(rec)
+		if err == nil {
+			err = c.Wait()
+		}
+		if err != nil {
+			if !l.d.Down() {
+				l.t.Fatalf("append: %v", err)
+			}
+			l.flying = next
+			return
+		}
+		l.acked = next
+		if l.r.IntN(10) == 0 {
+			l.j.Hold(l.acked.last - min(l.acked.last, uint64(l.r.IntN(200))))
+		}
+	}
+}
+
+// TestCrashes lives through many crashes at any moment, in the log, in folds and at starts: what is there is always what was
+// acknowledged, or that and the one record that was on its way.
+func TestCrashes(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(30) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			l := &life{t: t, r: rand.New(rand.NewPCG(seed, 7)), d: sim.NewDisk(seed), acked: newModel()}
+			l.open()
+			for range 12 {
+				l.d.CrashAfter(l.r.IntN(300))
+				l.run(150)
+				l.d.Crash()
+				_ = l.j.Close() // its files are dead
+				l.d.Restart()
+				for l.r.IntN(3) == 0 { // a crash at the start
+					l.d.CrashAfter(l.r.IntN(8))
+					if j, err := Open(Options{FS: l.d, Dir: "data", SegmentBytes: 4 << 10}); err == nil {
+						l.d.Crash()
+						_ = j.Close()
+					} else if !l.d.Down() {
+						t.Fatalf("open: %v", err)
+					}
+					l.d.Restart()
+				}
+				l.open()
+			}
+			if err := l.j.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// fill appends n records and gives the model of them.
+func fill(t *testing.T, j *Journal, m *model, n int, r *rand.Rand) *model {
+	t.Helper()
+	for range n {
+		rec := randomRecord(r, m)
+		c, err := j.Append(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		m.apply(rec)
+	}
+	return m
+}
+
+func open(t *testing.T, d *sim.Disk) *Journal {
+	t.Helper()
+	j, err := Open(Options{FS: d, Dir: "data", SegmentBytes: 4 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// TestFold folds all it may: the size of the runs stays near that of the content, and a hold keeps records apart.
+func TestFold(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	r := rand.New(rand.NewPCG(1, 1))
+	j := open(t, d)
+	m := fill(t, j, newModel(), 200, r)
+	half := m.last
+	j.Hold(half)
+	m = fill(t, j, m, 200, r)
+	if err := j.Fold(); err != nil {
+		t.Fatal(err)
+	}
+	first := uint64(0)
+	if err := j.Ticks(func(r *Record) error {
+		if first == 0 {
+			first = r.Time
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	st := j.Stats()
+	if st.Folded == 0 || st.Folded > half || first > half {
+		t.Errorf("held at %d, folded up to %d, the first record is of %d", half, st.Folded, first)
+	}
+	j.Hold(1 << 60)
+	for j.Stats().Segments > 1 {
+		if err := j.Fold(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := contentOf(t, j); got.String() != m.String() {
+		t.Errorf("folded:\n%s\nwant:\n%s", got, m)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, d)
+	if got := contentOf(t, j); got.String() != m.String() {
+		t.Errorf("opened again:\n%s\nwant:\n%s", got, m)
+	}
+	names, _ := d.List("data")
+	if want := 1 + j.Stats().Runs + j.Stats().Segments; len(names) != want {
+		t.Errorf("%d files, want %d: %v", len(names), want, names)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOneOwner: a folder has one journal at a time.
+func TestOneOwner(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	j := open(t, d)
+	if _, err := Open(Options{FS: d, Dir: "data"}); err == nil || !strings.Contains(err.Error(), "locked by another process") {
+		t.Errorf("a second journal: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, d).Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFullDisk fills the disk: records are refused and leave nothing, and go on when there is space again.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	r := rand.New(rand.NewPCG(2, 2))
+	j := open(t, d)
+	m := fill(t, j, newModel(), 40, r)
+	d.SetLimit(d.Bytes() + 1000)
+	refused := 0
+	for range 60 {
+		rec := randomRecord(r, m)
+		c, err := j.Append(rec)
+		if errors.Is(err, ErrFull) {
+			refused++
+			continue
+		}
+		if err == nil {
+			err = c.Wait()
+		}
+		if err != nil {
+			t.Fatalf("on a full disk: %v", err)
+		}
+		m.apply(rec)
+	}
+	if refused == 0 {
+		t.Fatal("the disk did not fill up")
+	}
+	if got := contentOf(t, j); got.String() != m.String() {
+		t.Errorf("full:\n%s\nwant:\n%s", got, m)
+	}
+	d.SetLimit(1 << 40)
+	m = fill(t, j, m, 40, r)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := contentOf(t, open(t, d)); got.String() != m.String() {
+		t.Errorf("later:\n%s\nwant:\n%s", got, m)
+	}
+}
+
+// TestFailedSync: after it nothing is acknowledged, not even what would succeed.
+func TestFailedSync(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	r := rand.New(rand.NewPCG(3, 3))
+	j := open(t, d)
+	m := fill(t, j, newModel(), 5, r)
+	d.FailSync(0)
+	c, err := j.Append(randomRecord(r, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err == nil {
+		t.Fatal("a record was acknowledged whose sync failed")
+	}
+	if _, err := j.Append(randomRecord(r, m)); err == nil {
+		t.Fatal("a record was taken after a failed sync")
+	}
+}
+
+// TestDamage turns bits around in every file: opening or reading says which file and where, unless it was in the unacknowledged
+// tail, and never gives other content.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(4, 4))
+	told := 0
+	for range 300 {
+		d := sim.NewDisk(1)
+		j := open(t, d)
+		m := fill(t, j, newModel(), 60, rand.New(rand.NewPCG(9, 9)))
+		j.Hold(m.last / 2)
+		if err := j.Fold(); err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		names, _ := d.List("data")
+		names = slices.DeleteFunc(names, func(n string) bool { return n == "LOCK" })
+		name := "data/" + names[r.IntN(len(names))]
+		f, err := d.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, _ := f.Size()
+		at := r.Int64N(size)
+		d.Flip(name, at, uint(r.IntN(8)))
+		if found := readAll(d); found != nil {
+			var damaged *DamageError
+			var version *VersionError
+			if !errors.As(found, &damaged) && !errors.As(found, &version) || !strings.Contains(found.Error(), name) {
+				t.Errorf("%s, byte %d of %d: %v", name, at, size, found)
+			}
+			told++
+			continue
+		}
+		j = open(t, d)
+		got := contentOf(t, j)
+		if got.String() != m.String() && got.last >= m.last {
+			t.Fatalf("%s, byte %d of %d: other content and no error", name, at, size)
+		}
+	}
+	if told < 200 {
+		t.Errorf("only %d of 300 damages were noticed", told)
+	}
+}
+
+// readAll opens a journal, reads everything and closes it.
+func readAll(d *sim.Disk) error {
+	j, err := Open(Options{FS: d, Dir: "data", SegmentBytes: 4 << 10})
+	if err != nil {
+		return err
+	}
+	for _, id := range j.Collections() {
+		if err := j.Read(id, func([]byte, int64) error { return nil }); err != nil {
+			return errors.Join(err, j.Close())
+		}
+	}
+	err = j.Ticks(func(*Record) error { return nil })
+	return errors.Join(err, j.Close())
+}
+
+// TestCopy copies the files while records come and segments are folded: the copy is a journal.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	r := rand.New(rand.NewPCG(5, 5))
+	j := open(t, d)
+	m := fill(t, j, newModel(), 100, r)
+	names, release := j.Files()
+	before := m.clone()
+	j.Hold(m.last)
+	m = fill(t, j, m, 100, r)
+	if err := j.Fold(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		copyFile(t, d, name, strings.Replace(name, "data/", "copy/", 1))
+	}
+	release()
+	c, err := Open(Options{FS: d, Dir: "copy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := contentOf(t, c); got.last < before.last || got.last > m.last {
+		t.Errorf("the copy ends at %d; it was begun at %d, ended at %d", got.last, before.last, m.last)
+	}
+	if got := contentOf(t, j); got.String() != m.String() {
+		t.Errorf("the journal after the copy:\n%s\nwant:\n%s", got, m)
+	}
+}
+
+func copyFile(t *testing.T, d *sim.Disk, from, to string) {
+	t.Helper()
+	b, err := content(d, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := d.Create(to)
+	if err == nil {
+		_, err = f.WriteAt(b, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNewerFormat refuses data of a newer release.
+func TestNewerFormat(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	m := &manifest{Format: Format + 1, Number: 1, Next: 1}
+	if err := m.write(d, "data"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(Options{FS: d, Dir: "data"})
+	var version *VersionError
+	if !errors.As(err, &version) || version.Found != Format+1 {
+		t.Errorf("a newer manifest: %v", err)
+	}
+}

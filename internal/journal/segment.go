@@ -1,0 +1,202 @@
+package journal
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"path/filepath"
+
+	"millrace/internal/disk"
+)
+
+// A segment is a file of the log: a header, then records one behind the other, then zeros up to the space reserved.
+//
+//	header  magic "MRLG", format u32, number of the first record u64, CRC-32C of these
+//	record  magic "TICK", CRC-32C of the rest, number u64, time u64, length of what is stored u32; and that
+//
+// Numbers are little-endian. Records are numbered from 1, without gaps, through all segments.
+const (
+	segmentMagic  = 0x474c524d
+	recordMagic   = 0x4b434954
+	segmentHeader = 20
+	recordHeader  = 28
+)
+
+// Format is the version of the files that this release writes; it reads this one.
+const Format = 1
+
+// maxStored bounds the length of a record, so that a damaged length does not take all memory.
+const maxStored = 1 << 31
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func segmentName(first uint64) string { return fmt.Sprintf("log-%016x", first) }
+
+// segment is a file of the log and where its records lie.
+type segment struct {
+	name  string
+	first uint64 // number of the first record
+	next  uint64 // number of the record that comes after the last
+	last  uint64 // time of the last record; 0 without one
+	end   int64  // of the records
+}
+
+func appendSegmentHeader(dst []byte, first uint64) []byte {
+	at := len(dst)
+	dst = binary.LittleEndian.AppendUint32(dst, segmentMagic)
+	dst = binary.LittleEndian.AppendUint32(dst, Format)
+	dst = binary.LittleEndian.AppendUint64(dst, first)
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[at:], castagnoli))
+}
+
+// appendRecord appends a record with its header.
+func appendRecord(dst []byte, number, time uint64, body []byte, compress bool) []byte {
+	at := len(dst)
+	dst = append(dst, make([]byte, recordHeader)...)
+	dst = pack(dst, body, compress)
+	h := dst[at:]
+	binary.LittleEndian.PutUint32(h, recordMagic)
+	binary.LittleEndian.PutUint64(h[8:], number)
+	binary.LittleEndian.PutUint64(h[16:], time)
+	binary.LittleEndian.PutUint32(h[24:], uint32(len(h)-recordHeader))
+	binary.LittleEndian.PutUint32(h[4:], crc32.Checksum(h[8:], castagnoli))
+	return dst
+}
+
+// found is a record in the bytes of a segment.
+type found struct {
+	number, time uint64
+	stored       []byte
+	size         int64 // with the header
+}
+
+// recordAt reads the record at the start of b; ok is false when no whole, undamaged record is there.
+func recordAt(b []byte) (f found, ok bool) {
+	if len(b) < recordHeader || binary.LittleEndian.Uint32(b) != recordMagic {
+		return f, false
+	}
+	n := uint64(binary.LittleEndian.Uint32(b[24:]))
+	if n > maxStored || n > uint64(len(b)-recordHeader) {
+		return f, false
+	}
+	all := b[:recordHeader+n]
+	if crc32.Checksum(all[8:], castagnoli) != binary.LittleEndian.Uint32(b[4:]) {
+		return f, false
+	}
+	return found{number: binary.LittleEndian.Uint64(b[8:]), time: binary.LittleEndian.Uint64(b[16:]),
+		stored: all[recordHeader:], size: int64(len(all))}, true
+}
+
+// record is the record that was found. It aliases nothing that is used again.
+func (f found) record() (*Record, error) {
+	body, err := unpack(nil, f.stored)
+	if err == nil {
+		var r *Record
+		if r, err = parseBody(f.time, body); err == nil {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("record %d: %w", f.number, err)
+}
+
+// content reads a file whole.
+func content(fs disk.FS, name string) ([]byte, error) {
+	f, err := fs.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Size()
+	b := make([]byte, size)
+	if err == nil && size > 0 {
+		_, err = f.ReadAt(b, 0)
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return b, nil
+}
+
+// readSegment goes through the records of a segment. In the newest one a damaged tail is no error: torn says that there is
+// one, behind s.end.
+func readSegment(fs disk.FS, dir string, first uint64, newest bool, see func(found) error) (s *segment, torn bool, err error) {
+	s = &segment{name: filepath.Join(dir, segmentName(first)), first: first, next: first}
+	b, err := content(fs, s.name)
+	if err != nil {
+		return nil, false, err
+	}
+	if ok, err := checkSegmentHeader(s.name, b, first); !ok {
+		if newest && err == nil {
+			return s, true, nil // the crash came before the header was there
+		}
+		return nil, false, err
+	}
+	s.end = segmentHeader
+	for int(s.end) < len(b) {
+		f, ok := recordAt(b[s.end:])
+		if !ok || f.number != s.next {
+			break
+		}
+		if see != nil {
+			if err := see(f); err != nil {
+				return nil, false, err
+			}
+		}
+		s.end += f.size
+		s.next, s.last = f.number+1, f.time
+	}
+	rest := b[s.end:]
+	if zeros(rest) {
+		return s, false, nil
+	}
+	if !newest {
+		return nil, false, damage(s.name, s.end, "record %d cannot be read, and newer segments follow", s.next)
+	}
+	if at := laterRecord(rest, s.next); at >= 0 {
+		return nil, false, damage(s.name, s.end, "record %d cannot be read, but a later one at offset %d can", s.next, s.end+int64(at))
+	}
+	return s, true, nil
+}
+
+// checkSegmentHeader says whether the header is whole. The error is nil when there is none but zeros or a part.
+func checkSegmentHeader(name string, b []byte, first uint64) (bool, error) {
+	if len(b) < segmentHeader || zeros(b) {
+		return false, nil
+	}
+	sum := crc32.Checksum(b[:segmentHeader-4], castagnoli)
+	switch {
+	case binary.LittleEndian.Uint32(b) != segmentMagic:
+		return false, damage(name, 0, "this is no segment of a journal")
+	case binary.LittleEndian.Uint32(b[16:]) != sum:
+		return false, damage(name, 0, "the header does not agree with its checksum")
+	case binary.LittleEndian.Uint32(b[4:]) > Format:
+		return false, &VersionError{File: name, Found: binary.LittleEndian.Uint32(b[4:]), Supported: Format}
+	case binary.LittleEndian.Uint64(b[8:]) != first:
+		return false, damage(name, 8, "the header says record %d", binary.LittleEndian.Uint64(b[8:]))
+	}
+	return true, nil
+}
+
+func zeros(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// laterRecord finds a valid record numbered behind next; -1 when there is none.
+func laterRecord(b []byte, next uint64) int {
+	for i := 0; i+recordHeader <= len(b); i++ {
+		if b[i] != recordMagic&0xff {
+			continue
+		}
+		if f, ok := recordAt(b[i:]); ok && f.number > next {
+			return i
+		}
+	}
+	return -1
+}
