@@ -48,13 +48,12 @@ func merge(in []stream, emit func(row []byte, diff int64) error) error {
 
 // head is the next row of a stream.
 type head struct {
+	update
 	stream stream
-	row    []byte
-	diff   int64
 }
 
 func (h *head) advance() (more bool, err error) {
-	h.row, h.diff, more, err = h.stream.next()
+	h.update, more, err = h.stream.next()
 	return more, err
 }
 
@@ -82,10 +81,10 @@ type batchStream struct {
 	i int
 }
 
-func (s *batchStream) next() ([]byte, int64, bool, error) {
+func (s *batchStream) next() (update, bool, error) {
 	if s.i == s.b.Len() {
-		return nil, 0, false, nil
+		return update{}, false, nil
 	}
 	s.i++
-	return s.b.Row(s.i - 1), s.b.Diff(s.i - 1), true, nil
+	return update{s.b.Row(s.i - 1), s.b.Diff(s.i - 1)}, true, nil
 }

@@ -113,9 +113,15 @@ func (w *runWriter) finish() error {
 	return nil
 }
 
+// update is a row and its count.
+type update struct {
+	row  []byte
+	diff int64
+}
+
 // stream gives rows in order; ok is false behind the last. A row is valid until the next call.
 type stream interface {
-	next() (row []byte, diff int64, ok bool, err error)
+	next() (u update, ok bool, err error)
 }
 
 // runReader is the stream of a run.
@@ -183,20 +189,20 @@ func (r *runReader) read(at int64, n int) ([]byte, error) {
 	return b, nil
 }
 
-func (r *runReader) next() ([]byte, int64, bool, error) {
+func (r *runReader) next() (update, bool, error) {
 	for len(r.rest.b) == 0 {
 		more, err := r.nextBlock()
 		if !more || err != nil {
-			return nil, 0, false, err
+			return update{}, false, err
 		}
 	}
 	row := r.rest.bytes(r.rest.uvarint())
 	diff := r.rest.varint()
 	if r.rest.bad {
-		return nil, 0, false, damage(r.name, r.at, "the block before does not parse")
+		return update{}, false, damage(r.name, r.at, "the block before does not parse")
 	}
 	r.rows++
-	return row, diff, true, nil
+	return update{row, diff}, true, nil
 }
 
 func (r *runReader) nextBlock() (bool, error) {
