@@ -76,30 +76,62 @@ func (b *binder) combine(n *ast.SetOp, left, right body) (body, *repr.Error) {
 	return &done{b: b, out: &output{rel: out, cols: cols}, pos: left.position(0)}, nil
 }
 
-// minus is EXCEPT ALL by counts, max(l-r, 0), and INTERSECT ALL, which is what that takes away from l.
+// minus is EXCEPT ALL by counts, max(l-r, 0), and INTERSECT ALL, which is what that takes away from l. Where equal rows
+// may print differently the counts are of canonical rows, and stand for the least printed form of the row in l.
 func (b *binder) minus(kind ast.SetOpKind, l, r rel.Rel, cols repr.RowDesc) rel.Rel {
+	one := printsOneWay(cols)
 	except := func(l rel.Rel) rel.Rel {
 		return &rel.Threshold{Input: &rel.Union{Inputs: []rel.Rel{l, &rel.Negate{Input: r}}}}
 	}
-	if kind == ast.Except {
+	if kind == ast.Except && one {
 		return except(l)
 	}
 	b.nextLet++
 	ref := &rel.Ref{ID: b.nextLet, Cols: cols}
-	return &rel.Let{ID: ref.ID, Value: l, Body: &rel.Union{Inputs: []rel.Rel{ref, &rel.Negate{Input: except(ref)}}}}
+	let := func(body rel.Rel) rel.Rel { return &rel.Let{ID: ref.ID, Value: l, Body: body} }
+	switch {
+	case kind == ast.Except:
+		return let(printed(ref, except(ref)))
+	case one:
+		return let(&rel.Union{Inputs: []rel.Rel{ref, &rel.Negate{Input: except(ref)}}})
+	default:
+		whole := &rel.Threshold{Input: ref}
+		return let(printed(ref, &rel.Union{Inputs: []rel.Rel{whole, &rel.Negate{Input: except(ref)}}}))
+	}
+}
+
+// printsOneWay says whether equal rows of these columns are identical.
+func printsOneWay(cols repr.RowDesc) bool {
+	return !slices.ContainsFunc(cols, func(c repr.Column) bool { return !c.Type.Kind.KeyIsValue() })
+}
+
+// printed puts for each row of counts the equal row of rows that prints least.
+func printed(rows, counts rel.Rel) rel.Rel {
+	n := len(rows.Columns())
+	out := &rel.Project{Input: &rel.Join{Left: &rel.Distinct{Input: rows}, Right: counts, On: equalRows(rows, counts)}}
+	for i := range n {
+		out.Cols = append(out.Cols, i)
+	}
+	return out
 }
 
 // matching keeps the rows of l that have (INTERSECT) or have not (EXCEPT) an equal row in r, NULLs being equal.
 func matching(kind ast.SetOpKind, l, r rel.Rel) rel.Rel {
-	lcols, rcols := columnsOf(l), r.Columns()
-	var on []expr.Scalar
-	for i, c := range lcols {
-		on = append(on, rel.Same(c, &expr.Column{Index: len(lcols) + i, Typ: rcols[i].Type, Name: rcols[i].Name}))
-	}
+	on := equalRows(l, r)
 	if kind == ast.Except {
 		return &rel.Join{Kind: rel.JoinAnti, Left: l, Right: r, On: on}
 	}
 	return &rel.Join{Kind: rel.JoinSemi, Left: l, Right: r, On: on}
+}
+
+// equalRows says that a row of l and one of r are equal, NULLs being equal.
+func equalRows(l, r rel.Rel) []expr.Scalar {
+	lcols, rcols := columnsOf(l), r.Columns()
+	on := make([]expr.Scalar, len(lcols))
+	for i, c := range lcols {
+		on[i] = rel.Same(c, &expr.Column{Index: len(lcols) + i, Typ: rcols[i].Type, Name: rcols[i].Name})
+	}
+	return on
 }
 
 // orderedByOutput puts an ORDER BY over the output columns on a body.
