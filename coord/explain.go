@@ -53,7 +53,7 @@ func (s *Session) compileFor(st *ast.Explain, q *ast.Query) (*sql.Compiled, *rep
 		kept = it.Kind == catalog.MaterializedView
 	}
 	if kept {
-		bound, err := plan.QueryAsView(env, q, nil, true)
+		bound, err := bindKept(env, q)
 		if err != nil {
 			return nil, err
 		}

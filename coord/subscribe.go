@@ -106,7 +106,7 @@ type subscribeTarget struct {
 func (s *Session) subscribeTarget(st *ast.Subscribe) (t subscribeTarget, err *repr.Error) {
 	snap := s.c.Catalog()
 	if st.Query != nil {
-		bound, err := plan.QueryAsView(s.env(snap), st.Query, nil, true)
+		bound, err := bindKept(s.env(snap), st.Query)
 		if err != nil {
 			return t, err
 		}
@@ -221,11 +221,20 @@ func (c *Coordinator) reserveID() uint64 {
 	return id
 }
 
+// bindKept binds a query that is to be maintained. Its columns may share names: those of a view stand in the catalog.
+func bindKept(env *plan.Env, q *ast.Query) (*plan.Bound, *repr.Error) {
+	bound, err := plan.Subscription(env, q)
+	if err == nil && len(bound.Params) > 0 {
+		err = repr.NewError(repr.CodeUndefinedParameter, "there is no parameter $1")
+	}
+	return bound, err
+}
+
 // newView compiles a query into a view that is not filled yet.
 func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Error) {
 	snap := s.c.Catalog()
 	env := s.env(snap)
-	bound, err := plan.QueryAsView(env, q, nil, true)
+	bound, err := bindKept(env, q)
 	if err != nil {
 		return nil, err
 	}

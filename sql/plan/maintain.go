@@ -25,8 +25,8 @@ func QueryAsView(env *Env, q *ast.Query, columns []ast.Ident, maintained bool) (
 	return b.collection(out, maintained)
 }
 
-// Subscription binds the query of SUBSCRIBE and TAIL: a collection that is maintained, whose columns need not have
-// different names.
+// Subscription binds a query whose collection is maintained while its columns need not have different names: that of
+// SUBSCRIBE and TAIL, and that of a view whose columns were named already.
 func Subscription(env *Env, q *ast.Query) (*Bound, *repr.Error) {
 	b := newBinder(env)
 	out, err := b.query(q, b.top())
