@@ -4,13 +4,15 @@ GO        ?= go
 GOFLAGS   ?=
 FUZZ_TIME ?= 5s
 SOAK_TIME ?= 10m
+ORACLE_TIME ?= 1h
+ORACLE_SEED ?= $(shell date +%s)000
 BENCH     ?= .
 
 LINT = $$($(GO) -C tools tool -n golangci-lint)
 UNIT = $$($(GO) list ./... | grep -v -e /internal/tidy$$ -e /tests/e2e$$)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup test unit race tidy e2e bench fuzz lint golden soak ci
+.PHONY: help build demo setup test unit race tidy e2e slt oracle bench fuzz lint golden soak ci
 
 help: ## say what there is
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
@@ -38,7 +40,14 @@ tidy: ## layout and style: imports, sizes, comments, links
 e2e: build ## end to end: PostgreSQL, MariaDB, Kafka, registry, Debezium, psql and drivers
 	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 30m -v ./tests/e2e
 	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 15m -run TestLive ./tests/stack
-	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 15m -p 1 ./tests/tpch ./tests/nexmark
+	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 15m -p 1 ./tests/tpch ./tests/nexmark ./tests/slt
+	MILLRACE_E2E=1 $(GO) test -count=1 -timeout 15m -v -run TestRandom ./tests/oracle/postgres
+
+slt: ## the scripts of tests/slt: as they stand, as views, and against PostgreSQL
+	MILLRACE_E2E=1 $(GO) test -count=1 -v ./tests/slt
+
+oracle: ## random queries against PostgreSQL for ORACLE_TIME from ORACLE_SEED on; what differs is kept in tests/slt/found
+	MILLRACE_E2E=1 ORACLE_TIME=$(ORACLE_TIME) ORACLE_SEED=$(ORACLE_SEED) $(GO) test -count=1 -timeout 0 -v -run TestRandom ./tests/oracle/postgres
 
 bench: build ## every query over its event file, then the benchmarks beside the code; BENCH=Name for some of these
 	bench/run

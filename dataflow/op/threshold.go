@@ -1,6 +1,8 @@
 package op
 
 import (
+	"bytes"
+
 	"millrace/arrangement"
 	"millrace/repr"
 )
@@ -23,7 +25,7 @@ func (t *Threshold) Step(in arrangement.Batch, out *arrangement.Builder) {
 	for i := range in.Len() {
 		row := in.Row(i)
 		var before repr.Diff
-		if cur.SeekKey(row); cur.Valid() {
+		if cur.Seek(row); cur.Valid() && bytes.Equal(cur.Row(), row) {
 			before = cur.Diff()
 		}
 		if d := t.clamp(before+in.Diff(i)) - t.clamp(before); d != 0 {

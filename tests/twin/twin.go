@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"sync"
@@ -14,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"millrace/coord"
-	"millrace/pgwire"
+	"millrace/tests/inside"
 	"millrace/tests/stack"
 )
 
@@ -51,6 +50,13 @@ func (p *Postgres) up(t *testing.T) {
 	}
 }
 
+// URL is the address of the server's first database. It starts the server, or skips the test, as New does.
+func (p *Postgres) URL(t *testing.T) string {
+	t.Helper()
+	p.up(t)
+	return "postgres://postgres@" + p.stack.PostgresAddr + "/postgres?sslmode=disable"
+}
+
 // Twin is a millrace and a database of PostgreSQL with the same content.
 type Twin struct {
 	t            *testing.T
@@ -61,20 +67,21 @@ type Twin struct {
 func New(t *testing.T, p *Postgres, database string, workers int) *Twin {
 	t.Helper()
 	p.up(t)
-	co := coord.New(coord.Options{TickInterval: 50 * time.Millisecond, Workers: workers})
-	srv := pgwire.NewServer(co, pgwire.Options{})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	srv, err := inside.Serve(coord.Options{TickInterval: 50 * time.Millisecond, Workers: workers})
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = srv.Serve(l) }()
-	t.Cleanup(func() { srv.Close(); co.Close() })
+	t.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	server := "postgres://postgres@" + p.stack.PostgresAddr + "/"
 	admin := connect(t, server+"postgres")
 	if _, err := admin.Exec(t.Context(), "CREATE DATABASE "+database); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
-	return &Twin{t: t, ours: connect(t, "postgres://materialize@"+l.Addr().String()+"/materialize"), theirs: connect(t, server+database)}
+	return &Twin{t: t, ours: connect(t, srv.URL), theirs: connect(t, server+database)}
 }
 
 func connect(t *testing.T, url string) *pgx.Conn {

@@ -1,0 +1,269 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"millrace/coord"
+	"millrace/tests/inside"
+	"millrace/tests/oracle/sqlgen"
+)
+
+// limit is how long one statement may take on either side before it is cancelled, and patience how long until the
+// server is taken for hung.
+const (
+	limit    = "SET statement_timeout = '5s'"
+	patience = time.Minute
+)
+
+// Options say what is asked.
+type Options struct {
+	PostgreSQL string // URL of a database that may be written to
+	Schema     string // in it, dropped and made anew for each world; empty: random
+	Queries    int    // of a world; 0: 30
+	Batches    int    // of its history; 0: 5
+	Keep       string // folder for what is found; empty: it is not kept
+	// Without are features that are not asked for.
+	Without map[sqlgen.Feature]bool
+}
+
+// Oracle asks both sides. It belongs to one goroutine.
+type Oracle struct {
+	Report *Report
+
+	opts Options
+	pg   *inside.Conn
+}
+
+// New makes an oracle. Close must be called in the end.
+func New(opts Options) *Oracle {
+	if opts.Schema == "" {
+		opts.Schema = "random"
+	}
+	if opts.Queries == 0 {
+		opts.Queries = 30
+	}
+	if opts.Batches == 0 {
+		opts.Batches = 5
+	}
+	return &Oracle{opts: opts, Report: newReport()}
+}
+
+// Fault is a wrong answer, made small.
+type Fault struct {
+	Seed  uint64
+	Query int    // its number in the world; -1: a change of the history
+	What  string // the difference
+	SQL   string // what shows it
+	File  string // where it is kept, if it is
+}
+
+// Check asks all queries of the world of a seed.
+func (o *Oracle) Check(ctx context.Context, seed uint64) ([]Fault, error) {
+	w := o.world(seed)
+	all, err := o.run(ctx, w)
+	var d *diverged
+	if errors.As(err, &d) {
+		return []Fault{o.changeFault(ctx, seed, d)}, nil
+	}
+	if err != nil {
+		o.pg = nil // it may be in the middle of something
+		return nil, fmt.Errorf("seed %d: %w", seed, err)
+	}
+	var faults []Fault
+	for i, a := range all {
+		o.Report.add(a.verdict)
+		if a.verdict.kind != wrong {
+			continue
+		}
+		f, err := o.queryFault(ctx, seed, i, a.verdict)
+		if err != nil {
+			return faults, err
+		}
+		faults = append(faults, f)
+	}
+	return faults, nil
+}
+
+// world is a schema, its history, and queries over it.
+type world struct {
+	history *sqlgen.History
+	queries []*sqlgen.Node
+	workers int
+}
+
+// world makes the world of a seed.
+func (o *Oracle) world(seed uint64) *world {
+	r := rand.New(rand.NewPCG(seed, 0))
+	g := &sqlgen.Generator{R: r, Without: o.opts.Without}
+	w := &world{history: g.Schema(o.opts.Batches), workers: 1 + r.IntN(3)}
+	for range o.opts.Queries {
+		g.Fallible = r.IntN(10) == 0
+		w.queries = append(w.queries, g.Query())
+	}
+	return w
+}
+
+// asked is one query in progress.
+type asked struct {
+	text string
+	// refused is why the view could not be made.
+	refused *inside.Error
+	over    bool // it was judged and needs no more questions
+	verdict verdict
+}
+
+// run asks all queries of a world after every batch and gives a verdict for each.
+func (o *Oracle) run(ctx context.Context, w *world) ([]*asked, error) {
+	server, err := inside.Serve(coord.Options{Workers: w.workers})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = server.Close() }() // nothing of it is needed any more
+	ours, err := server.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = ours.Close() }()
+	if err := o.fresh(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := ask(ctx, ours, limit); err != nil {
+		return nil, err
+	}
+	if err := both(ctx, o.pg, ours, w.history.Schema.String()); err != nil {
+		return nil, err
+	}
+	var all []*asked
+	for i, q := range w.queries {
+		a := &asked{text: q.String()}
+		made, err := ask(ctx, ours, fmt.Sprintf("CREATE MATERIALIZED VIEW view%d AS %s", i, a.text))
+		if err != nil {
+			return nil, err
+		}
+		a.refused = made.Err
+		all = append(all, a)
+	}
+	return all, o.replay(ctx, ours, w, all)
+}
+
+// replay does the batches on both sides, and compares after each.
+func (o *Oracle) replay(ctx context.Context, ours *inside.Conn, w *world, all []*asked) error {
+	for number, batch := range w.history.Batches.Kids {
+		if batch == nil {
+			continue
+		}
+		for _, statement := range batch.Kids {
+			if statement == nil {
+				continue
+			}
+			if err := both(ctx, o.pg, ours, statement.String()); err != nil {
+				return err
+			}
+		}
+		for i, a := range all {
+			if a.over {
+				continue
+			}
+			if err := o.compare(ctx, ours, i, a); err != nil {
+				return err
+			}
+			a.verdict.batch = number
+		}
+	}
+	return nil
+}
+
+// compare asks one query three ways.
+func (o *Oracle) compare(ctx context.Context, ours *inside.Conn, i int, a *asked) error {
+	theirs, err := ask(ctx, o.pg, a.text)
+	if err != nil {
+		return err
+	}
+	once, err := ask(ctx, ours, a.text)
+	if err != nil {
+		return err
+	}
+	kept := &inside.Answer{Err: a.refused}
+	if a.refused == nil {
+		if kept, err = ask(ctx, ours, fmt.Sprintf("SELECT * FROM view%d", i)); err != nil {
+			return err
+		}
+	}
+	a.verdict = judge(a.text, theirs, once, kept)
+	a.over = a.verdict.kind != right
+	return nil
+}
+
+// fresh gives PostgreSQL an empty schema.
+func (o *Oracle) fresh(ctx context.Context) error {
+	if o.pg == nil {
+		pg, err := inside.Connect(ctx, o.opts.PostgreSQL)
+		if err != nil {
+			return err
+		}
+		o.pg = pg
+	}
+	a, err := ask(ctx, o.pg, fmt.Sprintf(`SET client_min_messages = error; DROP SCHEMA IF EXISTS %s CASCADE; CREATE SCHEMA %[1]s;
+SET search_path = %[1]s; SET timezone = 'UTC'; SET jit = off; %s`, o.opts.Schema, limit))
+	if err == nil && a.Err != nil {
+		err = a.Err
+	}
+	return err
+}
+
+// Close ends the connection to PostgreSQL.
+func (o *Oracle) Close() error {
+	if o.pg == nil {
+		return nil
+	}
+	return o.pg.Close()
+}
+
+// diverged is what ends a world: the sides do not agree on a change, so that nothing after it can be compared.
+type diverged struct {
+	statement string
+	pg, ours  string
+}
+
+func (d *diverged) Error() string {
+	return fmt.Sprintf("a change went differently:\n%s\nPostgreSQL: %s\nmillrace:   %s", d.statement, d.pg, d.ours)
+}
+
+// both runs a change on both sides, which must agree on how it went.
+func both(ctx context.Context, pg, ours *inside.Conn, sql string) error {
+	a, err := ask(ctx, pg, sql)
+	if err != nil {
+		return err
+	}
+	b, err := ask(ctx, ours, sql)
+	if err != nil {
+		return err
+	}
+	if x, y := outcome(a), outcome(b); x != y {
+		return &diverged{sql, x, y}
+	}
+	return nil
+}
+
+// outcome is how a change went: its tag, which counts rows, or the code of its error.
+func outcome(a *inside.Answer) string {
+	if a.Err != nil {
+		return a.Err.Error()[:5]
+	}
+	return a.Tag
+}
+
+// ask asks one side.
+func ask(ctx context.Context, c *inside.Conn, sql string) (*inside.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	a, err := c.Ask(ctx, sql)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, sql)
+	}
+	return a, nil
+}
