@@ -6,7 +6,6 @@ import (
 	"math/bits"
 
 	"millrace/repr"
-	"millrace/repr/pgfmt"
 )
 
 // sumAggregates are sums and averages. Those of integers are words that a retraction changes back; those of numerics and
@@ -61,7 +60,12 @@ func addWide(state []int64, arg repr.Datum, diff repr.Diff) {
 	if arg.IsNull() {
 		return
 	}
-	n := arg.Int()
+	state[0], state[1] = add128(state[0], state[1], arg.Int(), diff)
+	state[2] += diff
+}
+
+// add128 adds n × diff to 128 bits.
+func add128(high, low, n, diff int64) (h, l int64) {
 	hi, lo := bits.Mul64(uint64(n), uint64(diff))
 	if n < 0 {
 		hi -= uint64(diff)
@@ -69,19 +73,25 @@ func addWide(state []int64, arg repr.Datum, diff repr.Diff) {
 	if diff < 0 {
 		hi -= uint64(n)
 	}
-	low, carry := bits.Add64(uint64(state[1]), lo, 0)
-	high, _ := bits.Add64(uint64(state[0]), hi, carry)
-	state[0], state[1] = int64(high), int64(low)
-	state[2] += diff
+	sum, carry := bits.Add64(uint64(low), lo, 0)
+	hi, _ = bits.Add64(uint64(high), hi, carry)
+	return int64(hi), int64(sum)
 }
 
 // wideSum is the sum that addWide keeps.
-func wideSum(state []int64) repr.Datum {
-	if state[0] == state[1]>>63 {
-		return repr.Numeric(state[1], 0)
+func wideSum(state []int64) repr.Datum { return numericOf128(state[0], state[1], 0) }
+
+// numericOf128 is the numeric whose coefficient has 128 bits.
+func numericOf128(high, low int64, scale int32) repr.Datum {
+	if high == low>>63 {
+		return repr.Numeric(low, scale)
 	}
-	n := new(big.Int).Lsh(big.NewInt(state[0]), 64)
-	return repr.NumericFromBig(n.Add(n, new(big.Int).SetUint64(uint64(state[1]))), 0)
+	return repr.NumericFromBig(big128(high, low), scale)
+}
+
+func big128(high, low int64) *big.Int {
+	n := new(big.Int).Lsh(big.NewInt(high), 64)
+	return n.Add(n, new(big.Int).SetUint64(uint64(low)))
 }
 
 func sumWide([]repr.Type, repr.Type) *repr.Aggregate {
@@ -134,91 +144,6 @@ func (s *specials) result() (nan bool, sign int, ok bool) {
 	default:
 		return false, 0, false
 	}
-}
-
-// numericSum is an exact sum of numerics at the largest scale seen, and how many values there are of each scale: the sum
-// prints with the largest scale among them.
-type numericSum struct {
-	average bool
-	sum     big.Int
-	scale   int32
-	count   int64
-	scales  map[int32]int64
-	specials
-	term big.Int
-}
-
-// Add adds a value.
-func (s *numericSum) Add(args []repr.Datum, diff repr.Diff) {
-	d := args[0]
-	if d.IsNull() {
-		return
-	}
-	s.count += diff
-	if !d.NumericFinite() {
-		s.add(d.NumericIsNaN(), d.NumericSign(), diff)
-		return
-	}
-	scale := d.NumericScale()
-	s.countScale(scale, diff)
-	if n, _, ok := d.NumericSmall(); ok {
-		s.term.SetInt64(n)
-	} else {
-		coef, _ := pgfmt.NumericBig(d)
-		s.term.Set(coef)
-	}
-	if diff != 1 {
-		s.term.Mul(&s.term, big.NewInt(diff))
-	}
-	switch {
-	case scale > s.scale:
-		s.sum.Mul(&s.sum, pgfmt.BigPow10(int(scale-s.scale)))
-		s.scale = scale
-	case scale < s.scale:
-		s.term.Mul(&s.term, pgfmt.BigPow10(int(s.scale-scale)))
-	}
-	s.sum.Add(&s.sum, &s.term)
-}
-
-func (s *numericSum) countScale(scale int32, diff int64) {
-	if s.scales == nil {
-		s.scales = map[int32]int64{}
-	}
-	if s.scales[scale] += diff; s.scales[scale] == 0 {
-		delete(s.scales, scale)
-	}
-}
-
-// total is the sum of the finite values, with the scale of the values that there are.
-func (s *numericSum) total() repr.Datum {
-	scale := int32(0)
-	for k := range s.scales {
-		scale = max(scale, k)
-	}
-	sum := new(big.Int).Set(&s.sum)
-	if scale < s.scale {
-		sum.Quo(sum, pgfmt.BigPow10(int(s.scale-scale))) // exact: nothing with more digits is left
-	}
-	return repr.NumericFromBig(sum, scale)
-}
-
-// Result is the sum or the average.
-func (s *numericSum) Result() (repr.Datum, *repr.Error) {
-	if s.count == 0 {
-		return repr.Null, nil
-	}
-	if nan, sign, ok := s.result(); ok {
-		if nan {
-			return repr.NumericNaN, nil
-		}
-		return infinite(sign), nil
-	}
-	sum := s.total()
-	if s.average {
-		return divNumeric(sum, repr.Numeric(s.count, 0))
-	}
-	coef, scale := pgfmt.NumericBig(sum)
-	return checked(coef, scale)
 }
 
 // exactSum is a sum of floats as an integer times a power of two; nothing is ever rounded.

@@ -75,7 +75,7 @@ func (s *numericSpread) Result() (repr.Datum, *repr.Error) {
 	if n == 0 || s.sample && n == 1 {
 		return repr.Null, nil
 	}
-	if _, _, special := s.values.result(); special {
+	if _, _, special := s.values.special(); special {
 		return repr.NumericNaN, nil
 	}
 	sum, count := s.values.total(), repr.Numeric(n, 0)
