@@ -2,6 +2,7 @@ package arrangement
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/tidwall/btree"
 )
@@ -17,21 +18,43 @@ const (
 	workPerRow = 6 // rows of merging that each inserted row pays for
 )
 
-// block is an immutable run of neighbouring rows of the base, under its first row.
+// block is an immutable run of neighbouring rows of the base, under the first ten bytes of its first row: the tag and
+// kind of a column, and a number.
 type block struct {
 	prefix uint64
-	first  []byte
-	rows   Batch
+	head   uint16
+	body   *body
+}
+
+// body is what a block is looked up by when ten bytes do not decide, and its rows.
+type body struct {
+	first []byte
+	rows  Batch
 }
 
 func lessBlock(a, b block) bool {
+	if a.head != b.head {
+		return a.head < b.head
+	}
 	if a.prefix != b.prefix {
 		return a.prefix < b.prefix
 	}
-	return bytes.Compare(a.first, b.first) < 0
+	return bytes.Compare(a.body.first, b.body.first) < 0
 }
 
-func blockKey(row []byte) block { return block{prefix: prefixOf(row), first: row} }
+// blockUnder makes a block under a row; the body must not be in another block.
+func blockUnder(row []byte, body *body) block {
+	body.first = row
+	if len(row) >= 10 {
+		return block{head: binary.BigEndian.Uint16(row), prefix: binary.BigEndian.Uint64(row[2:]), body: body}
+	}
+	var buf [10]byte
+	copy(buf[:], row)
+	return block{head: binary.BigEndian.Uint16(buf[:]), prefix: binary.BigEndian.Uint64(buf[2:]), body: body}
+}
+
+// blockKey is a block to look others up with.
+func blockKey(row []byte) block { return blockUnder(row, &body{}) }
 
 // Arrangement is the sum of the batches inserted. One goroutine writes; snapshots may be read by any.
 type Arrangement struct {
@@ -47,9 +70,9 @@ type Arrangement struct {
 
 // merging is the merge of two neighbouring runs in progress.
 type merging struct {
-	at   int // of the older run
-	i, j int
-	out  *output
+	at int // of the older run
+	*merger
+	out *output
 }
 
 // folding is a run that is being folded into the base: rows before done are in the base already.
@@ -68,8 +91,11 @@ func (a *Arrangement) Insert(b Batch) {
 	if b.Len() == 0 {
 		return
 	}
-	for i := range b.Len() {
-		a.count += b.Diff(i)
+	if b.diffs == nil {
+		a.count += int64(b.n)
+	}
+	for _, d := range b.diffs {
+		a.count += d
 	}
 	a.snapshot = nil
 	a.runs = append(a.runs, b)
@@ -134,42 +160,16 @@ func (a *Arrangement) begin() bool {
 	if i < 0 {
 		return false
 	}
-	x, y := a.runs[i], a.runs[i+1]
-	a.merge = &merging{at: i, out: newOutput(x.Len()+y.Len(), len(x.data)+len(y.data), x.diffs != nil || y.diffs != nil)}
+	x, y := &a.runs[i], &a.runs[i+1]
+	a.merge = &merging{at: i, merger: newMerger(x, y), out: mergedOutput(x, y, x.n+y.n, len(x.data)+len(y.data))}
 	return true
 }
 
 // stepMerge merges up to fuel rows of the two runs.
 func (a *Arrangement) stepMerge(fuel int) (used int) {
 	m := a.merge
-	x, y := a.runs[m.at], a.runs[m.at+1]
-	for used < fuel && (m.i < x.Len() || m.j < y.Len()) {
-		c := 0
-		switch {
-		case m.i == x.Len():
-			c = 1
-		case m.j == y.Len():
-			c = -1
-		default:
-			c = bytes.Compare(x.Row(m.i), y.Row(m.j))
-		}
-		switch {
-		case c < 0:
-			m.out.add(x.Row(m.i), x.Diff(m.i))
-			m.i++
-		case c > 0:
-			m.out.add(y.Row(m.j), y.Diff(m.j))
-			m.j++
-		default:
-			if d := x.Diff(m.i) + y.Diff(m.j); d != 0 {
-				m.out.add(x.Row(m.i), d)
-			}
-			m.i++
-			m.j++
-		}
-		used++
-	}
-	if m.i < x.Len() || m.j < y.Len() {
+	used = m.step(m.out, m.y.n, fuel)
+	if m.i < m.x.n || m.j < m.y.n {
 		return used
 	}
 	merged := m.out.batch()
@@ -178,7 +178,7 @@ func (a *Arrangement) stepMerge(fuel int) (used int) {
 		runs = append(runs, merged)
 	}
 	a.runs = append(runs, a.runs[m.at+2:]...)
-	a.bytes += int64(merged.Bytes() - x.Bytes() - y.Bytes())
+	a.bytes += int64(merged.Bytes() - m.x.Bytes() - m.y.Bytes())
 	a.merge, a.snapshot = nil, nil
 	return used + 1
 }
@@ -200,18 +200,22 @@ func (a *Arrangement) stepFold(fuel int) (used int) {
 
 // foldBlock folds the rows that belong to one block, at most a few blocks' worth.
 func (a *Arrangement) foldBlock(f *folding) int {
-	row := f.run.Row(f.done)
+	row := f.run.row(f.done)
 	old, found := a.blockOf(row)
-	end := f.run.Len()
+	end, rows := f.run.n, &Batch{}
 	if found {
+		rows = &old.body.rows
 		if next, ok := a.after(old); ok {
-			end = f.run.seek(f.done, next.first)
+			end = f.run.seek(f.done, next.body.first)
 		}
 	}
 	end = min(end, f.done+4*blockRows)
-	out := newOutput(old.rows.Len()+end-f.done, len(old.rows.data), old.rows.diffs != nil || f.run.diffs != nil)
-	mergeInto(out, old.rows, f.run, f.done, end)
-	work := old.rows.Len() + end - f.done
+	from, _ := f.run.bounds(f.done)
+	_, to := f.run.bounds(end - 1)
+	out := mergedOutput(rows, &f.run, rows.n+end-f.done, len(rows.data)+to-from)
+	m := newMerger(rows, &f.run)
+	m.j = f.done
+	work := m.step(out, end, rows.n+end)
 	if found {
 		a.remove(old)
 	}
@@ -222,8 +226,8 @@ func (a *Arrangement) foldBlock(f *folding) int {
 // remove takes a block out of the base.
 func (a *Arrangement) remove(b block) {
 	a.base.Delete(b)
-	a.baseRows -= b.rows.Len()
-	a.bytes -= int64(b.rows.Bytes())
+	a.baseRows -= b.body.rows.n
+	a.bytes -= int64(b.body.rows.Bytes())
 }
 
 // storeJoined puts what is left of a block back; when that is little it is joined with the block before it, so that
@@ -238,15 +242,16 @@ func (a *Arrangement) storeJoined(b Batch) int {
 		before = x
 		return false
 	})
-	if before.rows.Len() == 0 || before.rows.Len() > blockRows {
+	if before.body == nil || before.body.rows.n > blockRows {
 		a.store(b)
 		return 0
 	}
 	a.remove(before)
-	out := newOutput(before.rows.Len()+b.Len(), len(before.rows.data)+len(b.data), before.rows.diffs != nil || b.diffs != nil)
-	mergeInto(out, before.rows, b, 0, b.Len())
+	x := &before.body.rows
+	out := mergedOutput(x, &b, x.n+b.n, len(x.data)+len(b.data))
+	newMerger(x, &b).step(out, b.n, x.n+b.n)
 	a.store(out.batch())
-	return before.rows.Len()
+	return x.n
 }
 
 // blockOf is the block in which a row belongs: the last whose first row is not greater, or else the first.
@@ -266,7 +271,7 @@ func (a *Arrangement) blockOf(row []byte) (block, bool) {
 // after is the block behind another.
 func (a *Arrangement) after(b block) (next block, ok bool) {
 	a.base.Ascend(b, func(x block) bool {
-		if bytes.Equal(x.first, b.first) {
+		if bytes.Equal(x.body.first, b.body.first) {
 			return true
 		}
 		next, ok = x, true
@@ -275,63 +280,31 @@ func (a *Arrangement) after(b block) (next block, ok bool) {
 	return next, ok
 }
 
-// mergeInto merges all of x with rows from to end of y.
-func mergeInto(out *output, x, y Batch, from, end int) {
-	i := 0
-	for i < x.Len() || from < end {
-		c := 0
-		switch {
-		case i == x.Len():
-			c = 1
-		case from == end:
-			c = -1
-		default:
-			c = bytes.Compare(x.Row(i), y.Row(from))
-		}
-		switch {
-		case c < 0:
-			out.add(x.Row(i), x.Diff(i))
-			i++
-		case c > 0:
-			out.add(y.Row(from), y.Diff(from))
-			from++
-		default:
-			if d := x.Diff(i) + y.Diff(from); d != 0 {
-				out.add(x.Row(i), d)
-			}
-			i++
-			from++
-		}
-	}
-}
-
 // store cuts rows into blocks of even size and puts them into the base.
 func (a *Arrangement) store(b Batch) {
-	n := b.Len()
+	n := b.n
 	if n == 0 {
 		return
 	}
 	pieces := max((n+blockRows-1)/blockRows, (len(b.data)+blockBytes-1)/blockBytes)
 	pieces = min(pieces, n)
 	for p := range pieces {
-		lo, hi := n*p/pieces, n*(p+1)/pieces
-		part := b.slice(lo, hi)
-		a.base.Set(block{prefix: prefixOf(part.Row(0)), first: part.Row(0), rows: part})
-		a.baseRows += part.Len()
+		part := b
+		if pieces > 1 || cap(b.data) > len(b.data)+len(b.data)/16 {
+			part = b.slice(n*p/pieces, n*(p+1)/pieces)
+		}
+		a.base.Set(blockUnder(part.row(0), &body{rows: part}))
+		a.baseRows += part.n
 		a.bytes += int64(part.Bytes())
 	}
 }
 
 // slice copies a part of a batch, with no room to spare.
-func (b Batch) slice(lo, hi int) Batch {
-	start := uint32(0)
-	if lo > 0 {
-		start = b.ends[lo-1]
-	}
-	out := newOutput(hi-lo, int(b.ends[hi-1]-start), b.diffs != nil)
-	for i := lo; i < hi; i++ {
-		out.add(b.Row(i), b.Diff(i))
-	}
+func (b *Batch) slice(lo, hi int) Batch {
+	from, _ := b.bounds(lo)
+	_, to := b.bounds(hi - 1)
+	out := newOutput(hi-lo, to-from, b.diffs != nil, int(b.width))
+	out.copy(b, lo, hi)
 	return out.batch()
 }
 
@@ -362,7 +335,7 @@ func (s *Snapshot) Rows() int64 { return s.rows }
 
 // Batch is the whole content as one batch.
 func (s *Snapshot) Batch() Batch {
-	out := newOutput(int(max(s.rows, 0)), 0, false)
+	out := newOutput(int(max(s.rows, 0)), 0, false, 0)
 	c := s.Cursor()
 	for c.Seek(nil); c.Valid(); c.Next() {
 		out.add(c.Row(), c.Diff())
@@ -376,7 +349,7 @@ func (s *Snapshot) Chunks(n int) func(yield func(Batch) bool) {
 		c := s.Cursor()
 		c.Seek(nil)
 		for c.Valid() {
-			out := newOutput(n, 0, false)
+			out := newOutput(n, 0, false, 0)
 			for range n {
 				if !c.Valid() {
 					break

@@ -3,35 +3,54 @@ package arrangement
 import (
 	"bytes"
 	"encoding/binary"
-	"math"
-	"slices"
 
-	"millrace/internal/check"
 	"millrace/repr"
 )
 
-// Batch is a run of updates. A sealed batch is sorted and consolidated; SealUnsorted makes one that is not, for
+// Batch is a run of updates. A sealed batch is sorted and consolidated; the View of a builder is not, for
 // operators that do not mind. The zero Batch is empty. Its rows must not be changed.
+//
+// Rows that are all of one length need no ends. A sealed batch is looked up by its marks: the eight bytes behind those
+// that all its rows share, of each markEvery-th row, side by side, so that a look-up reads few lines of memory.
 type Batch struct {
 	data  []byte
-	ends  []uint32    // the end of each row in data
+	ends  []uint32    // the end of each row in data; nil when width is not 0
 	diffs []repr.Diff // nil: every count is 1
+	marks []uint64    // nil: the batch is small or not sealed
+	n     int
+	width int32 // the length of every row; 0: see ends
+	skip  int32 // how many leading bytes all rows of a batch with marks share
 }
 
+// markEvery is the distance of marks in rows.
+const markEvery = 16
+
 // Len is the number of updates.
-func (b Batch) Len() int { return len(b.ends) }
+func (b Batch) Len() int { return b.n }
 
 // Bytes is the memory that the batch holds.
-func (b Batch) Bytes() int { return cap(b.data) + 4*cap(b.ends) + 8*cap(b.diffs) }
+func (b Batch) Bytes() int { return cap(b.data) + 4*cap(b.ends) + 8*cap(b.diffs) + 8*cap(b.marks) }
 
 // Row is the packed row of an update.
 func (b Batch) Row(i int) []byte {
-	end := b.ends[i]
-	var start uint32
-	if i > 0 {
-		start = b.ends[i-1]
+	lo, hi := b.bounds(i)
+	return b.data[lo:hi:hi]
+}
+
+func (b *Batch) row(i int) []byte {
+	lo, hi := b.bounds(i)
+	return b.data[lo:hi:hi]
+}
+
+// bounds are where a row begins and ends in data.
+func (b *Batch) bounds(i int) (lo, hi int) {
+	if w := int(b.width); w > 0 {
+		return i * w, (i + 1) * w
 	}
-	return b.data[start:end:end]
+	if i > 0 {
+		lo = int(b.ends[i-1])
+	}
+	return lo, int(b.ends[i])
 }
 
 // Diff is the count of an update.
@@ -42,14 +61,71 @@ func (b Batch) Diff(i int) repr.Diff {
 	return b.diffs[i]
 }
 
+func (b *Batch) diff(i int) repr.Diff {
+	if b.diffs == nil {
+		return 1
+	}
+	return b.diffs[i]
+}
+
+// mark prepares a sorted batch for look-ups.
+func (b *Batch) mark() {
+	if b.n <= markEvery {
+		return
+	}
+	b.skip = int32(commonLen(b.row(0), b.row(b.n-1)))
+	b.marks = make([]uint64, (b.n+markEvery-1)/markEvery)
+	for m := range b.marks {
+		b.marks[m] = b.prefix(m * markEvery)
+	}
+}
+
+// prefix is the eight bytes of a row behind those that all rows share.
+func (b *Batch) prefix(i int) uint64 { return prefixOf(b.row(i)[b.skip:]) }
+
 // seek is the first update from lo on whose row is at least key. It gallops, so a near answer is cheap.
-func (b Batch) seek(lo int, key []byte) int {
-	n := b.Len()
-	if lo >= n || bytes.Compare(b.Row(lo), key) >= 0 {
+func (b *Batch) seek(lo int, key []byte) int {
+	if lo >= b.n {
 		return lo
 	}
+	if b.marks == nil {
+		return b.seekWithin(lo, b.n, key)
+	}
+	skip := int(b.skip)
+	shared := b.data[:skip]
+	if len(key) < skip {
+		if bytes.Compare(key, shared) <= 0 {
+			return lo
+		}
+		return b.n
+	}
+	if c := bytes.Compare(key[:skip], shared); c < 0 {
+		return lo
+	} else if c > 0 {
+		return b.n
+	}
+	p := prefixOf(key[skip:])
+	// The answer lies behind the last mark that is less than p, and not behind the first that is greater.
+	from := lo / markEvery
+	m := gallop(b.marks, from+1, p)
+	end := m
+	for end < len(b.marks) && b.marks[end] == p {
+		end = gallop(b.marks, end+1, p+1)
+		if p+1 == 0 {
+			end = len(b.marks)
+		}
+	}
+	return b.seekPrefix(max(lo, (m-1)*markEvery), min(end*markEvery, b.n), p, key)
+}
+
+// gallop is the first place from lo on whose mark is at least p.
+func gallop(marks []uint64, lo int, p uint64) int {
+	n := len(marks)
+	if lo >= n || marks[lo] >= p {
+		return min(lo, n)
+	}
 	step := 1
-	for lo+step < n && bytes.Compare(b.Row(lo+step), key) < 0 {
+	for lo+step < n && marks[lo+step] < p {
 		lo += step
 		step *= 2
 	}
@@ -57,7 +133,7 @@ func (b Batch) seek(lo int, key []byte) int {
 	lo++
 	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
-		if bytes.Compare(b.Row(mid), key) < 0 {
+		if marks[mid] < p {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -66,132 +142,39 @@ func (b Batch) seek(lo int, key []byte) int {
 	return lo
 }
 
-// Builder gathers updates and seals them into batches.
-type Builder struct {
-	b     Batch
-	order []entry
-}
-
-type entry struct {
-	prefix uint64
-	i      uint32
-}
-
-// NewBuilder makes an empty builder.
-func NewBuilder() *Builder { return &Builder{} }
-
-// Add appends an update; row is copied.
-func (b *Builder) Add(row []byte, diff repr.Diff) {
-	b.b.data = append(b.b.data, row...)
-	b.Keep(b.b.data, diff)
-}
-
-// Open is the buffer behind which a row can be appended in place; Keep takes it back.
-func (b *Builder) Open() []byte { return b.b.data }
-
-// Keep makes what was appended to the buffer of Open a row.
-func (b *Builder) Keep(data []byte, diff repr.Diff) {
-	check.That(len(data) <= math.MaxUint32, "a batch of %d bytes", len(data))
-	b.b.data = data
-	if diff != 1 && b.b.diffs == nil {
-		b.b.diffs = make([]repr.Diff, len(b.b.ends), max(cap(b.b.ends), 64))
-		for i := range b.b.diffs {
-			b.b.diffs[i] = 1
+// seekPrefix is the first row of lo to hi, or else hi, that is at least key, whose bytes behind the shared ones begin with p.
+func (b *Batch) seekPrefix(lo, hi int, p uint64, key []byte) int {
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		q := b.prefix(mid)
+		if q < p || q == p && bytes.Compare(b.row(mid), key) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
 	}
-	b.b.ends = append(b.b.ends, uint32(len(data)))
-	if b.b.diffs != nil {
-		b.b.diffs = append(b.b.diffs, diff)
-	}
+	return lo
 }
 
-// Len is the number of updates added since the last Reset.
-func (b *Builder) Len() int { return len(b.b.ends) }
-
-// Reset empties the builder and keeps its buffers. Batches sealed with Seal are not touched by that.
-func (b *Builder) Reset() {
-	if cap(b.b.data) > keepBytes && len(b.b.data) < cap(b.b.data)/8 {
-		*b = Builder{}
-		return
+// seekWithin is the same without marks.
+func (b *Batch) seekWithin(lo, hi int, key []byte) int {
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		if bytes.Compare(b.row(mid), key) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
 	}
-	b.b.data, b.b.ends = b.b.data[:0], b.b.ends[:0]
-	b.b.diffs = nil
+	return lo
 }
 
-// keepBytes is the size of buffer that a builder keeps in any case; a larger one goes when a round uses little of it.
-const keepBytes = 1 << 20
-
-// View is what was added, unsorted and unconsolidated; it holds until the next Reset.
-func (b *Builder) View() Batch { return b.b }
-
-// Seal sorts and consolidates what was added into a batch of its own.
-func (b *Builder) Seal() Batch {
-	n := b.b.Len()
-	if n == 0 {
-		return Batch{}
-	}
-	if b.sorted() {
-		return b.copySorted()
-	}
-	skip := b.commonPrefix()
-	b.order = slices.Grow(b.order[:0], n)[:n]
+// commonLen is how many leading bytes two rows share.
+func commonLen(a, b []byte) int {
+	n := min(len(a), len(b))
 	for i := range n {
-		b.order[i] = entry{prefix: prefixOf(b.b.Row(i)[skip:]), i: uint32(i)}
-	}
-	slices.SortFunc(b.order, func(x, y entry) int {
-		if x.prefix != y.prefix {
-			if x.prefix < y.prefix {
-				return -1
-			}
-			return 1
-		}
-		return bytes.Compare(b.b.Row(int(x.i)), b.b.Row(int(y.i)))
-	})
-	out := newOutput(n, len(b.b.data), b.b.diffs != nil)
-	for i := 0; i < n; {
-		row := b.b.Row(int(b.order[i].i))
-		sum := b.b.Diff(int(b.order[i].i))
-		j := i + 1
-		for j < n && b.order[j].prefix == b.order[i].prefix && bytes.Equal(row, b.b.Row(int(b.order[j].i))) {
-			sum += b.b.Diff(int(b.order[j].i))
-			j++
-		}
-		if sum != 0 {
-			out.add(row, sum)
-		}
-		i = j
-	}
-	return out.batch()
-}
-
-// sorted says whether the rows stand in strict order already, with no count zero.
-func (b *Builder) sorted() bool {
-	for i := range b.b.Len() {
-		if b.b.Diff(i) == 0 || i > 0 && bytes.Compare(b.b.Row(i-1), b.b.Row(i)) >= 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (b *Builder) copySorted() Batch {
-	return Batch{data: slices.Clone(b.b.data), ends: slices.Clone(b.b.ends), diffs: slices.Clone(b.b.diffs)}
-}
-
-// commonPrefix is how many leading bytes all rows share: the tag and kind of the first column, and of near
-// numbers more.
-func (b *Builder) commonPrefix() int {
-	first := b.b.Row(0)
-	n := len(first)
-	for i := 1; i < b.b.Len() && n > 0; i++ {
-		row := b.b.Row(i)
-		n = min(n, len(row))
-		if !bytes.Equal(row[:n], first[:n]) {
-			k := 0
-			for row[k] == first[k] {
-				k++
-			}
-			n = k
+		if a[i] != b[i] {
+			return i
 		}
 	}
 	return n
@@ -205,37 +188,4 @@ func prefixOf(b []byte) uint64 {
 	var buf [8]byte
 	copy(buf[:], b)
 	return binary.BigEndian.Uint64(buf[:])
-}
-
-// output builds a sorted batch from rows that come in order.
-type output struct{ b Batch }
-
-func newOutput(rows, size int, diffs bool) *output {
-	o := &output{b: Batch{data: make([]byte, 0, size), ends: make([]uint32, 0, rows)}}
-	if diffs {
-		o.b.diffs = make([]repr.Diff, 0, rows)
-	}
-	return o
-}
-
-func (o *output) add(row []byte, diff repr.Diff) {
-	if diff != 1 && o.b.diffs == nil {
-		o.b.diffs = make([]repr.Diff, len(o.b.ends), cap(o.b.ends))
-		for i := range o.b.diffs {
-			o.b.diffs[i] = 1
-		}
-	}
-	o.b.data = append(o.b.data, row...)
-	o.b.ends = append(o.b.ends, uint32(len(o.b.data)))
-	if o.b.diffs != nil {
-		o.b.diffs = append(o.b.diffs, diff)
-	}
-}
-
-// batch gives what was added; counts that are all 1 take no room.
-func (o *output) batch() Batch {
-	if o.b.diffs != nil && !slices.ContainsFunc(o.b.diffs, func(d repr.Diff) bool { return d != 1 }) {
-		o.b.diffs = nil
-	}
-	return o.b
 }

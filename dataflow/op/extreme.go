@@ -95,7 +95,7 @@ func (e *extremes) settle() {
 
 // least is the first row with the prefix whose count is positive; odd says that it has passed one whose count is negative.
 func least(cur *arrangement.Cursor, prefix []byte) (row []byte, odd bool) {
-	for cur.Seek(prefix); cur.Valid() && bytes.HasPrefix(cur.Row(), prefix); cur.Next() {
+	for cur.SeekKey(prefix); cur.Valid(); cur.Next() {
 		if cur.Diff() > 0 {
 			return cur.Row(), odd
 		}
@@ -113,7 +113,7 @@ func greatest(s *arrangement.Snapshot, prefix []byte) (row []byte, odd bool) {
 	// The greatest has a negative count for now: look at all of the group.
 	row = nil
 	cur := s.Cursor()
-	for cur.Seek(prefix); cur.Valid() && bytes.HasPrefix(cur.Row(), prefix); cur.Next() {
+	for cur.SeekKey(prefix); cur.Valid(); cur.Next() {
 		if cur.Diff() > 0 {
 			row = cur.Row()
 		}

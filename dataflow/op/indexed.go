@@ -112,7 +112,7 @@ func (x *indexed) fold(group uint32) (repr.Datum, *repr.Error) {
 	none := true
 	d, err := a.Fn.Fold(func(yield func([]repr.Datum, repr.Diff) bool) {
 		cur := x.rows.Cur.Cursor()
-		for cur.Seek(prefix); cur.Valid() && bytes.HasPrefix(cur.Row(), prefix); cur.Next() {
+		for cur.SeekKey(prefix); cur.Valid(); cur.Next() {
 			n := cur.Diff()
 			if n <= 0 {
 				continue

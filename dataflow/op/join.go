@@ -66,7 +66,7 @@ func (j *Join) probe(delta arrangement.Batch, other *arrangement.Snapshot, swapp
 		for end < delta.Len() && bytes.HasPrefix(delta.Row(end), key) {
 			end++
 		}
-		for cur.Seek(key); cur.Valid() && bytes.HasPrefix(cur.Row(), key); cur.Next() {
+		for cur.SeekKey(key); cur.Valid(); cur.Next() {
 			p := pair{key: key, left: cur.Row()[len(key):]}
 			for i := from; i < end; i++ {
 				p.right, p.diff = delta.Row(i)[len(key):], delta.Diff(i)*cur.Diff()

@@ -1,8 +1,6 @@
 package op
 
 import (
-	"bytes"
-
 	"millrace/arrangement"
 	"millrace/repr"
 )
@@ -25,7 +23,7 @@ func (t *Threshold) Step(in arrangement.Batch, out *arrangement.Builder) {
 	for i := range in.Len() {
 		row := in.Row(i)
 		var before repr.Diff
-		if cur.Seek(row); cur.Valid() && bytes.Equal(cur.Row(), row) {
+		if cur.SeekKey(row); cur.Valid() {
 			before = cur.Diff()
 		}
 		if d := t.clamp(before+in.Diff(i)) - t.clamp(before); d != 0 {

@@ -66,7 +66,7 @@ func (t *TopK) Step(in arrangement.Batch, out *arrangement.Builder) {
 // window emits the kept rows of a group with their counts times a sign.
 func (t *TopK) window(cur *arrangement.Cursor, group []byte, sign repr.Diff, out *arrangement.Builder) {
 	skip, left := t.Offset, t.Limit
-	for cur.Seek(group); cur.Valid() && bytes.HasPrefix(cur.Row(), group); cur.Next() {
+	for cur.SeekKey(group); cur.Valid(); cur.Next() {
 		n := cur.Diff()
 		if n <= 0 {
 			continue

@@ -1,0 +1,156 @@
+package arrangement
+
+import (
+	"bytes"
+	"math"
+	"slices"
+
+	"millrace/internal/check"
+	"millrace/repr"
+)
+
+// Builder gathers updates and seals them into batches.
+type Builder struct {
+	b     Batch
+	order sorter
+}
+
+// NewBuilder makes an empty builder.
+func NewBuilder() *Builder { return &Builder{} }
+
+// Add appends an update; row is copied.
+func (b *Builder) Add(row []byte, diff repr.Diff) {
+	b.b.data = append(b.b.data, row...)
+	b.Keep(b.b.data, diff)
+}
+
+// Open is the buffer behind which a row can be appended in place; Keep takes it back.
+func (b *Builder) Open() []byte { return b.b.data }
+
+// Keep makes what was appended to the buffer of Open a row.
+func (b *Builder) Keep(data []byte, diff repr.Diff) {
+	check.That(len(data) <= math.MaxUint32, "a batch of %d bytes", len(data))
+	b.b.data = data
+	if diff != 1 && b.b.diffs == nil {
+		b.b.diffs = ones(b.b.n, max(cap(b.b.ends), 64))
+	}
+	b.b.ends = append(b.b.ends, uint32(len(data)))
+	b.b.n++
+	if b.b.diffs != nil {
+		b.b.diffs = append(b.b.diffs, diff)
+	}
+}
+
+// ones are n counts of 1.
+func ones(n, room int) []repr.Diff {
+	out := make([]repr.Diff, n, max(n, room))
+	for i := range out {
+		out[i] = 1
+	}
+	return out
+}
+
+// Len is the number of updates added since the last Reset.
+func (b *Builder) Len() int { return b.b.n }
+
+// keepBytes is the size of buffer that a builder keeps in any case; a larger one goes when a round uses little of it.
+const keepBytes = 1 << 20
+
+// Reset empties the builder and keeps its buffers. Batches sealed with Seal are not touched by that.
+func (b *Builder) Reset() {
+	if cap(b.b.data) > keepBytes && len(b.b.data) < cap(b.b.data)/8 {
+		*b = Builder{}
+		return
+	}
+	b.b.data, b.b.ends, b.b.n = b.b.data[:0], b.b.ends[:0], 0
+	b.b.diffs = nil
+}
+
+// View is what was added, unsorted and unconsolidated; it holds until the next Reset.
+func (b *Builder) View() Batch { return b.b }
+
+// Seal sorts and consolidates what was added into a batch of its own.
+func (b *Builder) Seal() Batch {
+	n := b.b.n
+	if n == 0 {
+		return Batch{}
+	}
+	width := b.width()
+	if b.sorted() {
+		return b.copySorted(width)
+	}
+	skip := b.commonPrefix()
+	order := b.order.reset(n)
+	for i := range n {
+		order[i] = entry{prefix: prefixOf(b.b.row(i)[skip:]), i: uint32(i)}
+	}
+	order = b.order.sort(&b.b)
+	out := newOutput(n, len(b.b.data), b.b.diffs != nil, width)
+	for i := 0; i < n; {
+		row := b.b.row(int(order[i].i))
+		sum := b.b.diff(int(order[i].i))
+		j := i + 1
+		for j < n && order[j].prefix == order[i].prefix && bytes.Equal(row, b.b.row(int(order[j].i))) {
+			sum += b.b.diff(int(order[j].i))
+			j++
+		}
+		if sum != 0 {
+			out.add(row, sum)
+		}
+		i = j
+	}
+	return out.batch()
+}
+
+// width is the length of every row when it is the same; 0 when it is not.
+func (b *Builder) width() int {
+	w := int(b.b.ends[0])
+	if len(b.b.data) != w*b.b.n {
+		return 0
+	}
+	for i, end := range b.b.ends {
+		if int(end) != (i+1)*w {
+			return 0
+		}
+	}
+	return w
+}
+
+// sorted says whether the rows stand in strict order already, with no count zero.
+func (b *Builder) sorted() bool {
+	for i := range b.b.n {
+		if b.b.diff(i) == 0 || i > 0 && bytes.Compare(b.b.row(i-1), b.b.row(i)) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *Builder) copySorted(width int) Batch {
+	out := Batch{data: slices.Clone(b.b.data), n: b.b.n, width: int32(width)}
+	if width == 0 {
+		out.ends = slices.Clone(b.b.ends)
+	}
+	if slices.ContainsFunc(b.b.diffs, notOne) {
+		out.diffs = slices.Clone(b.b.diffs)
+	}
+	out.mark()
+	return out
+}
+
+func notOne(d repr.Diff) bool { return d != 1 }
+
+// commonPrefix is how many leading bytes all rows share: the tag and kind of the first column, and of near
+// numbers more.
+func (b *Builder) commonPrefix() int {
+	first := b.b.row(0)
+	n := len(first)
+	for i := 1; i < b.b.n && n > 0; i++ {
+		row := b.b.row(i)
+		n = min(n, len(row))
+		if !bytes.Equal(row[:n], first[:n]) {
+			n = commonLen(row[:n], first[:n])
+		}
+	}
+	return n
+}

@@ -1,0 +1,169 @@
+package arrangement
+
+import (
+	"bytes"
+	"slices"
+
+	"millrace/repr"
+)
+
+// output builds a sorted batch from rows that come in order.
+type output struct{ b Batch }
+
+// newOutput makes room for rows of size bytes in all. width is the length that every row will have, 0 when it is not
+// known; when a row comes that is of another, the output goes over to keeping ends.
+func newOutput(rows, size int, diffs bool, width int) *output {
+	o := &output{b: Batch{data: make([]byte, 0, size), width: int32(width)}}
+	if width == 0 {
+		o.b.ends = make([]uint32, 0, rows)
+	}
+	if diffs {
+		o.b.diffs = make([]repr.Diff, 0, rows)
+	}
+	return o
+}
+
+// mergedOutput makes room for some rows of two batches.
+func mergedOutput(x, y *Batch, rows, size int) *output {
+	width := int(x.width)
+	if x.n > 0 && y.n > 0 && x.width != y.width {
+		width = 0
+	} else if x.n == 0 {
+		width = int(y.width)
+	}
+	return newOutput(rows, size, x.diffs != nil || y.diffs != nil, width)
+}
+
+func (o *output) add(row []byte, diff repr.Diff) {
+	if o.b.width > 0 && len(row) != int(o.b.width) {
+		o.unequal()
+	}
+	if diff != 1 && o.b.diffs == nil {
+		o.b.diffs = ones(o.b.n, max(cap(o.b.ends), o.b.n+16))
+	}
+	o.b.data = append(o.b.data, row...)
+	o.b.n++
+	if o.b.width == 0 {
+		o.b.ends = append(o.b.ends, uint32(len(o.b.data)))
+	}
+	if o.b.diffs != nil {
+		o.b.diffs = append(o.b.diffs, diff)
+	}
+}
+
+// unequal gives up that all rows are of one length.
+func (o *output) unequal() {
+	w := int(o.b.width)
+	o.b.ends = make([]uint32, o.b.n, cap(o.b.data)/w+16)
+	for i := range o.b.ends {
+		o.b.ends[i] = uint32((i + 1) * w)
+	}
+	o.b.width = 0
+}
+
+// copy adds rows lo to hi of a batch.
+func (o *output) copy(x *Batch, lo, hi int) {
+	if hi-lo < 4 || o.b.width != x.width || (o.b.diffs == nil) != (x.diffs == nil) {
+		for i := lo; i < hi; i++ {
+			o.add(x.row(i), x.diff(i))
+		}
+		return
+	}
+	from, _ := x.bounds(lo)
+	_, to := x.bounds(hi - 1)
+	base := len(o.b.data) - from
+	o.b.data = append(o.b.data, x.data[from:to]...)
+	o.b.n += hi - lo
+	if o.b.width == 0 {
+		for _, end := range x.ends[lo:hi] {
+			o.b.ends = append(o.b.ends, uint32(int(end)+base))
+		}
+	}
+	if x.diffs != nil {
+		o.b.diffs = append(o.b.diffs, x.diffs[lo:hi]...)
+	}
+}
+
+// batch gives what was added; counts that are all 1 take no room.
+func (o *output) batch() Batch {
+	if o.b.diffs != nil && !slices.ContainsFunc(o.b.diffs, notOne) {
+		o.b.diffs = nil
+	}
+	o.b.mark()
+	return o.b
+}
+
+// merger merges two sorted batches, as far as it is told at a time.
+type merger struct {
+	x, y *Batch
+	i, j int // the next rows
+	skip int // how many leading bytes all rows of both share
+}
+
+func newMerger(x, y *Batch) *merger {
+	m := &merger{x: x, y: y}
+	if x.n > 0 && y.n > 0 {
+		first := x.row(0)
+		m.skip = min(commonLen(first, x.row(x.n-1)), commonLen(first, y.row(0)), commonLen(first, y.row(y.n-1)))
+	}
+	return m
+}
+
+// step merges about fuel rows of x up to its end, and of y up to row end, and says how many it was.
+func (m *merger) step(out *output, end, fuel int) (used int) {
+	start := m.i + m.j
+	for m.i < m.x.n && m.j < end && m.i+m.j-start < fuel {
+		c := m.compare()
+		if c != 0 {
+			m.copyRun(out, end, c)
+			continue
+		}
+		if d := m.x.diff(m.i) + m.y.diff(m.j); d != 0 {
+			out.add(m.x.row(m.i), d)
+		}
+		m.i++
+		m.j++
+	}
+	left := max(fuel-(m.i+m.j-start), 0)
+	if m.i == m.x.n || m.j == end {
+		if n := min(m.x.n-m.i, left); n > 0 {
+			out.copy(m.x, m.i, m.i+n)
+			m.i += n
+		}
+		if n := min(end-m.j, left); n > 0 {
+			out.copy(m.y, m.j, m.j+n)
+			m.j += n
+		}
+	}
+	return m.i + m.j - start
+}
+
+// compare orders the next two rows.
+func (m *merger) compare() int {
+	a, b := m.x.row(m.i), m.y.row(m.j)
+	p, q := prefixOf(a[m.skip:]), prefixOf(b[m.skip:])
+	switch {
+	case p < q:
+		return -1
+	case p > q:
+		return 1
+	}
+	return bytes.Compare(a, b)
+}
+
+// copyRun adds the rows of the side that comes first, as far as their prefixes alone say that they come first.
+func (m *merger) copyRun(out *output, end, c int) {
+	if c < 0 {
+		q := prefixOf(m.y.row(m.j)[m.skip:])
+		lo := m.i
+		for m.i++; m.i < m.x.n && prefixOf(m.x.row(m.i)[m.skip:]) < q; m.i++ {
+		}
+		out.copy(m.x, lo, m.i)
+		return
+	}
+	p := prefixOf(m.x.row(m.i)[m.skip:])
+	lo := m.j
+	for m.j++; m.j < end && prefixOf(m.y.row(m.j)[m.skip:]) < p; m.j++ {
+	}
+	out.copy(m.y, lo, m.j)
+}
