@@ -86,6 +86,8 @@ func (f *Facts) keysOf(r Rel) []ColSet {
 		}
 	case *Filter:
 		return without(f.Keys(r.Input), constants(r.Preds))
+	case *Temporal:
+		return f.Keys(r.Input)
 	case *Map:
 		return f.Keys(r.Input)
 	case *Project:
@@ -270,6 +272,8 @@ func (f *Facts) notNullOf(r Rel) ColSet {
 		return f.valuesNotNull(r)
 	case *Filter:
 		return f.NotNull(r.Input).Union(rejectedBy(r.Preds))
+	case *Temporal:
+		return f.NotNull(r.Input)
 	case *Map:
 		set := f.NotNull(r.Input)
 		width := len(r.Input.Columns())

@@ -82,6 +82,7 @@ type generator struct {
 	lets   int
 	inLet  []*rel.Ref
 	budget int
+	timed  bool // with conditions on time
 }
 
 // shapes are the rows around the plan being made, the nearest first.
@@ -100,7 +101,7 @@ func (g *generator) plan(depth int, o shapes) rel.Rel {
 		return g.chain(depth, o)
 	case 0, 1, 2:
 		in := g.plan(depth-1, o)
-		return &rel.Filter{Input: in, Preds: g.preds(1+g.IntN(2), in.Columns(), o, depth)}
+		return &rel.Filter{Input: in, Preds: g.timedPreds(g.preds(1+g.IntN(2), in.Columns(), o, depth), in.Columns(), o)}
 	case 3, 4:
 		in := g.plan(depth-1, o)
 		return &rel.Map{Input: in, Exprs: []expr.Scalar{g.intExpr(in.Columns(), o, depth)}, Names: []string{"x"}}
@@ -179,7 +180,32 @@ func (g *generator) outer(o shapes, level int, typ repr.Type) expr.Scalar {
 func (g *generator) join(depth int, o shapes) rel.Rel {
 	left, right := g.plan(depth-1, o), g.plan(depth-1, o)
 	return &rel.Join{Kind: rel.JoinKind(g.IntN(6)), Left: left, Right: right,
-		On: g.preds(1+g.IntN(2), both(left, right), o, depth-2)}
+		On: g.timedPreds(g.preds(1+g.IntN(2), both(left, right), o, depth-2), both(left, right), o)}
+}
+
+// timedPreds adds conditions on time to others, where the plan is to have such: that some column, or twice that, is past
+// or still to come.
+func (g *generator) timedPreds(preds []expr.Scalar, cols repr.RowDesc, o shapes) []expr.Scalar {
+	if !g.timed || g.IntN(3) == 0 {
+		return preds
+	}
+	if g.IntN(2) == 0 {
+		preds = nil
+	}
+	for range 1 + g.IntN(2) {
+		at := g.intExpr(cols, o, 0)
+		if g.IntN(2) == 0 {
+			at = callOf(plusFunc, at, at)
+		}
+		bound := rel.Instant(at, 0, g.IntN(2) == 0)
+		if g.IntN(2) == 0 {
+			preds = append(preds, rel.Since(bound, 1))
+		} else {
+			preds = append(preds, rel.Before(bound, 1))
+		}
+	}
+	g.Shuffle(len(preds), func(i, j int) { preds[i], preds[j] = preds[j], preds[i] })
+	return preds
 }
 
 // chain is what most queries are: several inner joins by equal columns, and a condition on them.

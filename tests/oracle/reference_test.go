@@ -27,6 +27,7 @@ type failure struct{ err *repr.Error }
 type interpreter struct {
 	t      testing.TB
 	tables map[uint64][]counted
+	at     repr.Time // the time that conditions on time see
 	lets   map[int][]counted
 }
 
@@ -109,6 +110,15 @@ func (in *interpreter) rest(r rel.Rel, o outers) []counted {
 			out = append(out, in.rel(c, o)...)
 		}
 		return out
+	case *rel.Temporal:
+		return in.each(n.Input, o, func(c counted) []counted {
+			for i, d := range in.scalars(rel.Scalars(n), c.row, o) {
+				if d.IsNull() || (int64(in.at) >= d.Int()) != (i < len(n.From)) {
+					return nil
+				}
+			}
+			return []counted{c}
+		})
 	case *rel.Negate:
 		return in.each(n.Input, o, func(c counted) []counted { return []counted{{c.row, -c.n}} })
 	case *rel.Threshold:
@@ -391,7 +401,7 @@ func (in *interpreter) scalar(e expr.Scalar, row []repr.Datum, o outers) repr.Da
 				return repr.Null
 			}
 		}
-		d, err := e.Fn.Eval(&expr.Env{}, args)
+		d, err := e.Fn.Eval(&expr.Env{LogicalNow: in.at}, args)
 		if err != nil {
 			panic(failure{err})
 		}
