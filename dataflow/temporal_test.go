@@ -189,3 +189,22 @@ func TestTemporalBurst(t *testing.T) {
 		t.Fatalf("%d rows are still held", f.Stats()[1].ArrangedRows)
 	}
 }
+
+// BenchmarkTemporal has rows come in and leave again: one operation is a row.
+func BenchmarkTemporal(b *testing.B) {
+	const batch, life = 1000, 200
+	f := New(graphOfTemporal(), Options{})
+	build := arrangement.NewBuilder()
+	at := int64(0)
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += batch {
+		at++
+		build.Reset()
+		for i := range int64(batch) {
+			build.Add(repr.AppendRow(nil, []repr.Datum{repr.Int8(at - i%7), repr.Int8(at + life + i%100)}), 1)
+		}
+		if _, err := f.Step(context.Background(), repr.Time(at), map[uint64]Delta{1: {OK: build.Seal()}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -21,6 +21,7 @@ import (
 //	table   a call in FROM: its rows
 //	agg     an aggregate over rows given as f(type, …) | value, … | value, …
 //	ours    as eval, for what PostgreSQL has not or answers by the machine
+//	ourtable  as table, likewise
 //
 // Arguments of the command are settings. In expressions now() is 2021-04-26 18:17:39.
 func TestGolden(t *testing.T) {
@@ -86,6 +87,8 @@ func (h *harness) line(t *testing.T, cmd, line string) string {
 		if pgask.Asking() {
 			return lines(pgask.Query(t, "SELECT * FROM "+line, h.sets()...))
 		}
+		return h.table(t, line)
+	case "ourtable":
 		return h.table(t, line)
 	case "agg":
 		a := parseAgg(t, line)

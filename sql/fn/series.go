@@ -2,6 +2,7 @@ package fn
 
 import (
 	"millrace/repr"
+	"millrace/repr/pgfmt"
 	"millrace/sql/expr"
 )
 
@@ -15,6 +16,10 @@ var seriesFunctions = []tableRow{
 	{sig: "generate_series(numeric, numeric, numeric) numeric", eval: numericSeries},
 	{sig: "generate_series(timestamp, timestamp, interval) timestamp", eval: timeSeries(shiftTimestamp(0, 1, 1))},
 	{sig: "generate_series(timestamptz, timestamptz, interval) timestamptz", eval: timeSeries(shiftMoment(0, 1, 1))},
+	{sig: "date_bin_hopping(interval, interval, timestamp) timestamp", eval: hoppingBins},
+	{sig: "date_bin_hopping(interval, interval, timestamptz) timestamptz", eval: hoppingBins},
+	{sig: "date_bin_hopping(interval, interval, timestamp, timestamp) timestamp", eval: hoppingBins},
+	{sig: "date_bin_hopping(interval, interval, timestamptz, timestamptz) timestamptz", eval: hoppingBins},
 }
 
 func zeroStep() *repr.Error { return invalidParameter("step size cannot equal zero") }
@@ -98,6 +103,46 @@ func timeSeries(step evalFunc) tableEval {
 		}
 		return nil
 	}
+}
+
+// hoppingBins are the starts, hop apart, of all windows of a width that a time falls into, from the earliest. A window
+// holds its start and not its end. They are aligned to an origin, 1970 if none is given. What is infinite is in no window.
+func hoppingBins(env *expr.Env, a []repr.Datum, emit func([]repr.Datum) bool) *repr.Error {
+	origin := repr.IntOf(a[2].Kind(), -pgfmt.EpochSeconds*microsPerSecond)
+	if len(a) > 3 {
+		origin = a[3]
+	}
+	last, err := dateBin(env, []repr.Datum{a[0], a[2], origin})
+	if err != nil || isInfinite(last) {
+		return err
+	}
+	months, days, rest := a[1].IntervalParts()
+	width, ok := addInt(int64(days)*repr.MicrosPerDay, rest)
+	switch {
+	case months != 0:
+		return repr.NewError(repr.CodeFeatureNotSupported, "timestamps cannot be binned into intervals containing months or years")
+	case !ok:
+		return intervalRange()
+	case width <= 0:
+		return repr.NewError(repr.CodeDatetimeOverflow, "width must be greater than zero")
+	}
+	_, days, rest = a[0].IntervalParts()
+	hop := int64(days)*repr.MicrosPerDay + rest
+	since := a[2].Int() - last.Int() // the last window holds the time unless the windows leave gaps
+	before := (width - 1 - since) / hop
+	if since >= width {
+		return nil
+	}
+	first, err := inRange(last.Kind(), last.Int()-before*hop)
+	if err != nil {
+		return err
+	}
+	for n := first.Int(); n <= last.Int(); n += hop {
+		if !emit([]repr.Datum{repr.IntOf(last.Kind(), n)}) {
+			return nil
+		}
+	}
+	return nil
 }
 
 // arrayTables turn arrays into rows.

@@ -99,6 +99,7 @@ type frame struct {
 	offset    bool            // behind OFFSET
 	double    bool            // opened with two parentheses in the skeleton
 	prefix    bool            // of DISTINCT ON (…), behind which an operand follows
+	left      bool            // left out: it surrounds what reads the same without it
 }
 
 // mark ties a place of the skeleton to a token.
@@ -330,6 +331,10 @@ func (s *skeleton) closeParen() {
 	f := *s.top()
 	s.stack = s.stack[:len(s.stack)-1]
 	s.nesting--
+	if f.left {
+		s.advance(1, true)
+		return
+	}
 	if f.double {
 		s.text(s.i, ")")
 	}

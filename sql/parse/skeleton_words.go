@@ -89,6 +89,8 @@ func (s *skeleton) clauseWord(word string) bool {
 		s.put(entry{kind: entryForm, tok: s.i, form: formSets})
 		s.advance(2, true)
 		s.ident = true
+	case "table", "descriptor":
+		return s.windowTable(word)
 	case "tablesample":
 		s.p.unsupported("TABLESAMPLE", s.peek(0))
 	case "into":
@@ -96,6 +98,29 @@ func (s *skeleton) clauseWord(word string) bool {
 	default:
 		return false
 	}
+	return true
+}
+
+// windowFuncs are the functions in FROM that put rows into windows of time.
+var windowFuncs = wordSet("tumble hop session")
+
+// windowTable leaves out what the SQL standard writes around the arguments of functions of tables, which PostgreSQL's
+// grammar has not: TABLE (tumble(TABLE t, DESCRIPTOR (ts), …)) is tumble(t, ts, …).
+func (s *skeleton) windowTable(word string) bool {
+	inCall := s.top().kind == frameFunc && (s.prev().is("(") || s.prev().is(","))
+	paren := s.peek(1).is("(")
+	switch {
+	case word == "table" && !paren && inCall:
+		s.advance(1, false)
+		return true
+	case word == "table" && paren && windowFuncs[s.peek(2).text] && s.peek(3).is("("):
+	case word == "descriptor" && paren && inCall:
+	default:
+		return false
+	}
+	s.deeper()
+	s.stack = append(s.stack, frame{left: true})
+	s.advance(2, false)
 	return true
 }
 

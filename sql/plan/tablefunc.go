@@ -14,6 +14,9 @@ func (b *binder) tableFunc(n *ast.TableFunc, fr frame) (*from, *repr.Error) {
 	if n.ColumnTypes != nil {
 		return nil, unsupported("a column definition list", n.Pos)
 	}
+	if f, is, err := b.timeWindow(n, fr); is {
+		return f, err
+	}
 	// The function stands on a row of its own without columns; the items on its left are around it.
 	x := b.scalars(&scope{parent: fr.outer, hides: fr.hides}, fr, "FROM")
 	t := &table{alias: targetName(n.Funcs[0])}

@@ -96,7 +96,7 @@ func TestTimeBounds(t *testing.T) {
 	}
 }
 
-func addAll(t *testing.T, c *memCatalog, text string) {
+func addAll(t testing.TB, c *memCatalog, text string) {
 	t.Helper()
 	for _, st := range parsed(t, text) {
 		if err := c.add(st); err != nil {
@@ -105,7 +105,7 @@ func addAll(t *testing.T, c *memCatalog, text string) {
 	}
 }
 
-func parsed(t *testing.T, text string) []ast.Statement {
+func parsed(t testing.TB, text string) []ast.Statement {
 	t.Helper()
 	list, err := parse.Parse(text)
 	if err != nil {
@@ -119,7 +119,7 @@ func parsed(t *testing.T, text string) []ast.Statement {
 }
 
 // filtersOf are the conditions of the filter that a WHERE clause becomes.
-func filtersOf(t *testing.T, c *memCatalog, where string, maintained bool) []expr.Scalar {
+func filtersOf(t testing.TB, c *memCatalog, where string, maintained bool) []expr.Scalar {
 	t.Helper()
 	q := parsed(t, "SELECT * FROM e WHERE "+where)[0].(*ast.Query)
 	bound, err := QueryAsView(c.env(), q, nil, maintained)
@@ -223,5 +223,26 @@ func TestTimeRefused(t *testing.T) {
 		if err == nil || err.Code != repr.CodeFeatureNotSupported || err.Hint == "" || err.Position == 0 {
 			t.Errorf("%s: %v", where, err)
 		}
+	}
+}
+
+// BenchmarkTimeBounds computes the bound of a row: one that needs no search, and one that does.
+func BenchmarkTimeBounds(b *testing.B) {
+	c := &memCatalog{path: []string{"public"}}
+	addAll(b, c, timedTable)
+	row := timedRow(rand.New(rand.NewPCG(1, 5)))
+	for _, where := range []string{"at > now() - interval '5 minutes'", "at > now() - interval '1 month'", "date_trunc('hour', now()) <= at"} {
+		bound, _, _ := rel.AsTimeBound(filtersOf(b, c, where, true)[0])
+		eval := expr.Compile(bound, &expr.Env{})
+		b.Run(where, func(b *testing.B) {
+			b.ReportAllocs()
+			var r expr.Row
+			for b.Loop() {
+				r.SetDatums(row)
+				if _, err := eval(&r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
