@@ -47,7 +47,7 @@ func (b *binder) timeWindow(n *ast.TableFunc, fr frame) (f *from, is bool, err *
 
 func (b *binder) windowed(n *ast.TableFunc, call *ast.FuncCall, kind *timeWindow, fr frame) (*from, *repr.Error) {
 	name := call.Name.Last()
-	if len(n.Funcs) > 1 || n.Ordinality {
+	if len(n.Funcs) > 1 || n.RowsFrom || n.Ordinality {
 		return nil, unsupported(name+"() in ROWS FROM or WITH ORDINALITY", call.Pos)
 	}
 	if err := refuseAggregateSyntax(call); err != nil {
