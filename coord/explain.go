@@ -12,10 +12,18 @@ import (
 	"millrace/sql/plan"
 )
 
-// explain shows the plan of a query or view after a stage.
+// explain shows the plan of a query or view after a stage, or what its operators do.
 func (s *Session) explain(ctx context.Context, st *ast.Explain) (*Result, *repr.Error) {
-	if st.Analyze {
-		return nil, unsupported("EXPLAIN ANALYZE", st.Pos)
+	analyze, err := explainOptions(st)
+	if err != nil {
+		return nil, err
+	}
+	if analyze {
+		return s.explainAnalyze(ctx, st)
+	}
+	switch st.Statement.(type) {
+	case *ast.Insert, *ast.Update, *ast.Delete:
+		return s.explainModify(st)
 	}
 	q, err := s.explained(st)
 	if err != nil {
@@ -24,46 +32,125 @@ func (s *Session) explain(ctx context.Context, st *ast.Explain) (*Result, *repr.
 	if st.Stage == ast.ExplainTimestamp {
 		return s.explainTimestamp(ctx, q)
 	}
-	compiled, err := s.compileFor(st, q)
+	if st.Stage == ast.ExplainParsed {
+		return explanation([]string{ast.Format(q)}), nil
+	}
+	compiled, kept, err := s.compileFor(st, q)
 	if err != nil {
 		return nil, err
 	}
+	return explanation(s.stageLines(st, compiled, kept)), nil
+}
+
+// explainModify shows the plan of the query by which a statement finds what it writes.
+func (s *Session) explainModify(st *ast.Explain) (*Result, *repr.Error) {
+	w, env, err := s.bindModify(st.Statement, nil)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := sql.Compile(env.Eval, w.Query.Bind(nil, env.Eval).Rel)
+	if err != nil {
+		return nil, err
+	}
+	word := modifyWord(st.Statement)
+	head := word[:1] + strings.ToLower(word[1:]) + " on " + w.Table.Name
+	return explanation(append([]string{head}, s.stageLines(st, compiled, false)...)), nil
+}
+
+// stageLines is a plan after the stage that was asked for; of a query that is run once also how it reads.
+func (s *Session) stageLines(st *ast.Explain, compiled *sql.Compiled, kept bool) []string {
 	stage := map[ast.ExplainStage]sql.Stage{ast.ExplainRaw: sql.StageRaw, ast.ExplainDecorrelated: sql.StageDecorrelated,
 		ast.ExplainDataflow: sql.StageDataflow, ast.ExplainPhysical: sql.StagePhysical}
 	show, ok := stage[st.Stage]
 	if !ok {
 		show = sql.StageOptimized
 	}
-	var rows [][]string
-	for line := range strings.SplitSeq(strings.TrimRight(compiled.Explain(show), "\n"), "\n") {
-		rows = append(rows, []string{line})
+	lines := strings.Split(strings.TrimRight(compiled.Explain(show), "\n"), "\n")
+	if kept || st.Stage != ast.ExplainDefault && st.Stage != ast.ExplainPhysical {
+		return lines
 	}
-	return &Result{Tag: "EXPLAIN", Cols: textColumns("QUERY PLAN"), Rows: textRows(rows...)}, nil
+	snap := s.c.Catalog()
+	p := &queryPlan{snap: snap, compiled: compiled, live: compiled.Inputs, lookups: lookupsOf(snap, compiled)}
+	return append(lines, p.reads()...)
+}
+
+// explanation is the result of an EXPLAIN.
+func explanation(lines []string) *Result {
+	rows := make([][]string, len(lines))
+	for i, l := range lines {
+		rows[i] = []string{l}
+	}
+	return &Result{Tag: "EXPLAIN", Cols: textColumns("QUERY PLAN"), Rows: textRows(rows...)}
+}
+
+// reads says which collections a query does not read whole, and by what.
+func (p *queryPlan) reads() []string {
+	var lines []string
+	for _, id := range p.live {
+		if l := p.lookups[id]; l != nil {
+			lines = append(lines, l.describe(p.snap.Item(id)))
+		}
+	}
+	return lines
+}
+
+// explainSwitches are the options of PostgreSQL's EXPLAIN that are on or off. All but ANALYZE are about figures that
+// there are none of here, and change nothing.
+var explainSwitches = map[string]bool{"analyze": true, "verbose": true, "costs": true, "settings": true, "buffers": true,
+	"wal": true, "timing": true, "summary": true}
+
+// explainOptions reads the options in parentheses; they say whether to run what is explained.
+func explainOptions(st *ast.Explain) (analyze bool, err *repr.Error) {
+	analyze = st.Analyze
+	if st.Stage != ast.ExplainDefault {
+		return analyze, nil // WITH (…) behind a stage asks for details that every plan shows
+	}
+	for _, o := range st.Options {
+		if o.Name == "format" {
+			if f := strings.ToLower(o.Value.Text); f != "text" {
+				return false, unsupported("EXPLAIN with FORMAT "+strings.ToUpper(f), o.Pos)
+			}
+			continue
+		}
+		if !explainSwitches[o.Name] {
+			return false, repr.NewError(repr.CodeSyntax, "unrecognized EXPLAIN option \""+o.Name+"\"").At(o.Pos)
+		}
+		on, ok := optionBool(o)
+		if !ok {
+			return false, repr.NewError(repr.CodeSyntax, o.Name+" requires a Boolean value").At(o.Pos)
+		}
+		if o.Name == "analyze" {
+			analyze = on
+		}
+	}
+	return analyze, nil
 }
 
 // compileFor compiles what an EXPLAIN is about as it will run: kept, if it is a materialized view, else once.
-func (s *Session) compileFor(st *ast.Explain, q *ast.Query) (*sql.Compiled, *repr.Error) {
+func (s *Session) compileFor(st *ast.Explain, q *ast.Query) (compiled *sql.Compiled, kept bool, err *repr.Error) {
 	env := s.env(s.c.Catalog())
-	_, kept := st.Statement.(*ast.CreateMaterializedView)
+	_, kept = st.Statement.(*ast.CreateMaterializedView)
 	if st.Statement == nil {
 		it, err := s.findFor(st.Kind, st.Name, false)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		kept = it.Kind == catalog.MaterializedView
 	}
 	if kept {
 		bound, err := bindKept(env, q)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		return sql.Compile(&expr.Env{}, bound.Rel)
+		compiled, err = sql.Compile(&expr.Env{}, bound.Rel)
+		return compiled, true, err
 	}
 	bound, err := plan.Query(env, q)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return sql.Compile(env.Eval, bound.Rel)
+	compiled, err = sql.Compile(env.Eval, bound.Rel)
+	return compiled, false, err
 }
 
 // explained is the query that an EXPLAIN is about.
@@ -118,49 +205,4 @@ func (s *Session) explainTimestamp(ctx context.Context, q *ast.Query) (*Result, 
 		return nil, err
 	}
 	return &Result{Tag: "EXPLAIN", Cols: textColumns("QUERY PLAN"), Rows: textRows(lines...)}, nil
-}
-
-// status is what the system tables and metrics show of what runs. It runs in the loop.
-func (c *Coordinator) status() *catalog.Status {
-	st := &catalog.Status{Objects: map[uint64]catalog.ObjectStatus{}, Complete: c.oracle.complete, Ticks: c.stats.Ticks.Load()}
-	for id, col := range c.collections {
-		st.Objects[id] = catalog.ObjectStatus{ID: id, Name: col.name, Status: "running", Rows: col.ok.Rows(), Errors: col.errs.Rows(),
-			Bytes: col.bytes(), Upper: col.ok.Upper(), Since: col.ok.Since()}
-		for sub := range col.readers {
-			st.Subscriptions = append(st.Subscriptions, catalog.SubscriptionStatus{Object: id, HeldBytes: sub.heldBytes()})
-		}
-	}
-	for _, v := range c.views {
-		o := st.Objects[v.out.id]
-		o.FlowBytes = v.flow.Bytes()
-		for _, op := range v.flow.Stats() {
-			o.Operators = append(o.Operators, catalog.OperatorStatus{Label: op.Label, RowsIn: op.RowsIn, RowsOut: op.RowsOut,
-				Bytes: op.ArrangedBytes, Elapsed: op.Elapsed})
-		}
-		if v.failed != nil {
-			o.Status, o.Error = "failed", v.failed.Error()
-		}
-		st.Objects[v.out.id] = o
-	}
-	for id, r := range c.sources {
-		o := st.Objects[id]
-		o.Status, o.Error, o.Hint = r.state.Status, r.state.Error, r.state.Hint
-		o.Good, o.Bad, o.ReadBytes, o.NewestMS, o.CaughtUp = r.good, r.bad, r.bytes, r.newestMS, r.caughtUp
-		for p, next := range r.next {
-			o.Partitions = append(o.Partitions, catalog.PartitionStatus{Partition: p, Next: next, High: max(r.high[p], next)})
-		}
-		st.Objects[id] = o
-	}
-	for id, r := range c.sinks {
-		cur := r.current()
-		st.Objects[id] = catalog.ObjectStatus{ID: id, Name: r.name, Status: cur.Status, Error: cur.Error, Hint: cur.Hint, Good: cur.Records, Upper: cur.Written}
-	}
-	return st
-}
-
-// Status is what runs and how far it is.
-func (c *Coordinator) Status(ctx context.Context) (*catalog.Status, *repr.Error) {
-	var st *catalog.Status
-	err := c.do(ctx, func() { st = c.status() })
-	return st, err
 }

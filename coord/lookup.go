@@ -125,7 +125,11 @@ func (l *lookup) describe(on *catalog.Item) string {
 	for i := range names {
 		names[i] = on.Desc[cols[i]].Name
 	}
-	return "Read " + on.FullName() + " by " + by + ": " + itoa(int64(len(l.prefixes))) + " values of (" + strings.Join(names, ", ") + ")"
+	values := " values of ("
+	if len(l.prefixes) == 1 {
+		values = " value of ("
+	}
+	return "Read " + on.FullName() + " by " + by + ": " + itoa(int64(len(l.prefixes))) + values + strings.Join(names, ", ") + ")"
 }
 
 // newIndex makes the arrangement of a relation by the columns of an index: it is kept like a view, of the relation's

@@ -37,13 +37,13 @@ func TestLookupIsChosen(t *testing.T) {
 		CREATE INDEX t_price ON t (price);
 		CREATE TABLE n (price numeric, id int)`)
 	for _, c := range []struct{ where, want string }{
-		{"id = 5", "by its own order: 1 values of (id)"},
-		{"id = 5 AND kind = 'a'", "by its own order: 1 values of (id, kind)"},
-		{"kind = 'a'", "by index t_kind: 1 values of (kind)"},
+		{"id = 5", "by its own order: 1 value of (id)"},
+		{"id = 5 AND kind = 'a'", "by its own order: 1 value of (id, kind)"},
+		{"kind = 'a'", "by index t_kind: 1 value of (kind)"},
 		{"kind IN ('a', 'b') AND word = 'x'", "by index t_kind: 2 values of (kind, word)"},
-		{"price = 1.50", "by index t_price: 1 values of (price)"},
+		{"price = 1.50", "by index t_price: 1 value of (price)"},
 		{"price = 1 OR price = 2 OR price = 1.0", "by index t_price: 2 values of (price)"},
-		{"id = 5::bigint", "by its own order: 1 values of (id)"},
+		{"id = 5::bigint", "by its own order: 1 value of (id)"},
 		{"id = 5000000000", ": all rows"},
 		{"id > 5", ": all rows"},
 		{"id = 5 OR price = 2", ": all rows"},
@@ -63,7 +63,7 @@ func TestLookupIsChosen(t *testing.T) {
 	if got := how(t, cl, "SELECT * FROM t a, t b WHERE a.id = 1 AND b.price = 2", "t"); got != "Read t: all rows" {
 		t.Errorf("two uses by different columns: %s", got)
 	}
-	if got := how(t, cl, "SELECT * FROM t JOIN n ON t.price = n.price WHERE n.price = 3", "t"); got != "Read t by index t_price: 1 values of (price)" {
+	if got := how(t, cl, "SELECT * FROM t JOIN n ON t.price = n.price WHERE n.price = 3", "t"); got != "Read t by index t_price: 1 value of (price)" {
 		t.Errorf("a constant from the other side: %s", got)
 	}
 }

@@ -279,6 +279,11 @@ func (s *Session) addSystem(ctx context.Context, p *queryPlan, in map[uint64]dat
 func (c *Coordinator) once(ctx context.Context, g *dataflow.Graph, in map[uint64]dataflow.Delta) (arrangement.Batch, *repr.Error) {
 	flow := dataflow.New(g, dataflow.Options{Workers: 1, Clock: c.opts.Clock})
 	defer flow.Close()
+	return stepOnce(ctx, flow, in)
+}
+
+// stepOnce gives a new dataflow its only input.
+func stepOnce(ctx context.Context, flow *dataflow.Dataflow, in map[uint64]dataflow.Delta) (arrangement.Batch, *repr.Error) {
 	out, err := flow.Step(ctx, 1, in)
 	if err != nil {
 		if ctx.Err() != nil {

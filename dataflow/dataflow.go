@@ -188,6 +188,9 @@ func appendAll(dst *arrangement.Builder, b arrangement.Batch) {
 	}
 }
 
+// Graph is what the dataflow runs. Its nodes are not to be changed.
+func (d *Dataflow) Graph() *Graph { return d.graph }
+
 // Stats is what each node has done and holds.
 func (d *Dataflow) Stats() []OpStats {
 	out := make([]OpStats, len(d.graph.Nodes))

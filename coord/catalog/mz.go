@@ -98,6 +98,17 @@ var mzTables = []builtin{
 			return []repr.Datum{id(it), text(it.Name), i8(o.Rows), i8(o.Bytes), i8(o.FlowBytes)}
 		}, Table, Source, MaterializedView, Index)
 	}},
+	{schema: "mz_internal", name: "mz_operator_stats", cols: "object_id text!, name text!, operator int8!, description text!, rows_in int8!, rows_out int8!, rows_held int8!, bytes int8!, elapsed_ms float8!",
+		rows: func(e *SystemEnv) [][]repr.Datum {
+			var out [][]repr.Datum
+			for _, it := range e.Snapshot.Items() {
+				for _, op := range e.Status.Objects[it.ID].Operators {
+					out = append(out, []repr.Datum{id(it), text(it.Name), i8(int64(op.Number)), text(op.Label), i8(op.RowsIn), i8(op.RowsOut),
+						i8(op.RowsHeld), i8(op.Bytes), repr.Float8(float64(op.Elapsed.Microseconds()) / 1000)})
+				}
+			}
+			return out
+		}},
 	{schema: "mz_internal", name: "mz_hydration_statuses", cols: "object_id text!, name text!, hydrated bool!", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.each(func(it *Item) []repr.Datum {
 			_, ok := e.Status.Objects[it.ID]

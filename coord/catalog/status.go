@@ -45,11 +45,13 @@ type PartitionStatus struct {
 
 // OperatorStatus is the work of one operator of a view.
 type OperatorStatus struct {
-	Label   string
-	RowsIn  int64
-	RowsOut int64
-	Bytes   int64
-	Elapsed time.Duration
+	Number   int // in the view's dataflow
+	Label    string
+	RowsIn   int64
+	RowsOut  int64
+	RowsHeld int64
+	Bytes    int64
+	Elapsed  time.Duration // over all workers
 }
 
 // SubscriptionStatus is one subscription.

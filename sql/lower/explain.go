@@ -25,30 +25,53 @@ func FormatNodes(g *dataflow.Graph) string {
 
 // FormatTree prints a graph from its output down, inputs indented. A node that is used again is printed once.
 func FormatTree(g *dataflow.Graph) string {
+	var b strings.Builder
+	for _, l := range Tree(g) {
+		b.WriteString(l.Text)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// TreeLine is one line of a graph printed as a tree.
+type TreeLine struct {
+	Node  dataflow.NodeID
+	Text  string // indented by its depth
+	Again bool   // the node stands in a line before, with its inputs
+}
+
+// Tree is a graph from its output down, inputs below what reads them.
+func Tree(g *dataflow.Graph) []TreeLine {
 	t := &tree{g: g, seen: map[dataflow.NodeID]bool{}}
 	t.node(g.Output, 0)
-	return t.b.String()
+	return t.lines
 }
 
 type tree struct {
-	g    *dataflow.Graph
-	b    strings.Builder
-	seen map[dataflow.NodeID]bool
+	g     *dataflow.Graph
+	lines []TreeLine
+	seen  map[dataflow.NodeID]bool
 }
 
 func (t *tree) node(id dataflow.NodeID, depth int) {
 	n := t.g.Nodes[id]
-	fmt.Fprintf(&t.b, "%s%s", strings.Repeat("  ", depth), describe(n))
-	if t.seen[id] && len(n.Inputs) > 0 {
-		fmt.Fprintf(&t.b, " (node %d, shared)\n", id)
+	l := TreeLine{Node: id, Text: strings.Repeat("  ", depth) + describe(n), Again: t.seen[id]}
+	again := l.Again && len(n.Inputs) > 0
+	if again {
+		l.Text += fmt.Sprintf(" (node %d, shared)", id)
+	}
+	t.lines = append(t.lines, l)
+	if again {
 		return
 	}
 	t.seen[id] = true
-	t.b.WriteByte('\n')
 	for _, in := range n.Inputs {
 		t.node(in, depth+1)
 	}
 }
+
+// Describe is what EXPLAIN calls a node of a graph.
+func Describe(g *dataflow.Graph, id dataflow.NodeID) string { return describe(g.Nodes[id]) }
 
 // describe is the operator of a node with its sizes, and its label.
 func describe(n dataflow.Node) string {

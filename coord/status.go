@@ -1,0 +1,55 @@
+package coord
+
+import (
+	"context"
+
+	"millrace/coord/catalog"
+	"millrace/repr"
+	"millrace/sql/lower"
+)
+
+// status is what the system tables and metrics show of what runs. It runs in the loop.
+func (c *Coordinator) status() *catalog.Status {
+	st := &catalog.Status{Objects: map[uint64]catalog.ObjectStatus{}, Complete: c.oracle.complete, Ticks: c.stats.Ticks.Load()}
+	for id, col := range c.collections {
+		st.Objects[id] = catalog.ObjectStatus{ID: id, Name: col.name, Status: "running", Rows: col.ok.Rows(), Errors: col.errs.Rows(),
+			Bytes: col.bytes(), Upper: col.ok.Upper(), Since: col.ok.Since()}
+		for sub := range col.readers {
+			st.Subscriptions = append(st.Subscriptions, catalog.SubscriptionStatus{Object: id, HeldBytes: sub.heldBytes()})
+		}
+	}
+	for _, v := range c.views {
+		o := st.Objects[v.out.id]
+		o.FlowBytes = v.flow.Bytes()
+		for _, op := range v.flow.Stats() {
+			o.Operators = append(o.Operators, catalog.OperatorStatus{Number: int(op.Node),
+				Label: lower.Describe(v.flow.Graph(), op.Node), RowsIn: op.RowsIn, RowsOut: op.RowsOut, RowsHeld: op.ArrangedRows,
+				Bytes: op.ArrangedBytes, Elapsed: op.Elapsed})
+		}
+		if v.failed != nil {
+			o.Status, o.Error = "failed", v.failed.Error()
+		}
+		st.Objects[v.out.id] = o
+	}
+	for id, r := range c.sources {
+		o := st.Objects[id]
+		o.Status, o.Error, o.Hint = r.state.Status, r.state.Error, r.state.Hint
+		o.Good, o.Bad, o.ReadBytes, o.NewestMS, o.CaughtUp = r.good, r.bad, r.bytes, r.newestMS, r.caughtUp
+		for p, next := range r.next {
+			o.Partitions = append(o.Partitions, catalog.PartitionStatus{Partition: p, Next: next, High: max(r.high[p], next)})
+		}
+		st.Objects[id] = o
+	}
+	for id, r := range c.sinks {
+		cur := r.current()
+		st.Objects[id] = catalog.ObjectStatus{ID: id, Name: r.name, Status: cur.Status, Error: cur.Error, Hint: cur.Hint, Good: cur.Records, Upper: cur.Written}
+	}
+	return st
+}
+
+// Status is what runs and how far it is.
+func (c *Coordinator) Status(ctx context.Context) (*catalog.Status, *repr.Error) {
+	var st *catalog.Status
+	err := c.do(ctx, func() { st = c.status() })
+	return st, err
+}
