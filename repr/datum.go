@@ -199,6 +199,8 @@ func Compare(a, b Datum) int {
 		return cmpFloat(a.Float(), b.Float())
 	case KindText, KindVarchar, KindName, KindChar, KindBytea, KindUUID, KindJSON:
 		return bytes.Compare(a.b, b.b)
+	case KindBpchar:
+		return bytes.Compare(bytes.TrimRight(a.b, " "), bytes.TrimRight(b.b, " "))
 	default:
 		var bufA, bufB [96]byte
 		return bytes.Compare(AppendSort(bufA[:0], a), AppendSort(bufB[:0], b))

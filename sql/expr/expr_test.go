@@ -133,9 +133,14 @@ func TestFastPathsAgree(t *testing.T) {
 	}
 	texts := []repr.Datum{repr.Text(""), repr.Text("a"), repr.Text("ab"), repr.Text("b"), repr.Text("é")}
 	ints, texts = append(ints, repr.Null), append(texts, repr.Null)
+	padded := []repr.Datum{repr.Null}
+	for _, s := range []string{"", " ", "a", "a  ", "a b", "b "} {
+		padded = append(padded, repr.StringOf(repr.KindBpchar, []byte(s)))
+	}
 	for _, name := range []string{"=", "<>", "<", "<=", ">", ">="} {
 		agree(t, plainFunc(name, int8Type, boolType), ints)
 		agree(t, plainFunc(name, textType, boolType), texts)
+		agree(t, plainFunc(name, repr.TypeOf(repr.KindBpchar), boolType), padded)
 	}
 	for _, name := range []string{"+", "-", "*", "/", "%"} {
 		agree(t, plainFunc(name, int8Type, int8Type), ints)

@@ -7,11 +7,15 @@ import (
 )
 
 // compileFast gives the typed closure of a call whose operands have a plain machine form: comparisons of
-// integers of any width, of integer-like values of one kind and of texts, and 64-bit arithmetic. It is nil for every other call, and for operators that were
-// not named as SQL names them. The answers are those of the function itself; fast_test.go holds them together.
+// integers of any width, of integer-like values of one kind and of texts, lists of these, and 64-bit arithmetic. It is nil
+// for every other call, and for operators that were not named as SQL names them. The answers are those of the function
+// itself; expr_test.go holds them together.
 func compileFast(e *Call, env *Env) Eval {
 	if len(e.Args) != 2 || len(e.Fn.Args) != 2 {
 		return nil
+	}
+	if in := compileIn(e, env); in != nil {
+		return in
 	}
 	left, right := e.Fn.Args[0].Kind, e.Fn.Args[1].Kind
 	ints := isInt(left) && isInt(right)
@@ -19,7 +23,9 @@ func compileFast(e *Call, env *Env) Eval {
 	case e.Fn.Ret.Kind == repr.KindBool && (ints || left == right && intLike(left)):
 		return compileIntCompare(e, env)
 	case e.Fn.Ret.Kind == repr.KindBool && left == repr.KindText && right == repr.KindText:
-		return compileTextCompare(e, env)
+		return compileTextCompare(e, env, repr.Datum.Bytes)
+	case e.Fn.Ret.Kind == repr.KindBool && left == repr.KindBpchar && right == repr.KindBpchar:
+		return compileTextCompare(e, env, unpadded)
 	case e.Fn.Ret.Kind == repr.KindInt8 && ints:
 		return compileIntArith(e, env)
 	default:
@@ -88,7 +94,8 @@ func intCompareConst(left Eval, y int64, test outcome) Eval {
 	}
 }
 
-func compileTextCompare(e *Call, env *Env) Eval {
+// compileTextCompare compares the bytes of texts, in the form that counts.
+func compileTextCompare(e *Call, env *Env, form func(repr.Datum) []byte) Eval {
 	test, ok := outcomes[e.Fn.Name]
 	if !ok {
 		return nil
@@ -105,9 +112,9 @@ func compileTextCompare(e *Call, env *Env) Eval {
 			return repr.Null, err
 		}
 		if less == greater {
-			return repr.Bool(bytes.Equal(a.Bytes(), b.Bytes()) == equal), nil
+			return repr.Bool(bytes.Equal(form(a), form(b)) == equal), nil
 		}
-		c := bytes.Compare(a.Bytes(), b.Bytes())
+		c := bytes.Compare(form(a), form(b))
 		return repr.Bool((c < 0 && less) || (c == 0 && equal) || (c > 0 && greater)), nil
 	}
 }
