@@ -19,7 +19,14 @@ type Options struct {
 	Workers  int         // default 1
 	Unsorted bool        // the output need not be sorted and consolidated
 	Clock    clock.Clock // for the time that operators take; nil: not measured
+	// MaxIterations is how many iterations a loop that has no limit of its own may take; 0: any number.
+	MaxIterations int
+	// MaxLoopBytes is what a loop may hold before it breaks the dataflow; 0: DefaultLoopBytes.
+	MaxLoopBytes int64
 }
+
+// DefaultLoopBytes is what a loop may hold: one that multiplies its rows at every iteration is stopped by it.
+const DefaultLoopBytes = 1 << 30
 
 // OpStats is what one node of a graph has done and holds, over all workers.
 type OpStats struct {
@@ -43,6 +50,7 @@ type Dataflow struct {
 	broken   error
 	counters []counters  // of a node
 	canceled atomic.Bool // the context of the step that runs has ended
+	postpone bool        // loops only gather what enters them
 	out      *arrangement.Builder
 	errs     *arrangement.Builder
 }
@@ -131,6 +139,10 @@ func (d *Dataflow) due(of func(*op.Temporal) int64) (t repr.Time, ok bool) {
 	}
 	return repr.Time(least), least != op.Never
 }
+
+// Postpone has loops only gather what enters them, for steps that are chunks of one large change: their output comes with
+// the first step after Postpone(false).
+func (d *Dataflow) Postpone(on bool) { d.postpone = on }
 
 // run steps all workers and waits for them.
 func (d *Dataflow) run(in map[uint64]Delta) error {

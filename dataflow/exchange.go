@@ -3,6 +3,7 @@ package dataflow
 import (
 	"errors"
 	"hash/maphash"
+	"slices"
 	"sync"
 
 	"millrace/arrangement"
@@ -20,6 +21,7 @@ var errPeerFailed = errors.New("another worker failed")
 type exchange struct {
 	seed  maphash.Seed
 	boxes [][]*arrangement.Builder // from, to
+	votes [2][]int                 // of a worker: in turn, so that one meeting is enough
 
 	mu     sync.Mutex // guards all below
 	cond   *sync.Cond
@@ -38,6 +40,7 @@ func newExchange(n int) *exchange {
 		}
 		x.boxes = append(x.boxes, row)
 	}
+	x.votes = [2][]int{make([]int, n), make([]int, n)}
 	return x
 }
 
@@ -97,4 +100,14 @@ func (x *exchange) route(me int, b arrangement.Batch, keys int, buf *arrangement
 		return arrangement.Batch{}, errPeerFailed
 	}
 	return buf.View(), nil
+}
+
+// least is the least of the numbers that the workers give; turn counts the votes of a worker.
+func (x *exchange) least(me, turn, n int) (int, error) {
+	votes := x.votes[turn%2]
+	votes[me] = n
+	if !x.meet() {
+		return 0, errPeerFailed
+	}
+	return slices.Min(votes), nil
 }

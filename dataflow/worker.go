@@ -18,6 +18,7 @@ type worker struct {
 	nodes   []node
 	outputs []arrangement.Batch // of a node, in the step that runs
 	errs    *op.Errors
+	votes   int // how often it has agreed with the others on a number
 }
 
 // node is the instance of one operator in one worker.
@@ -33,6 +34,7 @@ type node struct {
 	topk     *op.TopK
 	thresh   *op.Threshold
 	temporal *op.Temporal
+	loop     *loop
 	keys     int // columns by which rows are exchanged before the operator
 }
 
@@ -64,26 +66,36 @@ func (w *worker) instance(n *Node) node {
 		x.keys = o.Keys
 		x.half = &op.HalfJoin{Join: op.Join{Keys: o.Keys, F: o.New(), Stop: &w.flow.canceled}, Before: o.Before}
 	case Reduce:
-		x.row, x.keys = o.New(), o.Keys
-		x.reduce = &op.Reduce{Keys: o.Keys, Default: o.Default}
-		if w.index != 0 {
-			x.reduce.Default = nil // a reduce without keys runs on the first worker alone
-		}
-		for _, a := range o.Aggs {
-			x.reduce.Aggs = append(x.reduce.Aggs, op.Agg{Fn: a.Fn, Args: a.Args, Filter: a.Filter, Distinct: a.Distinct, Order: orders(a.Order), Direct: a.Direct})
-		}
-		x.reduce.Init()
+		x.row, x.keys, x.reduce = o.New(), o.Keys, w.newReduce(&o)
 	case TopK:
-		x.topk = op.NewTopK()
-		x.topk.Group, x.topk.Order, x.topk.Limit, x.topk.Offset = o.Group, orders(o.Order), o.Limit, o.Offset
-		x.keys = len(o.Group)
+		x.topk, x.keys = newTopK(&o), len(o.Group)
 	case Threshold:
 		x.thresh = op.NewThreshold(o.Distinct)
 		x.keys = wholeRow
 	case Temporal:
 		x.row, x.keys, x.temporal = o.New(), wholeRow, op.NewTemporal()
+	case Loop:
+		x.loop = newLoop(w, n)
 	}
 	return x
+}
+
+func (w *worker) newReduce(o *Reduce) *op.Reduce {
+	r := &op.Reduce{Keys: o.Keys, Default: o.Default}
+	if w.index != 0 {
+		r.Default = nil // a reduce without keys runs on the first worker alone
+	}
+	for _, a := range o.Aggs {
+		r.Aggs = append(r.Aggs, op.Agg{Fn: a.Fn, Args: a.Args, Filter: a.Filter, Distinct: a.Distinct, Order: orders(a.Order), Direct: a.Direct})
+	}
+	r.Init()
+	return r
+}
+
+func newTopK(o *TopK) *op.TopK {
+	k := op.NewTopK()
+	k.Group, k.Order, k.Limit, k.Offset = o.Group, orders(o.Order), o.Limit, o.Offset
+	return k
 }
 
 func orders(cols []OrderCol) []op.Order {
@@ -154,6 +166,11 @@ func (w *worker) stepNode(id NodeID, n *Node, in map[uint64]Delta) error {
 		if !x.join.Step(w.nodes[n.Inputs[0]].arranged, w.nodes[n.Inputs[1]].arranged, x.out, w.errs) {
 			return errCanceled
 		}
+	case Loop:
+		return w.stepLoop(id, n)
+	case LoopResult:
+		w.outputs[id] = w.nodes[n.Inputs[0]].loop.results[o.Index].View()
+		return nil
 	default:
 		return w.stepKeyed(id, n)
 	}

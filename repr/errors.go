@@ -72,6 +72,7 @@ const (
 	CodeInvalidAuthorization   = "28000"
 	CodeOutOfMemory            = "53200"
 	CodeProgramLimit           = "54000"
+	CodeStatementTooComplex    = "54001"
 	CodeObjectNotReady         = "55000"
 	CodeQueryCanceled          = "57014"
 	CodeAdminShutdown          = "57P01"
