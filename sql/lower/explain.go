@@ -19,8 +19,23 @@ func FormatNodes(g *dataflow.Graph) string {
 			b.WriteString("  (output)")
 		}
 		b.WriteByte('\n')
+		if loop, ok := n.Op.(dataflow.Loop); ok {
+			formatBody(&b, loop)
+		}
 	}
 	return b.String()
+}
+
+// formatBody prints the nodes of a loop's body, and which of them is fed back to which variable.
+func formatBody(b *strings.Builder, loop dataflow.Loop) {
+	for _, line := range strings.SplitAfter(FormatNodes(&dataflow.Graph{Nodes: loop.Body.Nodes, Output: -1}), "\n") {
+		if line != "" {
+			b.WriteString("    " + line)
+		}
+	}
+	for i, from := range loop.Feedback {
+		fmt.Fprintf(b, "    %s <- %d\n", loop.Names[i], from)
+	}
 }
 
 // FormatTree prints a graph from its output down, inputs indented. A node that is used again is printed once.
@@ -65,6 +80,10 @@ func (t *tree) node(id dataflow.NodeID, depth int) {
 		return
 	}
 	t.seen[id] = true
+	t.b.WriteByte('\n')
+	if loop, ok := n.Op.(dataflow.Loop); ok {
+		t.body(loop, depth+1)
+	}
 	for _, in := range n.Inputs {
 		t.node(in, depth+1)
 	}
@@ -73,12 +92,30 @@ func (t *tree) node(id dataflow.NodeID, depth int) {
 // Describe is what EXPLAIN calls a node of a graph.
 func Describe(g *dataflow.Graph, id dataflow.NodeID) string { return describe(g.Nodes[id]) }
 
+// body prints the trees of a loop's variables.
+func (t *tree) body(loop dataflow.Loop, depth int) {
+	in := &tree{g: loop.Body, seen: map[dataflow.NodeID]bool{}}
+	for i, from := range loop.Feedback {
+		fmt.Fprintf(&in.b, "%s%s:\n", strings.Repeat("  ", depth), loop.Names[i])
+		in.node(from, depth+1)
+	}
+	t.b.WriteString(in.b.String())
+}
+
 // describe is the operator of a node with its sizes, and its label.
 func describe(n dataflow.Node) string {
 	s := strings.TrimPrefix(fmt.Sprintf("%T", n.Op), "dataflow.")
 	switch op := n.Op.(type) {
 	case dataflow.Input:
 		s += fmt.Sprintf(" %d", op.Collection)
+	case dataflow.Loop:
+		if op.Limit > 0 {
+			s += fmt.Sprintf(" limit=%d", op.Limit)
+		}
+	case dataflow.LoopResult:
+		s += fmt.Sprintf(" %d", op.Index)
+	case dataflow.Enter:
+		s += fmt.Sprintf(" %d", op.Input)
 	case dataflow.Constant:
 		s += fmt.Sprintf(" rows=%d", len(op.Rows))
 	case dataflow.Arrange:

@@ -123,6 +123,9 @@ func (f linear) typeOf(c int, j *joining, l, r layout) repr.Type {
 
 // arrange indexes a side by its keys. Equal arrangements of one stream are one node.
 func (b *builder) arrange(s side, keys, values []field, label string) dataflow.NodeID {
+	if out, ok := b.outside(s.s); ok {
+		return b.enter(b.loop.around.arrange(side{s: out, cols: s.cols}, keys, values, label))
+	}
 	fields := append(append([]field(nil), keys...), values...)
 	op := dataflow.Arrange{Keys: len(keys), New: rowFunc(s.s.f, fields, b.env)}
 	return b.add(op, arrangeKey(s, keys, values), "arrange"+label, s.s.node)

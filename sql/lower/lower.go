@@ -43,15 +43,7 @@ type Options struct {
 
 // PlanWith is Plan with choices of its own.
 func PlanWith(r rel.Rel, env *expr.Env, opts Options) (*Graph, []uint64, *repr.Error) {
-	b := &builder{
-		opts:   opts,
-		sides:  map[rel.Rel]stream{},
-		g:      &dataflow.Graph{},
-		env:    env,
-		nodes:  map[string]dataflow.NodeID{},
-		lets:   map[int]stream{},
-		inputs: map[uint64]bool{},
-	}
+	b := newBuilder(env, opts)
 	out := b.lower(r)
 	if b.err != nil {
 		return nil, nil, b.err
@@ -75,6 +67,19 @@ type builder struct {
 	lets   map[int]stream
 	inputs map[uint64]bool
 	err    *repr.Error
+	loop   *looping // of the body of a loop
+}
+
+func newBuilder(env *expr.Env, opts Options) *builder {
+	return &builder{
+		opts:   opts,
+		sides:  map[rel.Rel]stream{},
+		g:      &dataflow.Graph{},
+		env:    env,
+		nodes:  map[string]dataflow.NodeID{},
+		lets:   map[int]stream{},
+		inputs: map[uint64]bool{},
+	}
 }
 
 // stream is the output of a node and a linear function still to be applied to it.
@@ -116,6 +121,9 @@ func (b *builder) rows(s stream, cols repr.RowDesc, label string) dataflow.NodeI
 
 // mapped makes a node that applies the function of the stream and writes the fields.
 func (b *builder) mapped(s stream, fields []field, label string) dataflow.NodeID {
+	if out, ok := b.outside(s); ok {
+		return b.enter(b.loop.around.mapped(out, fields, label))
+	}
 	what := s.f.key() + " ->" + fieldsKey(fields)
 	return b.add(dataflow.Map{New: rowFunc(s.f, fields, b.env)}, what, label, s.node)
 }
@@ -133,12 +141,17 @@ func plain(node dataflow.NodeID, n int) stream { return stream{node: node, f: id
 
 // lower makes the nodes of a plan.
 func (b *builder) lower(r rel.Rel) stream {
+	if !b.depends(r) {
+		return b.entered(b.loop.around.lower(r))
+	}
 	base, f := extract(r)
 	switch n := base.(type) {
 	case *rel.Join:
 		return b.join(n, f)
 	case *rel.Let:
 		return then(b.let(n), f)
+	case *rel.LetRec:
+		return then(b.letRec(n), f)
 	default:
 		return then(b.base(base), f)
 	}
@@ -219,6 +232,14 @@ func (b *builder) base(r rel.Rel) stream {
 }
 
 func (b *builder) let(n *rel.Let) stream {
+	if !b.depends(n.Value) {
+		out := b.loop.around
+		out.lets[n.ID] = out.settled(out.lower(n.Value), n.Value.Columns(), fmt.Sprintf("l%d", n.ID))
+		return b.lower(n.Body)
+	}
+	if b.loop != nil {
+		b.loop.inside[n.ID] = true
+	}
 	b.lets[n.ID] = b.settled(b.lower(n.Value), n.Value.Columns(), fmt.Sprintf("l%d", n.ID))
 	return b.lower(n.Body)
 }

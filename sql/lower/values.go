@@ -31,7 +31,7 @@ func (b *builder) values(n *rel.Values) stream {
 }
 
 func (b *builder) constant(rows [][]byte) dataflow.NodeID {
-	return b.add(dataflow.Constant{Rows: rows}, fmt.Sprintf("%x", rows), "values")
+	return b.add(dataflow.Constant{Rows: rows}, fmt.Sprintf("%d %x", len(rows), rows), "values")
 }
 
 func (b *builder) constRow(row []expr.Scalar) ([]byte, *repr.Error) {

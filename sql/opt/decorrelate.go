@@ -1,6 +1,9 @@
 package opt
 
 import (
+	"fmt"
+	"slices"
+
 	"millrace/internal/check"
 	"millrace/repr"
 	"millrace/sql/expr"
@@ -18,8 +21,11 @@ import (
 func Decorrelate(r rel.Rel) (rel.Rel, *repr.Error) {
 	u := &unnester{nextLet: 1}
 	rel.TransformDeep(r, func(r rel.Rel, _ int) rel.Rel {
-		if l, ok := r.(*rel.Let); ok {
+		switch l := r.(type) {
+		case *rel.Let:
 			u.nextLet = max(u.nextLet, l.ID+1)
+		case *rel.LetRec:
+			u.nextLet = max(u.nextLet, slices.Max(l.IDs())+1)
 		}
 		return r
 	})
@@ -107,6 +113,8 @@ func (u *unnester) bind(r rel.Rel, sc scope) rel.Rel {
 		return u.flatMap(n, sc)
 	case *rel.Let:
 		return u.let(n, sc)
+	case *rel.LetRec:
+		return u.letRec(n, sc)
 	}
 	check.Never("decorrelation of %T", r)
 	return nil
@@ -234,6 +242,21 @@ func (u *unnester) let(n *rel.Let, sc scope) rel.Rel {
 		return &rel.Let{ID: n.ID, Value: u.bind(n.Value, scope{}), Body: u.bind(n.Body, sc)}
 	}
 	return u.bind(substitute(n.Body, n.ID, n.Value), sc)
+}
+
+// letRec keeps a recursion that does not refer to the outer row as it is.
+func (u *unnester) letRec(n *rel.LetRec, sc scope) rel.Rel {
+	c := *n
+	c.Bindings = slices.Clone(n.Bindings)
+	for i, b := range c.Bindings {
+		if rel.HasOuter(b.Value) {
+			u.fail(repr.NewError(repr.CodeFeatureNotSupported, fmt.Sprintf("a recursive query that refers to the query around it is not supported: %q", b.Name)))
+			return n
+		}
+		c.Bindings[i].Value = u.bind(b.Value, scope{})
+	}
+	c.Body = u.bind(n.Body, sc)
+	return &c
 }
 
 // substitute puts a plan in the place of the references to it; references out of it keep their meaning.

@@ -1,6 +1,7 @@
 package opt
 
 import (
+	"maps"
 	"slices"
 
 	"millrace/sql/rel"
@@ -15,6 +16,11 @@ import (
 // It is always safe: numbers of Lets are unique in a plan (renumber sees to it).
 func inlineLets(_ *Context, r rel.Rel) rel.Rel {
 	body, lets := float(r)
+	return inlined(body, lets)
+}
+
+// inlined is a plan under its Lets, without those that need no name.
+func inlined(body rel.Rel, lets []*rel.Let) rel.Rel {
 	for i := len(lets) - 1; i >= 0; i-- {
 		l := lets[i]
 		uses := countRefs(body, l.ID)
@@ -39,10 +45,35 @@ func float(r rel.Rel) (rel.Rel, []*rel.Let) {
 		lets = append(append(before, &rel.Let{ID: l.ID, Value: value}), after...)
 		return body, lets
 	}
+	if l, ok := r.(*rel.LetRec); ok {
+		return floatRec(l)
+	}
 	r = rel.MapChildren(r, func(c rel.Rel) rel.Rel {
 		c, inner := float(c)
 		lets = append(lets, inner...)
 		return c
+	})
+	return r, lets
+}
+
+// floatRec takes the Lets out of a recursion that do not depend on it; the others stay where they are.
+func floatRec(n *rel.LetRec) (rel.Rel, []*rel.Let) {
+	var lets []*rel.Let
+	r := rel.MapChildren(n, func(c rel.Rel) rel.Rel {
+		inside := map[int]bool{}
+		for _, id := range n.IDs() {
+			inside[id] = true
+		}
+		c, inner := float(c)
+		var stay []*rel.Let
+		for _, l := range inner {
+			if inside[l.ID] = rel.RefersTo(l.Value, inside); inside[l.ID] {
+				stay = append(stay, l)
+			} else {
+				lets = append(lets, l)
+			}
+		}
+		return inlined(c, stay)
 	})
 	return r, lets
 }
@@ -100,6 +131,16 @@ func renumberIn(r rel.Rel, names map[int]int, next *int) rel.Rel {
 		}
 		return &rel.Let{ID: id, Value: value, Body: body}
 	}
+	if n, ok := r.(*rel.LetRec); ok {
+		c := *n
+		c.Bindings = slices.Clone(n.Bindings)
+		names = maps.Clone(names)
+		for i, b := range c.Bindings {
+			*next++
+			names[b.ID], c.Bindings[i].ID = *next, *next
+		}
+		r = &c
+	}
 	return rel.MapChildren(r, func(c rel.Rel) rel.Rel { return renumberIn(c, names, next) })
 }
 
@@ -146,13 +187,15 @@ func sharePlans(c *Context, r rel.Rel) rel.Rel {
 }
 
 // largestRepeated finds the first plan, seen from the roots, that stands more than once and keeps state.
+// What depends on a recursion stays where its names mean something; lower makes nodes of equal plans once there too.
 func largestRepeated(roots []rel.Rel) rel.Rel {
+	inside := recursive(roots)
 	count := map[string]int{}
 	keys := map[rel.Rel]string{}
 	var order []rel.Rel
 	for _, root := range roots {
 		rel.Walk(root, func(r rel.Rel) bool {
-			if keepsState(r) {
+			if keepsState(r) && !rel.RefersTo(r, inside) {
 				if keys[r] == "" {
 					keys[r] = rel.Fingerprint(r)
 				}
@@ -168,6 +211,26 @@ func largestRepeated(roots []rel.Rel) rel.Rel {
 		}
 	}
 	return nil
+}
+
+// recursive are the numbers that depend on the recursions of some plans.
+func recursive(roots []rel.Rel) map[int]bool {
+	inside := map[int]bool{}
+	visit := func(r rel.Rel) bool {
+		switch n := r.(type) {
+		case *rel.LetRec:
+			for _, id := range n.IDs() {
+				inside[id] = true
+			}
+		case *rel.Let:
+			inside[n.ID] = inside[n.ID] || rel.RefersTo(n.Value, inside)
+		}
+		return true
+	}
+	for _, r := range roots {
+		rel.Walk(r, visit)
+	}
+	return inside
 }
 
 func keepsState(r rel.Rel) bool {

@@ -1,6 +1,8 @@
 package opt
 
 import (
+	"slices"
+
 	"millrace/sql/expr"
 	"millrace/sql/rel"
 )
@@ -69,8 +71,11 @@ func Optimize(c *Context, r rel.Rel) rel.Rel {
 func highestLet(r rel.Rel) int {
 	highest := 0
 	rel.Walk(r, func(r rel.Rel) bool {
-		if l, ok := r.(*rel.Let); ok {
+		switch l := r.(type) {
+		case *rel.Let:
 			highest = max(highest, l.ID)
+		case *rel.LetRec:
+			highest = max(highest, slices.Max(l.IDs()))
 		}
 		return true
 	})

@@ -34,6 +34,8 @@ func (p *pruner) prune(r rel.Rel, need rel.ColSet) rel.Rel {
 		return only(n, need)
 	case *rel.Let:
 		return p.let(n, need)
+	case *rel.LetRec:
+		return p.letRec(n, need)
 	case *rel.Filter:
 		want := columnsOf(n.Preds, need)
 		in := p.prune(n.Input, want)
@@ -240,6 +242,17 @@ func (p *pruner) let(n *rel.Let, need rel.ColSet) rel.Rel {
 		return &rel.Let{ID: n.ID, Value: value, Body: body}
 	}
 	return &rel.Let{ID: n.ID, Value: value, Body: refit(body, &rel.Ref{ID: n.ID, Cols: value.Columns()}, places(asked))}
+}
+
+// letRec prunes within the recursion, whose values keep all of their columns: what nobody asks for may tell rows apart.
+func (p *pruner) letRec(n *rel.LetRec, need rel.ColSet) rel.Rel {
+	in := rel.Children(n)
+	out := make([]rel.Rel, len(in))
+	for i, c := range in[:len(in)-1] {
+		out[i] = p.prune(c, rel.ColRange(0, len(c.Columns())))
+	}
+	out[len(in)-1] = p.prune(n.Body, need)
+	return rel.WithChildren(n, out)
 }
 
 // refit puts a narrower reference in the place of those to its Let. Each stands below a projection, which prune made.

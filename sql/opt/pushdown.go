@@ -48,8 +48,21 @@ func push(r rel.Rel, preds []expr.Scalar) rel.Rel {
 		return under(rel.WithChildren(n, []rel.Rel{push(n.Input, down)}), stay)
 	case *rel.Let:
 		return &rel.Let{ID: n.ID, Value: push(n.Value, nil), Body: push(n.Body, preds)}
+	case *rel.LetRec:
+		return pushLetRec(n, preds)
 	}
 	return under(r, preds)
+}
+
+// pushLetRec passes conditions to the body alone: a row that they would drop may be what a recursion grows from.
+func pushLetRec(n *rel.LetRec, preds []expr.Scalar) rel.Rel {
+	in := rel.Children(n)
+	out := make([]rel.Rel, len(in))
+	for i, c := range in[:len(in)-1] {
+		out[i] = push(c, nil)
+	}
+	out[len(in)-1] = push(n.Body, preds)
+	return rel.WithChildren(n, out)
 }
 
 // under puts the conditions that stay on top of a plan.

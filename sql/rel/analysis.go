@@ -218,6 +218,8 @@ func AtMostOne(r Rel) bool {
 		return AtMostOne(r.Left) && (half || (inner && AtMostOne(r.Right)))
 	case *Let:
 		return AtMostOne(r.Body)
+	case *LetRec:
+		return AtMostOne(r.Body)
 	}
 	return false
 }
@@ -236,6 +238,8 @@ func JustOne(r Rel) bool {
 	case *Join:
 		return (r.Kind == JoinInner && len(r.On) == 0 || r.Kind == JoinLeft) && JustOne(r.Left) && JustOne(r.Right)
 	case *Let:
+		return JustOne(r.Body)
+	case *LetRec:
 		return JustOne(r.Body)
 	}
 	return false

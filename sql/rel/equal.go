@@ -32,6 +32,8 @@ func appendRel(b []byte, r Rel) []byte {
 		b = fmt.Appendf(b, " %d", r.ID)
 	case *Let:
 		b = fmt.Appendf(b, " %d", r.ID)
+	case *LetRec:
+		b = fmt.Appendf(b, " %v%s", r.IDs(), r.limit())
 	case *Values:
 		b = fmt.Appendf(b, " %d %v", len(r.Rows), r.Cols.Types())
 	case *Project:

@@ -45,6 +45,15 @@ func (p *printer) rel(r Rel, depth int) {
 		p.rel(let.Body, depth)
 		return
 	}
+	if rec, ok := r.(*LetRec); ok {
+		p.line(depth, "With Recursive%s", rec.limit())
+		for _, b := range rec.Bindings {
+			p.line(depth+1, "l%d %s", b.ID, b.Name)
+			p.rel(b.Value, depth+2)
+		}
+		p.rel(rec.Body, depth)
+		return
+	}
 	p.line(depth, "%s", p.head(r))
 	queries := p.pending
 	p.pending = nil

@@ -38,6 +38,8 @@ func Children(r Rel) []Rel {
 		return []Rel{r.Input}
 	case *Let:
 		return []Rel{r.Value, r.Body}
+	case *LetRec:
+		return r.children()
 	}
 	check.Never("children of %T", r)
 	return nil
@@ -80,6 +82,8 @@ func WithChildren(r Rel, in []Rel) Rel {
 		return &Temporal{Input: in[0], From: r.From, Until: r.Until}
 	case *Let:
 		return &Let{ID: r.ID, Value: in[0], Body: in[1]}
+	case *LetRec:
+		return r.withChildren(in)
 	}
 	check.Never("children of %T", r)
 	return nil

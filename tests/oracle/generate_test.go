@@ -81,6 +81,7 @@ type generator struct {
 	*rand.Rand
 	lets   int
 	inLet  []*rel.Ref
+	inRec  bool // in the values of a recursion
 	budget int
 	timed  bool // with conditions on time
 }
@@ -95,6 +96,9 @@ func (g *generator) plan(depth int, o shapes) rel.Rel {
 	g.budget--
 	if depth <= 0 || g.budget <= 0 {
 		return g.leaf(o)
+	}
+	if !g.inRec && depth > 1 && g.IntN(12) == 0 {
+		return g.recursion(depth, o)
 	}
 	switch g.IntN(16) {
 	case 15:
@@ -317,6 +321,52 @@ func (g *generator) other(depth int, o shapes) rel.Rel {
 	body := g.plan(depth-1, o)
 	g.inLet = g.inLet[:len(g.inLet)-1]
 	return &rel.Let{ID: id, Value: value, Body: body}
+}
+
+// recursion makes one or two plans of integers that refer to themselves and to one another. They are cut off after a few
+// rounds, for most of them would not end.
+func (g *generator) recursion(depth int, o shapes) rel.Rel {
+	timed := g.timed
+	g.inRec, g.timed = true, false // time lets no rows into or out of a recursion
+	n := &rel.LetRec{Limit: 1 + g.IntN(4), KeepAtLimit: true}
+	outer := len(g.inLet)
+	for range 1 + g.IntN(2) {
+		g.lets++
+		n.Bindings = append(n.Bindings, rel.Binding{ID: g.lets, Name: "r"})
+		g.inLet = append(g.inLet, &rel.Ref{ID: g.lets, Cols: repr.RowDesc{{Name: "i", Type: int8Type}, {Name: "i", Type: int8Type}}})
+	}
+	for i := range n.Bindings {
+		n.Bindings[i].Value = g.recursive(depth, outer)
+	}
+	g.inRec, g.timed = false, timed
+	n.Body = g.plan(depth-1, o)
+	if g.IntN(2) == 0 {
+		n.Body = g.inLet[outer]
+	}
+	g.inLet = g.inLet[:outer]
+	return n
+}
+
+// recursive is a plan of two integers that may be in a recursion: most often something to begin with and a step from a
+// binding, at outer or behind it in the list of names.
+func (g *generator) recursive(depth, outer int) rel.Rel {
+	if g.IntN(4) == 0 {
+		return g.ints(2, depth-1, nil)
+	}
+	ref := g.inLet[outer+g.IntN(len(g.inLet)-outer)]
+	var step rel.Rel = ref
+	if g.IntN(4) > 0 {
+		table := tables[g.IntN(len(tables))]
+		step = &rel.Join{Kind: rel.JoinKind(g.IntN(6)), Left: ref, Right: table, On: g.preds(1, both(ref, table), nil, depth-2)}
+	}
+	cols := step.Columns()
+	m := &rel.Map{Input: step, Exprs: []expr.Scalar{g.intExpr(cols, nil, 0), g.intExpr(cols, nil, 0)}, Names: []string{"i", "i"}}
+	step = &rel.Project{Input: m, Cols: []int{len(cols), len(cols) + 1}}
+	var out rel.Rel = &rel.Union{Inputs: []rel.Rel{g.ints(2, depth-2, nil), step}}
+	if g.IntN(3) > 0 {
+		out = &rel.Distinct{Input: out}
+	}
+	return out
 }
 
 func (g *generator) preds(n int, cols repr.RowDesc, o shapes, depth int) []expr.Scalar {

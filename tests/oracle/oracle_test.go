@@ -196,7 +196,27 @@ func TestOracleWithTime(t *testing.T) {
 func oracle(t *testing.T, seed uint64, timed bool) bool {
 	t.Helper()
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 1)), budget: 14, timed: timed}
-	plan := g.plan(3, nil)
+	return oracleOf(t, seed, g.plan(3, nil), timed)
+}
+
+// TestOracleOfRecursion is TestOracle for plans that are a recursion.
+func TestOracleOfRecursion(t *testing.T) {
+	t.Parallel()
+	plans := 400
+	if testing.Short() {
+		plans = 100
+	}
+	for seed := range uint64(plans) {
+		g := &generator{Rand: rand.New(rand.NewPCG(seed, 3)), budget: 14}
+		oracleOf(t, seed, g.recursion(3, nil), false)
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+func oracleOf(t *testing.T, seed uint64, plan rel.Rel, timed bool) bool {
+	t.Helper()
 	if len(plan.Columns()) > 40 {
 		return false
 	}

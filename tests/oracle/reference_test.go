@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
 
 	"millrace/repr"
@@ -59,6 +60,9 @@ func (in *interpreter) rel(r rel.Rel, o outers) []counted {
 		return in.lets[n.ID]
 	case *rel.Let:
 		in.lets[n.ID] = in.rel(n.Value, o)
+		return in.rel(n.Body, o)
+	case *rel.LetRec:
+		in.rounds(n, o)
 		return in.rel(n.Body, o)
 	case *rel.Values:
 		var out []counted
@@ -150,6 +154,25 @@ func (in *interpreter) rest(r rel.Rel, o outers) []counted {
 	}
 	in.t.Fatalf("interpreter: %T", r)
 	return nil
+}
+
+// rounds computes the bindings of a recursion again and again, each from the newest values, until none changes.
+func (in *interpreter) rounds(n *rel.LetRec, o outers) {
+	printed := func(row []repr.Datum) string { return string(repr.AppendRow(nil, row)) }
+	for _, b := range n.Bindings {
+		in.lets[b.ID] = nil
+	}
+	for round, changed := 0, true; changed && (n.Limit == 0 || round < n.Limit); round++ {
+		changed = false
+		for _, b := range n.Bindings {
+			rows := sumBy(in.rel(b.Value, o), printed)
+			slices.SortFunc(rows, func(x, y counted) int { return strings.Compare(printed(x.row), printed(y.row)) })
+			changed = changed || !slices.EqualFunc(rows, in.lets[b.ID], func(x, y counted) bool {
+				return x.n == y.n && printed(x.row) == printed(y.row)
+			})
+			in.lets[b.ID] = rows
+		}
+	}
 }
 
 func (in *interpreter) each(input rel.Rel, o outers, f func(counted) []counted) []counted {
