@@ -92,11 +92,13 @@ func (h *hydration) run(ctx context.Context, progress func(string)) *repr.Error 
 
 // fill reads the inputs at the as-of in chunks.
 func (h *hydration) fill(ctx context.Context, say func()) *repr.Error {
+	h.view.flow.Postpone(true) // a recursion is computed once, not anew for every chunk
 	for _, id := range h.view.inputs {
 		if err := h.fillInput(ctx, id, say); err != nil {
 			return err
 		}
 	}
+	h.view.flow.Postpone(false)
 	// A view without inputs, or over empty ones, still has to be stepped once for its constants.
 	if err := h.step(ctx, map[uint64]dataflow.Delta{}); err != nil {
 		return err

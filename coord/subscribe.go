@@ -253,11 +253,15 @@ func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Er
 
 // newView makes a view of a graph, not filled yet.
 func (c *Coordinator) newView(g *dataflow.Graph, inputs []uint64, id uint64, name string) *view {
-	flow := dataflow.New(g, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock})
+	flow := dataflow.New(g, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock, MaxIterations: maxIterations})
 	out := &collection{id: id, name: name, ok: arrangement.NewTrace(), errs: arrangement.NewTrace(),
 		next: arrangement.NewBuilder(), readers: map[*subscription]struct{}{}}
 	return &view{out: out, flow: flow, inputs: inputs}
 }
+
+// maxIterations is how many rounds a recursion of a maintained view may take, unless it says so itself: a view that does not
+// end must not hold up the ticks. A query that is run once goes on until it ends or is canceled.
+const maxIterations = 10_000
 
 // subscribeRows is the stream of a subscription as rows.
 type subscribeRows struct {

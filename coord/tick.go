@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"errors"
 	"log/slog"
 
 	"millrace/dataflow"
@@ -106,6 +107,12 @@ func (c *Coordinator) deltasOf(inputs []uint64) map[uint64]dataflow.Delta {
 }
 
 func (c *Coordinator) failView(v *view, err error) {
+	var limit *repr.Error
+	if errors.As(err, &limit) && limit.Code != repr.CodeInternal {
+		v.failed = limit.WithDetail("The view \"" + v.out.name + "\" is no longer maintained: drop it and create it again.")
+		c.opts.Log.Warn("view is over a limit", slog.String("object", v.out.name), slog.Any("err", err))
+		return
+	}
 	v.failed = repr.NewError(repr.CodeInternal, "the dataflow of \""+v.out.name+"\" has failed: "+err.Error()).
 		WithHint("drop the view and create it again; please report this as a bug")
 	c.opts.Log.Error("dataflow failed", slog.String("object", v.out.name), slog.Any("err", err))

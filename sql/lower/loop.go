@@ -46,14 +46,51 @@ func (b *builder) letRec(n *rel.LetRec) stream {
 		op.Names, op.Feedback = append(op.Names, x.Name), append(op.Feedback, node)
 		in.lets[x.ID] = plain(node, len(cols))
 	}
-	op.Results = op.Feedback
 	b.checkBody(in)
-	loop := b.add(op, rel.Fingerprint(n), "loop", in.loop.enter...)
+	enter := trim(&op, in.loop.enter)
+	op.Results = op.Feedback
+	loop := b.add(op, rel.Fingerprint(n), "loop", enter...)
 	for i, x := range n.Bindings {
 		node := b.add(dataflow.LoopResult{Index: i}, fmt.Sprint(i), x.Name, loop)
 		b.lets[x.ID] = plain(node, len(x.Value.Columns()))
 	}
 	return b.lower(n.Body)
+}
+
+// trim takes out of a loop what nothing in it reads, and gives the inputs that are left. What has entered only to be arranged
+// or mapped around the loop is such.
+func trim(op *dataflow.Loop, enter []dataflow.NodeID) []dataflow.NodeID {
+	body := op.Body
+	read := make([]bool, len(body.Nodes))
+	for _, id := range op.Feedback {
+		read[id] = true
+	}
+	for i := len(body.Nodes) - 1; i >= 0; i-- {
+		for _, id := range body.Nodes[i].Inputs {
+			read[id] = read[id] || read[i]
+		}
+	}
+	var left []dataflow.NodeID
+	out, at := &dataflow.Graph{}, make([]dataflow.NodeID, len(body.Nodes))
+	for i, n := range body.Nodes {
+		if !read[i] {
+			continue
+		}
+		if e, ok := n.Op.(dataflow.Enter); ok {
+			left = append(left, enter[e.Input])
+			n.Op = dataflow.Enter{Input: len(left) - 1}
+		}
+		inputs := make([]dataflow.NodeID, len(n.Inputs))
+		for k, id := range n.Inputs {
+			inputs[k] = at[id]
+		}
+		at[i] = out.Add(n.Op, n.Label, inputs...)
+	}
+	op.Body = out
+	for i, id := range op.Feedback {
+		op.Feedback[i] = at[id]
+	}
+	return left
 }
 
 // checkBody refuses operators that cannot be in a loop.

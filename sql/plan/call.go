@@ -253,6 +253,9 @@ func (x *scalars) placeAggregate(agg rel.Agg, pos int) (expr.Scalar, *repr.Error
 	if x.aggs == nil {
 		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in "+clauseName(x.clause), pos)
 	}
+	if x.aggs.recursive {
+		return nil, errAt(codeInvalidRecursion, "aggregate functions are not allowed in a recursive query's recursive term", pos)
+	}
 	i := x.aggs.add(agg)
 	return &expr.Column{Index: aggBase + i, Typ: agg.Typ, Name: agg.Name}, nil
 }

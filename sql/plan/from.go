@@ -21,6 +21,11 @@ func (f *from) scope(fr frame) *scope {
 	return &scope{parent: fr.outer, tables: f.tables, names: f.names, hides: fr.hides}
 }
 
+// recursive says whether a query that is being defined is among the tables.
+func (f *from) recursive() bool {
+	return slices.ContainsFunc(f.tables, func(t *table) bool { return t.recursive })
+}
+
 // beside is the frame of an item to the right of f in the same query: the row of f stands around it, for LATERAL
 // items to see.
 func (f *from) beside(fr frame, joinable bool) frame {
@@ -69,7 +74,7 @@ func (b *binder) fromItem(item ast.TableExpr, fr frame) (*from, *repr.Error) {
 func (b *binder) tableRef(n *ast.TableRef, fr frame) (*from, *repr.Error) {
 	if len(n.Name.Parts) == 1 {
 		if c := fr.ctes.find(n.Name.Last()); c != nil {
-			return b.cteRef(n, c)
+			return b.cteRef(n, c, fr)
 		}
 	}
 	item, err := b.resolve(n.Name, fr.path)
@@ -124,12 +129,23 @@ func (b *binder) itemRel(item *Item, pos int) (rel.Rel, *repr.Error) {
 	return projectTo(r, columnsOf(r), namesOf(item.Desc)), nil
 }
 
-func (b *binder) cteRef(n *ast.TableRef, c *cte) (*from, *repr.Error) {
-	if c.recursive {
-		return nil, unsupported("WITH RECURSIVE", n.Pos)
+func (b *binder) cteRef(n *ast.TableRef, c *cte, fr frame) (*from, *repr.Error) {
+	t := &table{alias: c.name}
+	switch {
+	case c.with == nil || c.phase == phaseDone:
+		c.uses++
+	case c.phase == phaseNone:
+		if err := c.with.bind(c); err != nil {
+			return nil, err
+		}
+		c.uses++
+	default:
+		if err := c.with.selfRef(n, c, fr); err != nil {
+			return nil, err
+		}
+		t.recursive = true
 	}
-	c.uses++
-	return named(&rel.Ref{ID: c.id, Cols: c.cols}, c.cols, &table{alias: c.name}, n.Alias)
+	return named(&rel.Ref{ID: c.id, Cols: c.cols}, c.cols, t, n.Alias)
 }
 
 // fromSubquery binds a query in FROM. Without an alias its columns have no qualifier.

@@ -16,12 +16,19 @@ var joinKinds = [...]rel.JoinKind{
 
 // join binds a JOIN.
 func (b *binder) join(n *ast.Join, fr frame) (*from, *repr.Error) {
-	left, err := b.fromItem(n.Left, fr)
+	kind := joinKinds[n.Kind]
+	leftFrame, rightFrame := fr, fr
+	if kind == rel.JoinRight || kind == rel.JoinFull {
+		leftFrame = fr.within("an outer join")
+	}
+	if kind == rel.JoinLeft || kind == rel.JoinFull {
+		rightFrame = fr.within("an outer join")
+	}
+	left, err := b.fromItem(n.Left, leftFrame)
 	if err != nil {
 		return nil, err
 	}
-	kind := joinKinds[n.Kind]
-	right, err := b.fromItem(n.Right, left.beside(fr, kind == rel.JoinInner || kind == rel.JoinLeft))
+	right, err := b.fromItem(n.Right, left.beside(rightFrame, kind == rel.JoinInner || kind == rel.JoinLeft))
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,11 @@ func (b *binder) query(q *ast.Query, fr frame) (*output, *repr.Error) {
 
 // queryWith binds a query; settle decides the types of columns before the plan is made.
 func (b *binder) queryWith(q *ast.Query, fr frame, settle func(body) *repr.Error) (*output, *repr.Error) {
+	return b.queryOf(q, fr, func(fr frame) (body, *repr.Error) { return b.body(q.Body, fr, q.OrderBy) }, settle)
+}
+
+// queryOf binds what surrounds a body that bind binds.
+func (b *binder) queryOf(q *ast.Query, fr frame, bind func(frame) (body, *repr.Error), settle func(body) *repr.Error) (*output, *repr.Error) {
 	if len(q.Locking) > 0 {
 		return nil, unsupported("SELECT FOR "+q.Locking[0].Strength, q.Locking[0].Pos)
 	}
@@ -94,7 +99,7 @@ func (b *binder) queryWith(q *ast.Query, fr frame, settle func(body) *repr.Error
 	if err != nil {
 		return nil, err
 	}
-	bd, err := b.body(q.Body, fr, q.OrderBy)
+	bd, err := bind(fr)
 	if err != nil {
 		return nil, err
 	}

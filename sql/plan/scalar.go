@@ -31,7 +31,7 @@ func (b *binder) scalars(s *scope, fr frame, clause string) *scalars {
 		row.clause = clause
 		s = &row
 	}
-	return &scalars{b: b, scope: s, fr: frame{outer: s, ctes: fr.ctes, path: fr.path}, clause: clause}
+	return &scalars{b: b, scope: s, fr: frame{outer: s, ctes: fr.ctes, path: fr.path, inside: fr.inside}, clause: clause}
 }
 
 // constExpr makes the binder of an expression that names no columns.
@@ -392,6 +392,7 @@ type aggregates struct {
 	list      []rel.Agg
 	direct    []directArg    // direct arguments of ordered-set aggregates: over the keys alone
 	groupings []groupingCall // calls of GROUPING; they stand as columns from groupingBase on
+	recursive bool           // FROM names the query that is being defined: there must be none
 }
 
 // Where columns begin that stand for aggregates, for GROUPING and for set-returning functions. No row is as wide as that.

@@ -25,6 +25,8 @@ type table struct {
 	cols   []column
 	// scalar says that the item is a function that gives plain values, so that its name alone means the value.
 	scalar bool
+	// recursive says that the item is a query that is being defined.
+	recursive bool
 	// nullable says that an outer join may put NULLs in the place of its rows.
 	nullable bool
 }
@@ -52,6 +54,14 @@ type frame struct {
 	ctes  *cte
 	path  []string
 	owner int // the query itself
+	// inside are the places around, the nearest last, in which a query must not name itself.
+	inside []string
+}
+
+// within is the frame in such a place.
+func (fr frame) within(place string) frame {
+	fr.inside = append(fr.inside[:len(fr.inside):len(fr.inside)], place)
+	return fr
 }
 
 // match is a column that was found: level 0 is the row at hand.

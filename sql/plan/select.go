@@ -52,7 +52,7 @@ func (b *binder) selectBody(sel *ast.Select, fr frame, order []ast.OrderItem) (b
 	if err != nil {
 		return nil, err
 	}
-	s := &selectBody{b: b, fr: fr, from: f, scope: f.scope(fr), aggs: &aggregates{}, sets: &setCalls{}}
+	s := &selectBody{b: b, fr: fr, from: f, scope: f.scope(fr), aggs: &aggregates{recursive: f.recursive()}, sets: &setCalls{}}
 	if sel.Where != nil {
 		cond, err := b.scalars(s.scope, fr, "WHERE").condition(sel.Where)
 		if err != nil {

@@ -11,14 +11,26 @@ import (
 
 // setOp binds UNION, INTERSECT and EXCEPT.
 func (b *binder) setOp(n *ast.SetOp, fr frame) (body, *repr.Error) {
-	left, err := b.body(n.Left, fr, nil)
+	leftFrame, rightFrame := fr, fr
+	if n.Kind != ast.Union && n.All {
+		leftFrame = fr.within(n.Kind.String())
+	}
+	if n.Kind == ast.Except || n.Kind == ast.Intersect && n.All {
+		rightFrame = fr.within(n.Kind.String())
+	}
+	left, err := b.body(n.Left, leftFrame, nil)
 	if err != nil {
 		return nil, err
 	}
-	right, err := b.body(n.Right, fr, nil)
+	right, err := b.body(n.Right, rightFrame, nil)
 	if err != nil {
 		return nil, err
 	}
+	return b.setOpOf(n, left, right)
+}
+
+// setOpOf gives two bodies one type for each column and puts them together.
+func (b *binder) setOpOf(n *ast.SetOp, left, right body) (*done, *repr.Error) {
 	l, r := left.columns(), right.columns()
 	if len(l) != len(r) {
 		return nil, errAt(repr.CodeSyntax, "each "+n.Kind.String()+" query must have the same number of columns", right.position(0))
@@ -48,7 +60,7 @@ func (b *binder) setOp(n *ast.SetOp, fr frame) (body, *repr.Error) {
 }
 
 // combine makes the plan of a set operation over two bodies of equal types.
-func (b *binder) combine(n *ast.SetOp, left, right body) (body, *repr.Error) {
+func (b *binder) combine(n *ast.SetOp, left, right body) (*done, *repr.Error) {
 	lout, err := left.build()
 	if err != nil {
 		return nil, err

@@ -9,7 +9,9 @@ import (
 )
 
 // subquery binds a query within an expression.
-func (x *scalars) subquery(q *ast.Query) (*output, *repr.Error) { return x.b.query(q, x.fr) }
+func (x *scalars) subquery(q *ast.Query) (*output, *repr.Error) {
+	return x.b.query(q, x.fr.within("a subquery"))
+}
 
 // oneColumn binds a query that must have a single column.
 func (x *scalars) oneColumn(q *ast.Query, pos int) (*output, *repr.Error) {

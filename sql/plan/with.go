@@ -10,17 +10,34 @@ import (
 type cte struct {
 	next *cte
 	name string
+	def  *ast.CTE
 	id   int
 	cols repr.RowDesc
 	uses int
-	// recursive says that the name can be seen only because the WITH clause is recursive.
-	recursive bool
+
+	// Of a query of WITH RECURSIVE:
+	with  *recursiveWith
+	phase phase
+	depth int // how many places there are around the clause that a recursive reference must not be in
+	self  int // how often the query names itself
 }
 
-// let is a CTE with its plan.
+// let is a query of a WITH clause with its plan, or the queries of a recursion.
 type let struct {
 	cte   *cte
 	value rel.Rel
+	group []*cte // of WITH MUTUALLY RECURSIVE, in place of cte
+	rec   *rel.LetRec
+}
+
+// used says whether what stands behind the clause names a query of it.
+func (l *let) used() bool {
+	for _, c := range l.group {
+		if c.uses > 0 {
+			return true
+		}
+	}
+	return l.cte != nil && l.cte.uses > 0
 }
 
 // find looks a CTE up by name; the nearest one wins.
@@ -33,55 +50,51 @@ func (c *cte) find(name string) *cte {
 	return nil
 }
 
-// with binds the queries of a WITH clause. Each sees those before it.
+// with binds the queries of a WITH clause. Each sees those before it, and in a recursive clause all others.
 func (b *binder) with(w *ast.With, fr frame) (frame, []let, *repr.Error) {
 	if w == nil {
 		return fr, nil, nil
 	}
-	if w.Mutually {
-		return fr, nil, unsupported("WITH MUTUALLY RECURSIVE", w.Pos)
-	}
 	names := map[string]bool{}
-	var lets []let
-	for i := range w.CTEs {
-		c := &w.CTEs[i]
+	for _, c := range w.CTEs {
 		if names[c.Name] {
 			return fr, nil, errAt(repr.CodeDuplicateAlias, "WITH query name "+quote(c.Name)+" specified more than once", c.Pos)
 		}
 		names[c.Name] = true
-		inner := fr
-		if w.Recursive {
-			inner.ctes = recursive(w.CTEs[i:], fr.ctes)
-		}
-		out, err := b.query(c.Query, inner)
-		if err != nil {
-			return fr, nil, err
-		}
-		cols, err := renameColumns(out.cols, c.Columns, "WITH query "+quote(c.Name), c.Pos)
+	}
+	switch {
+	case w.Mutually:
+		return b.mutually(w, fr)
+	case w.Recursive:
+		return b.recursive(w, fr)
+	}
+	var lets []let
+	for i := range w.CTEs {
+		c := &cte{next: fr.ctes, name: w.CTEs[i].Name, def: &w.CTEs[i]}
+		value, err := b.cteValue(c, fr)
 		if err != nil {
 			return fr, nil, err
 		}
 		b.nextLet++
-		fr.ctes = &cte{next: fr.ctes, name: c.Name, id: b.nextLet, cols: cols}
-		value := collapse(out)
-		lets = append(lets, let{cte: fr.ctes, value: projectTo(value, columnsOf(value), namesOf(cols))})
+		c.id = b.nextLet
+		fr.ctes = c
+		lets = append(lets, let{cte: c, value: value})
 	}
 	return fr, lets, nil
-}
-
-// recursive makes the names of queries that are not bound yet visible, so that using them can be refused.
-func recursive(list []ast.CTE, next *cte) *cte {
-	for i := range list {
-		next = &cte{next: next, name: list[i].Name, recursive: true}
-	}
-	return next
 }
 
 // wrapLets puts the queries of a WITH clause that are used around the body.
 func wrapLets(lets []let, body rel.Rel) rel.Rel {
 	for i := len(lets) - 1; i >= 0; i-- {
-		if lets[i].cte.uses > 0 {
-			body = &rel.Let{ID: lets[i].cte.id, Value: lets[i].value, Body: body}
+		l := &lets[i]
+		switch {
+		case !l.used():
+		case l.rec != nil:
+			rec := *l.rec
+			rec.Body = body
+			body = &rec
+		default:
+			body = &rel.Let{ID: l.cte.id, Value: l.value, Body: body}
 		}
 	}
 	return body

@@ -1,0 +1,96 @@
+package plan
+
+import (
+	"millrace/sql/expr"
+	"millrace/sql/rel"
+)
+
+// linearity finds what in a recursive term keeps it from being computed from each round's rows alone. PostgreSQL gives the
+// term the rows of the last round; we give it all, and add up what changes. Both are the same as long as the rows that
+// the term makes of all are those that it makes of each round's, together.
+type linearity struct {
+	uses    map[int]int // of a name: how often the recursive query is multiplied into it
+	set     bool        // UNION: copies do not count
+	offence string      // the first construct that is in the way
+}
+
+// of is how often the recursive query is multiplied into a plan: at most once, or there is an offence.
+func (l *linearity) of(r rel.Rel) int {
+	l.subqueries(r)
+	switch n := r.(type) {
+	case *rel.Ref:
+		return l.uses[n.ID]
+	case *rel.Filter, *rel.Map, *rel.Project, *rel.FlatMap, *rel.Negate:
+		return l.of(rel.Children(r)[0])
+	case *rel.Union:
+		most := 0
+		for _, in := range n.Inputs {
+			most = max(most, l.of(in))
+		}
+		return most
+	case *rel.Distinct:
+		return l.only(l.set, "DISTINCT", l.of(n.Input))
+	case *rel.Join:
+		return l.join(n.Kind, l.of(n.Left), l.of(n.Right))
+	case *rel.Apply:
+		return l.join(n.Kind, l.of(n.Left), l.of(n.Right))
+	case *rel.Reduce:
+		what := "GROUP BY"
+		if len(n.Aggs) > 0 {
+			what = "an aggregate function"
+		}
+		return l.only(l.set && len(n.Aggs) == 0, what, l.of(n.Input))
+	case *rel.TopK:
+		return l.only(false, "LIMIT or DISTINCT ON", l.of(n.Input))
+	case *rel.Let:
+		l.uses[n.ID] = l.of(n.Value)
+		return l.of(n.Body)
+	}
+	uses := 0
+	for _, in := range rel.Children(r) {
+		uses += l.of(in)
+	}
+	return l.only(false, "this construct", uses)
+}
+
+// only notes an offence when the recursive query is used where it may not be.
+func (l *linearity) only(allowed bool, what string, uses int) int {
+	if uses > 0 && !allowed && l.offence == "" {
+		l.offence = what
+	}
+	return uses
+}
+
+func (l *linearity) join(kind rel.JoinKind, left, right int) int {
+	switch kind {
+	case rel.JoinInner:
+	case rel.JoinSemi:
+		l.only(l.set, "EXISTS or INTERSECT", right)
+	case rel.JoinLeft, rel.JoinAnti:
+		l.only(false, "an outer join or EXCEPT", right)
+	case rel.JoinRight:
+		l.only(false, "an outer join", left)
+	case rel.JoinFull:
+		l.only(false, "an outer join", left+right)
+	}
+	if left+right > 1 {
+		l.only(false, "using its rows twice", left+right)
+	}
+	return left + right
+}
+
+// subqueries notes the use of the recursive query within expressions.
+func (l *linearity) subqueries(r rel.Rel) {
+	ids := map[int]bool{}
+	for id, n := range l.uses {
+		ids[id] = n > 0
+	}
+	for _, s := range rel.Scalars(r) {
+		expr.Walk(s, func(s expr.Scalar) bool {
+			if q, ok := s.(*expr.Subquery); ok && rel.RefersTo(q.Query.(rel.Rel), ids) {
+				l.only(false, "a subquery", 1)
+			}
+			return true
+		})
+	}
+}
