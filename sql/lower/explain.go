@@ -52,7 +52,7 @@ func FormatTree(g *dataflow.Graph) string {
 type TreeLine struct {
 	Node  dataflow.NodeID
 	Text  string // indented by its depth
-	Again bool   // the node stands in a line before, with its inputs
+	Again bool   // the node stands in a line before, with its inputs; or in the body of a loop
 }
 
 // Tree is a graph from its output down, inputs below what reads them.
@@ -80,7 +80,6 @@ func (t *tree) node(id dataflow.NodeID, depth int) {
 		return
 	}
 	t.seen[id] = true
-	t.b.WriteByte('\n')
 	if loop, ok := n.Op.(dataflow.Loop); ok {
 		t.body(loop, depth+1)
 	}
@@ -92,14 +91,17 @@ func (t *tree) node(id dataflow.NodeID, depth int) {
 // Describe is what EXPLAIN calls a node of a graph.
 func Describe(g *dataflow.Graph, id dataflow.NodeID) string { return describe(g.Nodes[id]) }
 
-// body prints the trees of a loop's variables.
+// body prints the trees of a loop's variables. What they did and hold is counted at the loop.
 func (t *tree) body(loop dataflow.Loop, depth int) {
 	in := &tree{g: loop.Body, seen: map[dataflow.NodeID]bool{}}
 	for i, from := range loop.Feedback {
-		fmt.Fprintf(&in.b, "%s%s:\n", strings.Repeat("  ", depth), loop.Names[i])
+		in.lines = append(in.lines, TreeLine{Text: strings.Repeat("  ", depth) + loop.Names[i] + ":"})
 		in.node(from, depth+1)
 	}
-	t.b.WriteString(in.b.String())
+	for _, l := range in.lines {
+		l.Again = true
+		t.lines = append(t.lines, l)
+	}
 }
 
 // describe is the operator of a node with its sizes, and its label.
