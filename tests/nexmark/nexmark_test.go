@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 //go:embed queries
 var files embed.FS
 
+// asked are the queries that PostgreSQL cannot say, with windows as functions, and which of the others it is asked instead.
+var asked = map[string]string{"q5_hop": "q5", "q7_tumble": "q7", "q8_tumble": "q8"}
+
 // The history: six batches of events and what happens after each, in the same transaction or the next.
 const (
 	batches     = 6
@@ -128,7 +131,11 @@ func (r *run) batch(when string, statements []string) {
 	ours, theirs := r.Commit(statements)
 	began := time.Now()
 	for _, name := range r.names {
-		got, want := r.Ask("SELECT * FROM "+name, r.queries[name])
+		query := r.queries[name]
+		if other := asked[name]; other != "" {
+			query = r.queries[other]
+		}
+		got, want := r.Ask("SELECT * FROM "+name, query)
 		r.most[name] = max(r.most[name], got.Rows())
 		if err := twin.Same(got, want); err != nil {
 			r.t.Errorf("%s, %s: %v", when, name, err)
