@@ -60,7 +60,9 @@ func (t *table) find(key []byte) (i uint32, fresh bool) {
 func (t *table) take(key []byte, h uint64) uint32 {
 	start := uint32(len(t.keys))
 	t.keys = append(t.keys, key...)
-	check.That(len(t.keys) <= math.MaxUint32, "the keys of a table together take %d bytes", len(t.keys))
+	if len(t.keys) > math.MaxUint32 {
+		check.Never("the keys of a table together take %d bytes", len(t.keys))
+	}
 	end := uint32(len(t.keys))
 	if n := len(t.free); n > 0 {
 		i := t.free[n-1]
