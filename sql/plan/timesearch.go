@@ -206,7 +206,7 @@ func (a *abstraction) turn(cond *expr.Call, want bool, pos int) expr.Scalar {
 	if want {
 		name = "becomes_true"
 	}
-	probes := sync.Pool{New: func() any { return newProbe(cond) }}
+	probes := sync.Pool{New: func() any { return newProbe(cond, a.guess(cond)) }}
 	f := &expr.Func{
 		Name: name + "[" + rel.FormatScalar(cond, nil) + "]", Args: types, Ret: repr.TypeOf(repr.KindInt8),
 		Eval: func(_ *expr.Env, args []repr.Datum) (repr.Datum, *repr.Error) {
@@ -223,11 +223,12 @@ type probe struct {
 	env  *expr.Env
 	cond expr.Eval
 	row  expr.Row
+	near *guesses
 }
 
-func newProbe(cond *expr.Call) *probe {
+func newProbe(cond *expr.Call, near *guesses) *probe {
 	env := &expr.Env{}
-	return &probe{env: env, cond: expr.Compile(cond, env)}
+	return &probe{env: env, cond: expr.Compile(cond, env), near: near}
 }
 
 // at is the value of the condition at a time.
@@ -238,12 +239,37 @@ func (p *probe) at(args []repr.Datum, t int64) (repr.Datum, *repr.Error) {
 	return p.cond(&p.row)
 }
 
+// guessed is the time of the turn if it is one of those that the condition itself suggests, or the next.
+func (p *probe) guessed(args []repr.Datum, want bool) (t int64, ok bool) {
+	var row expr.Row
+	row.SetDatums(args)
+	ok = p.near.each(&row, func(ms int64) bool {
+		if ms < 1 || ms >= rel.LastTime {
+			return false
+		}
+		is, err := p.at(args, ms)
+		if err != nil {
+			return false
+		}
+		before := ms - 1
+		if t = ms; is.Bool() != want {
+			t, before = ms+1, ms+1
+		}
+		other, err := p.at(args, before)
+		return err == nil && is.Bool() != other.Bool()
+	})
+	return t, ok
+}
+
 // turn is the first time from which on the condition has the value want. Where the condition is NULL it is so at every
 // time, for only its operands can make it so.
 func (p *probe) turn(args []repr.Datum, want bool) (repr.Datum, *repr.Error) {
 	now, err := p.at(args, usualTime)
 	if err != nil || now.IsNull() {
 		return repr.Null, err
+	}
+	if t, ok := p.guessed(args, want); ok {
+		return repr.Int8(t), nil
 	}
 	early := now.Bool() == want
 	lo, hi := int64(usualTime), int64(rel.LastTime)+1 // the turn is behind lo, at hi or before
