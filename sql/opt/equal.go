@@ -89,6 +89,17 @@ func (b *treeBuilder) equalities(i int) []expr.Scalar {
 	return on
 }
 
+// members are the columns below n that are equal to a column.
+func (c classes) members(col, n int) []int {
+	var out []int
+	for i := range n {
+		if c.root(i) == c.root(col) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
 // within are the classes of at least two columns of a set, each in ascending order, ordered by their first.
 func (c classes) within(set rel.ColSet) [][]int {
 	members := map[int][]int{}
@@ -111,10 +122,7 @@ func (c classes) within(set rel.ColSet) [][]int {
 
 // column is a column of the tree as a column of the plan so far.
 func (b *treeBuilder) column(c int) *expr.Column {
-	in := 0
-	for b.t.starts[in+1] <= c {
-		in++
-	}
+	in := b.t.inputOf(c)
 	col := rel.ColumnOf(b.t.inputs[in].Columns(), c-b.t.starts[in])
 	return &expr.Column{Index: b.at[c], Typ: col.Typ, Name: col.Name}
 }

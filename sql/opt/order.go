@@ -23,32 +23,32 @@ import (
 // same join keep their order; one that can fail waits for the last join, as all before it may have kept it from
 // failing.
 func orderJoins(_ *Context, r rel.Rel) rel.Rel {
-	o := &orderer{facts: rel.FactsOf(r)}
-	return o.rewrite(r)
+	facts := rel.FactsOf(r)
+	return rewriteTrees(r, func(j *rel.Join) rel.Rel {
+		t := &joinTree{facts: facts}
+		out := t.flatten(j)
+		if len(t.inputs) < 3 {
+			return j
+		}
+		t.equalities()
+		return t.build(t.order(), out)
+	})
 }
 
-type orderer struct{ facts *rel.Facts }
-
-// rewrite orders the trees of joins in a plan from the root down, so that each tree is taken whole.
-func (o *orderer) rewrite(r rel.Rel) rel.Rel {
+// rewriteTrees rewrites the trees of inner joins in a plan, each whole, and then what they join.
+func rewriteTrees(r rel.Rel, f func(*rel.Join) rel.Rel) rel.Rel {
 	if j, ok := r.(*rel.Join); ok && j.Kind == rel.JoinInner {
-		return o.tree(j)
+		return rewriteInputs(f(j), f)
 	}
-	return rel.MapChildren(r, o.rewrite)
+	return rel.MapChildren(r, func(c rel.Rel) rel.Rel { return rewriteTrees(c, f) })
 }
 
-func (o *orderer) tree(j *rel.Join) rel.Rel {
-	t := &joinTree{facts: o.facts}
-	out := t.flatten(j)
-	if len(t.inputs) < 3 {
-		return rel.MapChildren(j, o.rewrite)
+// rewriteInputs is rewriteTrees for the inputs of a tree of which r is a part.
+func rewriteInputs(r rel.Rel, f func(*rel.Join) rel.Rel) rel.Rel {
+	if !joins(r) {
+		return rewriteTrees(r, f)
 	}
-	t.equalities()
-	order := t.order()
-	for i, in := range t.inputs {
-		t.inputs[i] = o.rewrite(in)
-	}
-	return t.build(order, out)
+	return rel.MapChildren(r, func(c rel.Rel) rel.Rel { return rewriteInputs(c, f) })
 }
 
 // joinTree is a tree of inner joins taken apart. Its columns are those of all inputs in written order.
@@ -103,6 +103,15 @@ func joins(r rel.Rel) bool {
 		return n.Kind == rel.JoinInner
 	}
 	return false
+}
+
+// inputOf is the input that a column belongs to.
+func (t *joinTree) inputOf(c int) int {
+	in := 0
+	for t.starts[in+1] <= c {
+		in++
+	}
+	return in
 }
 
 // onColumns moves column i to cols[i].

@@ -33,6 +33,7 @@ var Rules = []Rule{
 	{Name: "push-predicates", Apply: pushPredicates, After: []string{"fold-constants"}},
 	{Name: "imply-predicates", Apply: implyPredicates, After: []string{"push-predicates"}},
 	{Name: "use-keys", Apply: useKeys, After: []string{"push-predicates"}, Before: []string{"order-joins"}},
+	{Name: "restrict-groups", Apply: restrictGroups, After: []string{"use-keys"}, Before: []string{"order-joins"}},
 	{Name: "order-joins", Apply: orderJoins, After: []string{"push-predicates"}},
 	{Name: "share-early", Apply: sharePlans, After: []string{"order-joins"}, Before: []string{"prune-columns"}},
 	{Name: "prune-columns", Apply: pruneColumns, After: []string{"push-predicates", "order-joins"}},
@@ -41,6 +42,7 @@ var Rules = []Rule{
 // Final are the rules that run once, after the others have come to rest.
 var Final = []Rule{
 	{Name: "split-temporal", Apply: splitTemporal, Before: []string{"share-plans"}},
+	{Name: "share-expressions", Apply: shareExpressions, Before: []string{"share-plans"}},
 	{Name: "share-plans", Apply: sharePlans},
 }
 
