@@ -9,11 +9,19 @@ import (
 // Last is the greatest row that begins with prefix, with its count; ok is false when there is none. It costs a look-up
 // from the root for each run.
 func (s *Snapshot) Last(prefix []byte) (row []byte, diff repr.Diff, ok bool) {
-	end := successor(prefix)
-	limit := end // rows must be less than limit; nil: no limit
+	row, diff, ok = s.Before(successor(prefix))
+	if !ok || !bytes.HasPrefix(row, prefix) {
+		return nil, 0, false
+	}
+	return row, diff, true
+}
+
+// Before is the greatest row that is less than limit (nil: the greatest of all), with its count; ok is false when there is
+// none. It costs what Last does.
+func (s *Snapshot) Before(limit []byte) (row []byte, diff repr.Diff, ok bool) {
 	for {
 		row = s.greatestBelow(limit)
-		if row == nil || !bytes.HasPrefix(row, prefix) {
+		if row == nil {
 			return nil, 0, false
 		}
 		c := s.Cursor()

@@ -1,6 +1,9 @@
 package dataflow
 
-import "millrace/repr"
+import (
+	"millrace/dataflow/op"
+	"millrace/repr"
+)
 
 // RowFunc appends to dst what becomes of row and says whether to keep it. A non-nil error sends an error row
 // to the err stream instead; what was appended is then dropped. It may keep scratch space: each worker makes its
@@ -122,6 +125,17 @@ type TopK struct {
 // from the first time up to but not at the second. A row that is never there is dropped by New.
 type Temporal struct{ New func() RowFunc }
 
+// Window appends to each row the values of functions over its partition: the rows with equal columns Partition, in the
+// order Order, then in the order of their bytes. The first Width columns of a row are put out; those behind are only for
+// the functions.
+type Window struct {
+	Width     int
+	Partition []int
+	Order     []OrderCol
+	Funcs     []op.WindowFunc
+}
+
+func (Window) isOp()    {}
 func (Input) isOp()     {}
 func (Constant) isOp()  {}
 func (Map) isOp()       {}

@@ -32,6 +32,7 @@ type node struct {
 	half     *op.HalfJoin
 	reduce   *op.Reduce
 	topk     *op.TopK
+	window   *op.Window
 	thresh   *op.Threshold
 	temporal *op.Temporal
 	loop     *loop
@@ -69,6 +70,8 @@ func (w *worker) instance(n *Node) node {
 		x.row, x.keys, x.reduce = o.New(), o.Keys, w.newReduce(&o)
 	case TopK:
 		x.topk, x.keys = newTopK(&o), len(o.Group)
+	case Window:
+		x.window, x.keys = newWindow(&o), len(o.Partition)
 	case Threshold:
 		x.thresh = op.NewThreshold(o.Distinct)
 		x.keys = wholeRow
@@ -90,6 +93,13 @@ func (w *worker) newReduce(o *Reduce) *op.Reduce {
 	}
 	r.Init()
 	return r
+}
+
+func newWindow(o *Window) *op.Window {
+	w := op.NewWindow()
+	w.Width, w.Partition, w.Order, w.Funcs = o.Width, o.Partition, orders(o.Order), o.Funcs
+	w.Init()
+	return w
 }
 
 func newTopK(o *TopK) *op.TopK {
@@ -193,6 +203,11 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 			x.keyed.Keep(x.topk.Key(x.keyed.Open(), input.Row(i)), input.Diff(i))
 		}
 		input = x.keyed.View()
+	case x.window != nil:
+		for i := range input.Len() {
+			x.keyed.Keep(x.window.Key(x.keyed.Open(), input.Row(i)), input.Diff(i))
+		}
+		input = x.keyed.View()
 	}
 	if w.flow.exchange != nil {
 		got, err := w.flow.exchange.route(w.index, input, x.keys, x.keyed)
@@ -217,6 +232,9 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 	case x.topk != nil:
 		x.topk.Step(sealed(input, x.keyed), x.out)
 		rows, bytes = x.topk.Rows, x.topk.Bytes
+	case x.window != nil:
+		x.window.Step(sealed(input, x.keyed), x.out, w.errs)
+		rows, bytes = x.window.Rows, x.window.Bytes
 	default:
 		x.thresh.Step(sealed(input, x.keyed), x.out)
 		rows, bytes = x.thresh.Rows, x.thresh.Bytes

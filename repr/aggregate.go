@@ -33,4 +33,6 @@ type Aggregate struct {
 type Accumulator interface {
 	Add(args []Datum, diff Diff)
 	Result() (Datum, *Error)
+	// Clone is a copy with a state of its own.
+	Clone() Accumulator
 }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"hash/maphash"
 	"slices"
 
 	"millrace/arrangement"
@@ -125,8 +126,8 @@ func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 			out.Add(r.Default, 1)
 		}
 	}
-	for from := 0; from < in.Len(); from += ahead {
-		r.updateSome(in, from, min(from+ahead, in.Len()))
+	for i := range in.Len() {
+		r.update(in.Row(i), in.Diff(i))
 	}
 	for _, x := range r.indexed {
 		x.commit()
@@ -140,32 +141,19 @@ func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 	}
 }
 
-// updateSome adds rows to their groups, whose memory is read ahead for all of them.
-func (r *Reduce) updateSome(in arrangement.Batch, from, to int) {
-	var hashes [ahead]uint32
-	var lens [ahead]int
-	for i := from; i < to; i++ {
-		row := in.Row(i)
-		n := repr.PrefixLen(row, r.Keys)
-		lens[i-from], hashes[i-from] = n, r.groups.hash(row[:n])
+// update adds a row to its group.
+func (r *Reduce) update(row []byte, diff repr.Diff) {
+	n := repr.PrefixLen(row, r.Keys)
+	g := r.groups.of(row[:n])
+	r.touch(g)
+	r.groups.rows[g] += diff
+	if r.groups.checks != nil {
+		r.groups.checks[g] += uint64(diff) * maphash.Bytes(r.groups.seed, row)
 	}
-	r.groups.warmUp(hashes[:to-from])
-	for i := from; i < to; i++ {
-		row := in.Row(i)
-		n := lens[i-from]
-		g := r.groups.of(row[:n], hashes[i-from])
-		r.touch(g)
-		r.groups.add(g, row, in.Diff(i))
-		r.update(g, row[n:], in.Diff(i))
-	}
-}
-
-// update adds the columns of a row to the aggregates of its group.
-func (r *Reduce) update(g uint32, columns []byte, diff repr.Diff) {
 	if len(r.Aggs) == 0 {
 		return
 	}
-	r.cols = repr.DecodeRow(r.cols[:0], columns)
+	r.cols = repr.DecodeRow(r.cols[:0], row[n:])
 	for _, i := range r.plain {
 		if a := &r.Aggs[i]; r.counts(a) {
 			r.accumulate(g, i, r.argsOf(a), diff)
@@ -189,10 +177,10 @@ func (r *Reduce) update(g uint32, columns []byte, diff repr.Diff) {
 
 // touch notes a group that the step changes, with its row before the step.
 func (r *Reduce) touch(g uint32) {
-	if r.groups.mark(g) == r.mark {
+	if r.groups.marks[g] == r.mark {
 		return
 	}
-	r.groups.setMark(g, r.mark)
+	r.groups.marks[g] = r.mark
 	t := touch{group: g, from: len(r.before)}
 	r.before, t.exists, t.err = r.result(r.before, g)
 	t.to = len(r.before)
@@ -223,7 +211,8 @@ func (r *Reduce) accumulate(g uint32, i int, args []repr.Datum, diff repr.Diff) 
 		if len(args) > 0 {
 			arg = args[0]
 		}
-		fn.Add(r.groups.words(g, r.forms[i].word, fn.Words), arg, diff)
+		at := int(g)*r.groups.words + r.forms[i].word
+		fn.Add(r.groups.state[at:at+fn.Words:at+fn.Words], arg, diff)
 		return
 	}
 	r.objectsOf(g)[r.forms[i].object].Add(args, diff)
@@ -249,7 +238,7 @@ var errNegativeCount = repr.NewError(repr.CodeInternal, "a group has a negative 
 
 // result appends the row of a group as it stands, if there is one. With an error it is the key alone.
 func (r *Reduce) result(dst []byte, g uint32) (row []byte, exists bool, err *repr.Error) {
-	n := r.groups.rows(g)
+	n := r.groups.rows[g]
 	switch {
 	case n == 0 && r.Keys > 0:
 		return dst, false, nil
@@ -284,7 +273,8 @@ func (r *Reduce) value(g uint32, i int) (repr.Datum, *repr.Error) {
 	case fn.Fold != nil:
 		return f.index.fold(g)
 	case fn.Words > 0:
-		return fn.Result(r.groups.words(g, f.word, fn.Words))
+		at := int(g)*r.groups.words + f.word
+		return fn.Result(r.groups.state[at : at+fn.Words : at+fn.Words])
 	default:
 		return r.objectsOf(g)[f.object].Result()
 	}

@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"maps"
 	"math/big"
 
 	"millrace/repr"
@@ -109,6 +110,21 @@ func (s *numericSum) Result() (repr.Datum, *repr.Error) {
 	}
 	coef, scale := pgfmt.NumericBig(sum)
 	return checked(coef, scale)
+}
+
+// Clone is a copy with a state of its own.
+func (s *numericSum) Clone() repr.Accumulator {
+	c := s.clone()
+	return &c
+}
+
+func (s *numericSum) clone() numericSum {
+	c := *s
+	if s.mixed != nil {
+		c.mixed = &mixedSum{scale: s.mixed.scale, scales: maps.Clone(s.mixed.scales), specials: s.mixed.specials}
+		c.mixed.sum.Set(&s.mixed.sum)
+	}
+	return c
 }
 
 // mixedSum is an exact sum of any numerics at the largest scale seen, and how many values there are of each scale: the sum

@@ -168,6 +168,12 @@ func (s *exactSum) addFloat(f float64, diff int64) {
 	s.addTerm(exp, diff)
 }
 
+func (s *exactSum) clone() exactSum {
+	c := exactSum{exp: s.exp}
+	c.sum.Set(&s.sum)
+	return c
+}
+
 // addSquare adds f², exactly.
 func (s *exactSum) addSquare(f float64, diff int64) { s.addProduct(f, f, diff) }
 
@@ -255,6 +261,16 @@ func (s *floatSum) Result() (repr.Datum, *repr.Error) {
 		return repr.Null, floatOverflow()
 	}
 	return d, nil
+}
+
+// Clone is a copy with a state of its own.
+func (s *floatSum) Clone() repr.Accumulator {
+	c := s.clone()
+	return &c
+}
+
+func (s *floatSum) clone() floatSum {
+	return floatSum{kind: s.kind, average: s.average, exact: s.exact.clone(), count: s.count, specials: s.specials}
 }
 
 // sumInterval keeps months, days, microseconds (128 bits) and the count.

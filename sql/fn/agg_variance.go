@@ -52,6 +52,11 @@ type numericSpread struct {
 	squares numericSum
 }
 
+// Clone is a copy with a state of its own.
+func (s *numericSpread) Clone() repr.Accumulator {
+	return &numericSpread{spread: s.spread, values: s.values.clone(), squares: s.squares.clone()}
+}
+
 // Add adds a value.
 func (s *numericSpread) Add(args []repr.Datum, diff repr.Diff) {
 	d := args[0]
@@ -117,6 +122,11 @@ type floatSpread struct {
 	squares exactSum
 }
 
+// Clone is a copy with a state of its own.
+func (s *floatSpread) Clone() repr.Accumulator {
+	return &floatSpread{spread: s.spread, values: s.values.clone(), squares: s.squares.clone()}
+}
+
 // Add adds a value.
 func (s *floatSpread) Add(args []repr.Datum, diff repr.Diff) {
 	if args[0].IsNull() {
@@ -173,6 +183,12 @@ type floatPairs struct {
 	x, y    exactSum
 	xx, yy  exactSum
 	xy      exactSum
+}
+
+// Clone is a copy with a state of its own.
+func (s *floatPairs) Clone() repr.Accumulator {
+	return &floatPairs{compute: s.compute, n: s.n, odd: s.odd, x: s.x.clone(), y: s.y.clone(),
+		xx: s.xx.clone(), yy: s.yy.clone(), xy: s.xy.clone()}
 }
 
 // Add adds a pair (y, x), in the order of SQL.

@@ -31,6 +31,8 @@ func TestDocs(t *testing.T) {
 		}
 		docSection(&b, f.name, sigs)
 	}
+	b.WriteString("\n## Window functions\n\nAggregates can be called with OVER too.\n")
+	docSection(&b, "With OVER alone", windowFunctions)
 	b.WriteString("\n## Functions that give rows\n")
 	for _, f := range tableTables {
 		var sigs []string

@@ -72,8 +72,8 @@ func typeList(args []repr.Type) string {
 const castHint = "You might need to add explicit type casts."
 
 // notYet are functions of PostgreSQL that are known by name alone, so that the error says what is the matter.
-var notYet = wordSet(`row_number ntile lag lead first_value
-	last_value nth_value set_config nextval currval setval lastval pg_sleep current_time timeofday set_bit get_bit bit_count
+var notYet = wordSet(`set_config nextval
+	currval setval lastval pg_sleep current_time timeofday set_bit get_bit bit_count
 	jsonb_path_query jsonb_path_query_array jsonb_path_query_first jsonb_path_exists jsonb_path_match jsonb_to_record jsonb_to_recordset
 	json_to_record json_to_recordset jsonb_populate_record jsonb_populate_recordset json_populate_record json_populate_recordset
 	to_tsvector to_tsquery plainto_tsquery phraseto_tsquery ts_rank ts_headline xmlparse xmlelement xpath similarity

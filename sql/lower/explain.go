@@ -126,6 +126,8 @@ func describe(n dataflow.Node) string {
 		s += fmt.Sprintf(" keys=%d", op.Keys)
 	case dataflow.Reduce:
 		s += fmt.Sprintf(" keys=%d aggregates=%d", op.Keys, len(op.Aggs))
+	case dataflow.Window:
+		s += fmt.Sprintf(" partition=%v order=%d functions=%d", op.Partition, len(op.Order), len(op.Funcs))
 	case dataflow.TopK:
 		s += fmt.Sprintf(" group=%v limit=%d offset=%d", op.Group, op.Limit, op.Offset)
 	}

@@ -210,6 +210,8 @@ func (b *builder) base(r rel.Rel) stream {
 		return b.distinct(n)
 	case *rel.TopK:
 		return b.topK(n)
+	case *rel.Window:
+		return b.window(n)
 	case *rel.Union:
 		inputs := make([]dataflow.NodeID, len(n.Inputs))
 		for i, in := range n.Inputs {

@@ -99,6 +99,8 @@ func (u *unnester) bind(r rel.Rel, sc scope) rel.Rel {
 		return &rel.Distinct{Input: u.bind(n.Input, sc)}
 	case *rel.TopK:
 		return u.topK(n, sc)
+	case *rel.Window:
+		return u.window(n, sc)
 	case *rel.Union:
 		inputs := make([]rel.Rel, len(n.Inputs))
 		for i, in := range n.Inputs {

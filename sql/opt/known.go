@@ -39,8 +39,9 @@ func holds(r rel.Rel, e expr.Scalar) bool {
 			}
 		}
 		return true
-	case *rel.FlatMap:
-		return rel.ColumnsOf(e, rel.ColSet{}).Within(0, len(n.Input.Columns())) && holds(n.Input, e)
+	case *rel.FlatMap, *rel.Window:
+		in := rel.Children(n)[0]
+		return rel.ColumnsOf(e, rel.ColSet{}).Within(0, len(in.Columns())) && holds(in, e)
 	case *rel.Let:
 		return holds(n.Body, e)
 	}
@@ -92,6 +93,10 @@ func knownOf(r rel.Rel, col int) []expr.Scalar {
 			if c, ok := n.Keys[col].(*expr.Column); ok {
 				return movedTo(knownOf(n.Input, c.Index), col)
 			}
+		}
+	case *rel.Window:
+		if col < len(n.Input.Columns()) {
+			return knownOf(n.Input, col)
 		}
 	case *rel.Distinct, *rel.TopK:
 		return knownOf(rel.Children(n)[0], col)

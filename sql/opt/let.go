@@ -235,7 +235,7 @@ func recursive(roots []rel.Rel) map[int]bool {
 
 func keepsState(r rel.Rel) bool {
 	switch r.(type) {
-	case *rel.Join, *rel.Reduce, *rel.Distinct, *rel.TopK, *rel.Threshold:
+	case *rel.Join, *rel.Reduce, *rel.Distinct, *rel.TopK, *rel.Window, *rel.Threshold:
 		return true
 	}
 	return false

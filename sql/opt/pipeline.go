@@ -31,6 +31,7 @@ var Rules = []Rule{
 	{Name: "simplify", Apply: simplify},
 	{Name: "outer-to-inner", Apply: outerToInner, Before: []string{"push-predicates"}},
 	{Name: "push-predicates", Apply: pushPredicates, After: []string{"fold-constants"}},
+	{Name: "window-top-k", Apply: topKOfWindow, After: []string{"push-predicates"}, Before: []string{"prune-columns"}},
 	{Name: "imply-predicates", Apply: implyPredicates, After: []string{"push-predicates"}},
 	{Name: "use-keys", Apply: useKeys, After: []string{"push-predicates"}, Before: []string{"order-joins"}},
 	{Name: "restrict-groups", Apply: restrictGroups, After: []string{"use-keys"}, Before: []string{"order-joins"}},

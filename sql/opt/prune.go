@@ -13,7 +13,8 @@ import (
 //	Project a (Join on l.k = r.k L R)  =>  Project a (Join on … (Project a, k (L)) (Project k (R)))
 //	Project l.a (LeftJoin on l.k = r.k L R), R unique by k  =>  Project a (L)
 //
-// It is safe: rows are counted the same with fewer columns. Top-k keeps all columns, for they break ties; DISTINCT
+// It is safe: rows are counted the same with fewer columns. Top-k keeps all columns, for they break ties, and so do windows
+// whose functions tell ties apart; DISTINCT
 // and differences keep all, for they tell rows apart.
 func pruneColumns(_ *Context, r rel.Rel) rel.Rel {
 	p := &pruner{lets: map[int]rel.ColSet{}, facts: rel.FactsOf(r)}
@@ -58,6 +59,8 @@ func (p *pruner) prune(r rel.Rel, need rel.ColSet) rel.Rel {
 		return &rel.Negate{Input: p.prune(n.Input, need)}
 	case *rel.FlatMap:
 		return p.flatMap(n, need)
+	case *rel.Window:
+		return p.window(n, need)
 	}
 	r = rel.MapChildren(r, func(c rel.Rel) rel.Rel { return p.prune(c, rel.ColRange(0, len(c.Columns()))) })
 	return only(r, need)

@@ -36,6 +36,9 @@ func push(r rel.Rel, preds []expr.Scalar) rel.Rel {
 	case *rel.TopK:
 		group := rel.ColsOf(n.Group...)
 		return pushGrouped(n, n.Input, &group, preds)
+	case *rel.Window:
+		partition := rel.ColsOf(n.Partition...)
+		return pushGrouped(n, n.Input, &partition, preds)
 	case *rel.Negate:
 		return &rel.Negate{Input: push(n.Input, preds)}
 	case *rel.Union:

@@ -37,6 +37,11 @@ func simplify(_ *Context, r rel.Rel) rel.Rel {
 			}
 		case *rel.TopK:
 			return simplifyTopK(n)
+		case *rel.Window:
+			if len(n.Funcs) == 0 {
+				return n.Input
+			}
+			return unlessEmpty(n, n.Input)
 		case *rel.Union:
 			return simplifyUnion(n)
 		case *rel.Negate:

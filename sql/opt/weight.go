@@ -116,6 +116,8 @@ func (t *joinTree) fewness(r rel.Rel) int {
 		return 1 + t.fewness(n.Input)
 	case *rel.Distinct:
 		return 1 + t.fewness(n.Input)
+	case *rel.Window:
+		return t.fewness(n.Input)
 	case *rel.TopK:
 		return 2 + t.fewness(n.Input)
 	case *rel.Join:

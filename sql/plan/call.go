@@ -14,7 +14,7 @@ import (
 func (x *scalars) funcCall(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	name := n.Name.Last()
 	if n.Over != nil {
-		return nil, unsupported("window function "+quote(name), n.Pos)
+		return x.windowCall(n)
 	}
 	if err := checkSchema(n.Name); err != nil {
 		return nil, err
@@ -28,6 +28,8 @@ func (x *scalars) funcCall(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 		return x.aggregate(n)
 	case fn.IsOrderedSet(name):
 		return nil, errAt(repr.CodeWrongObjectType, "WITHIN GROUP is required for ordered-set aggregate "+name, n.Pos)
+	case fn.IsWindow(name):
+		return nil, errAt(repr.CodeWrongObjectType, "window function "+name+" requires an OVER clause", n.Pos)
 	}
 	if err := refuseAggregateSyntax(n); err != nil {
 		return nil, err
@@ -142,6 +144,10 @@ func isSetFunc(n *ast.FuncCall) bool { return fn.IsTable(n.Name.Last()) }
 
 // setCall binds a set-returning function of a SELECT list and gives the column that its first one stands at.
 func (x *scalars) setCall(n *ast.FuncCall) (*expr.TableFunc, int, *repr.Error) {
+	if x.inWin {
+		return nil, 0, errAt(repr.CodeFeatureNotSupported, "window function calls cannot contain set-returning function calls", n.Pos).
+			WithHint("You might be able to move the set-returning function into a LATERAL FROM item.")
+	}
 	if x.sets == nil {
 		return nil, 0, errAt(repr.CodeFeatureNotSupported, "set-returning functions are not allowed in "+clauseName(x.clause), n.Pos)
 	}
@@ -202,9 +208,21 @@ func (x *scalars) aggregate(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	args, pos, err := inner.plainArgs(n)
+	agg, err := inner.aggregateCall(n)
 	if err != nil {
 		return nil, err
+	}
+	if err := inner.aggregateRest(n, &agg); err != nil {
+		return nil, err
+	}
+	return x.placeAggregate(agg, n.Pos)
+}
+
+// aggregateCall binds the aggregate of a call and its operands.
+func (x *scalars) aggregateCall(n *ast.FuncCall) (rel.Agg, *repr.Error) {
+	args, pos, err := x.plainArgs(n)
+	if err != nil {
+		return rel.Agg{}, err
 	}
 	types := make([]repr.Type, len(args))
 	for i, a := range args {
@@ -213,7 +231,7 @@ func (x *scalars) aggregate(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	x.namedRows(n.Name.Last(), args)
 	res, err := fn.ResolveAggregate(n.Name.Last(), types, n.Star)
 	if err != nil {
-		return nil, err.At(n.Pos)
+		return rel.Agg{}, err.At(n.Pos)
 	}
 	agg := rel.Agg{Fn: res.Fn, Distinct: n.Distinct, Typ: res.Ret, Name: n.Name.Last()}
 	for i, a := range args {
@@ -225,14 +243,11 @@ func (x *scalars) aggregate(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 			to = repr.TypeOf(repr.KindText)
 		}
 		if args[i], err = x.b.coerce(a, to, implicitly, pos[i]); err != nil {
-			return nil, err
+			return rel.Agg{}, err
 		}
 	}
 	agg.Args = args
-	if err := inner.aggregateRest(n, &agg); err != nil {
-		return nil, err
-	}
-	return x.placeAggregate(agg, n.Pos)
+	return agg, nil
 }
 
 // insideAggregate is the binder of the operands of an aggregate, where one may stand.
@@ -241,7 +256,7 @@ func (x *scalars) insideAggregate(pos int) (*scalars, *repr.Error) {
 		return nil, errAt(repr.CodeGrouping, "aggregate function calls cannot be nested", pos)
 	}
 	inner := *x
-	inner.inAgg, inner.aggs, inner.sets = true, nil, nil
+	inner.inAgg, inner.aggs, inner.sets, inner.wins = true, nil, nil, nil
 	return &inner, nil
 }
 

@@ -19,10 +19,16 @@ func (s *selectBody) groupKey(e ast.Expr) (expr.Scalar, *repr.Error) {
 			return nil, err
 		}
 	}
-	if expr.Any(key, func(n expr.Scalar) bool {
-		c, ok := n.(*expr.Column)
-		return ok && c.Index >= aggBase && c.Index < setBase
-	}) {
+	stands := func(from, to int) bool {
+		return expr.Any(key, func(n expr.Scalar) bool {
+			c, ok := n.(*expr.Column)
+			return ok && c.Index >= from && c.Index < to
+		})
+	}
+	if stands(winBase, setBase) {
+		return nil, errAt(codeWindowing, "window functions are not allowed in GROUP BY", place(e))
+	}
+	if stands(aggBase, winBase) {
 		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in GROUP BY", place(e))
 	}
 	return key, comparable(key.Type(), "equality", place(e))
@@ -50,10 +56,12 @@ func (s *selectBody) group(in rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Sc
 	g := &grouping{s: s, keys: slices.Clone(s.keys), sets: slices.Clone(s.groupingSets)}
 	var out, having []expr.Scalar
 	var sets []setCall
+	var wins []windowCall
 	for known := -1; known != len(g.keys); {
 		// A column that a primary key decides becomes a key too, which moves the aggregates: once more then.
 		known = len(g.keys)
 		out, having = g.replaceAll(values), g.replaceAll(s.having)
+		wins = s.wins.replaced(g.replace)
 		sets = nil
 		for i, c := range s.sets.list {
 			if !usesSet(g.keys, i) { // those in keys are called on the rows of FROM
@@ -65,7 +73,7 @@ func (s *selectBody) group(in rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Sc
 			return nil, nil, g.err
 		}
 	}
-	s.sets.list = sets
+	s.sets.list, s.wins.list = sets, wins
 	in, g.keys, out = s.callKeySets(in, g.keys, out)
 	if err := g.checkDirect(); err != nil {
 		return nil, nil, err
@@ -142,7 +150,7 @@ func (g *grouping) replace(e expr.Scalar) expr.Scalar {
 	switch n := e.(type) {
 	case *expr.Column:
 		switch {
-		case n.Index >= setBase:
+		case n.Index >= winBase:
 			return n
 		case n.Index >= groupingBase:
 			return &expr.Column{Index: len(g.keys) + len(g.s.aggs.list) + n.Index - groupingBase, Typ: n.Typ, Name: n.Name}

@@ -21,7 +21,9 @@ type scalars struct {
 	clause string      // for errors: "WHERE", "GROUP BY", …
 	aggs   *aggregates // where aggregates go; nil where they are not allowed
 	sets   *setCalls   // where set-returning functions go; nil where they are not allowed
+	wins   *windows    // where window functions go; nil where they are not allowed
 	inAgg  bool        // within the arguments of an aggregate
+	inWin  bool        // within the arguments of a window function
 }
 
 // scalars makes the binder of a clause. The queries within see the scope from one row further in.
@@ -395,9 +397,10 @@ type aggregates struct {
 	recursive bool           // FROM names the query that is being defined: there must be none
 }
 
-// Where columns begin that stand for aggregates, for GROUPING and for set-returning functions. No row is as wide as that.
+// Where columns begin that stand for aggregates, for GROUPING, for window functions and for set-returning functions. No row is as wide as that.
 const (
 	aggBase      = 1 << 24
 	groupingBase = 1 << 26
+	winBase      = 1 << 27
 	setBase      = 1 << 28
 )

@@ -11,8 +11,8 @@ import (
 	"millrace/sql/rel"
 )
 
-// selectBody is a bound SELECT. Its expressions are over the row of FROM, with aggregates and set-returning functions
-// standing in as columns that no row has (aggBase, setBase), until build gives them their place.
+// selectBody is a bound SELECT. Its expressions are over the row of FROM, with aggregates, window and set-returning functions
+// standing in as columns that no row has (aggBase, winBase, setBase), until build gives them their place.
 type selectBody struct {
 	b       *binder
 	fr      frame
@@ -23,6 +23,7 @@ type selectBody struct {
 	visible int // targets behind these are for ORDER BY and DISTINCT ON alone
 	aggs    *aggregates
 	sets    *setCalls
+	wins    *windows
 
 	grouped      bool
 	keys         []expr.Scalar // of all grouping sets
@@ -45,14 +46,12 @@ type target struct {
 // selectBody binds a SELECT with the ORDER BY around it.
 func (b *binder) selectBody(sel *ast.Select, fr frame, order []ast.OrderItem) (body, *repr.Error) {
 	fr.owner = b.newOwner()
-	if len(sel.Windows) > 0 {
-		return nil, unsupported("the WINDOW clause", sel.Windows[0].Pos)
-	}
 	f, err := b.from(sel.From, fr)
 	if err != nil {
 		return nil, err
 	}
-	s := &selectBody{b: b, fr: fr, from: f, scope: f.scope(fr), aggs: &aggregates{recursive: f.recursive()}, sets: &setCalls{}}
+	s := &selectBody{b: b, fr: fr, from: f, scope: f.scope(fr), aggs: &aggregates{recursive: f.recursive()}, sets: &setCalls{},
+		wins: &windows{defs: sel.Windows}}
 	if sel.Where != nil {
 		cond, err := b.scalars(s.scope, fr, "WHERE").condition(sel.Where)
 		if err != nil {
@@ -66,6 +65,7 @@ func (b *binder) selectBody(sel *ast.Select, fr frame, order []ast.OrderItem) (b
 		func() *repr.Error { return s.bindHaving(sel.Having) },
 		func() *repr.Error { return s.bindDistinctOn(sel) },
 		func() *repr.Error { return s.bindOrder(order) },
+		func() *repr.Error { return s.wins.rest(s.exprs("window definitions")) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -87,7 +87,7 @@ func (s *selectBody) exprs(clause string) *scalars {
 
 func (s *selectBody) bindTargets(list []ast.Target) *repr.Error {
 	x := s.exprs("SELECT")
-	x.sets = s.sets
+	x.sets, x.wins = s.sets, s.wins
 	for _, t := range list {
 		if star, ok := starOf(t.Expr); ok {
 			if err := s.expandStar(star); err != nil {
@@ -217,7 +217,7 @@ func (s *selectBody) targetFor(e ast.Expr, clause string) (int, *repr.Error) {
 		return i, err
 	}
 	x := s.exprs(clause)
-	x.sets = s.sets
+	x.sets, x.wins = s.sets, s.wins
 	value, err := x.bind(e)
 	if err != nil {
 		return 0, err
@@ -298,7 +298,7 @@ func (s *selectBody) coerce(i int, to repr.Type, how coercion) *repr.Error {
 	return err
 }
 
-// build makes the plan: FROM, WHERE, GROUP BY and HAVING, set-returning functions, the targets, DISTINCT.
+// build makes the plan: FROM, WHERE, GROUP BY and HAVING, window functions, set-returning functions, the targets, DISTINCT.
 func (s *selectBody) build() (*output, *repr.Error) {
 	r := s.from.rel
 	if len(s.where) > 0 {
@@ -315,6 +315,7 @@ func (s *selectBody) build() (*output, *repr.Error) {
 			return nil, err
 		}
 	}
+	r, values = s.callWindows(r, values)
 	r, values = s.callSets(r, values)
 	r = projectTo(r, values, names)
 	out := &output{rel: r, cols: s.columns(), order: s.order}

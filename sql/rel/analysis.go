@@ -204,6 +204,8 @@ func AtMostOne(r Rel) bool {
 		return AtMostOne(r.Input)
 	case *Distinct:
 		return AtMostOne(r.Input)
+	case *Window:
+		return AtMostOne(r.Input)
 	case *Temporal:
 		return AtMostOne(r.Input)
 	case *Reduce:
@@ -232,6 +234,8 @@ func JustOne(r Rel) bool {
 	case *Map:
 		return JustOne(r.Input)
 	case *Project:
+		return JustOne(r.Input)
+	case *Window:
 		return JustOne(r.Input)
 	case *Reduce:
 		return len(r.Keys) == 0

@@ -48,6 +48,8 @@ func appendRel(b []byte, r Rel) []byte {
 		b = fmt.Appendf(b, " %s %v %t", r.Fn.Name, r.Fn.Args, r.Ordinality)
 	case *Reduce:
 		b = appendAggs(b, r)
+	case *Window:
+		b = appendWindow(b, r)
 	case *Temporal:
 		b = fmt.Appendf(b, " %d", len(r.From))
 	case *Filter, *Map, *Distinct, *Union, *Negate, *Threshold:

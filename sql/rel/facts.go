@@ -104,6 +104,8 @@ func (f *Facts) keysOf(r Rel) []ColSet {
 			keys = append(keys[:len(keys):len(keys)], ColsOf(r.Group...))
 		}
 		return keys
+	case *Window:
+		return f.windowKeys(r)
 	case *Threshold:
 		return f.Keys(minuend(r.Input))
 	case *FlatMap:
@@ -116,6 +118,17 @@ func (f *Facts) keysOf(r Rel) []ColSet {
 		}
 	}
 	return nil
+}
+
+// windowKeys are the keys of the input, and the number of a row in its partition.
+func (f *Facts) windowKeys(r *Window) []ColSet {
+	keys := f.Keys(r.Input)
+	for i := range r.Funcs {
+		if fn := &r.Funcs[i]; fn.Agg == nil && fn.Name == "row_number" {
+			keys = append(keys[:len(keys):len(keys)], ColsOf(r.Partition...).Add(len(r.Input.Columns())+i))
+		}
+	}
+	return keys
 }
 
 // minuend is what a Threshold can give rows of: of a difference the first plan.
@@ -306,6 +319,8 @@ func (f *Facts) notNullOf(r Rel) ColSet {
 		return f.NotNull(r.Input)
 	case *TopK:
 		return f.NotNull(r.Input)
+	case *Window:
+		return f.NotNull(r.Input).Union(declared(r.Columns()))
 	case *Negate:
 		return f.NotNull(r.Input)
 	case *Threshold:

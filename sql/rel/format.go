@@ -91,6 +91,8 @@ func (p *printer) head(r Rel) string {
 		return "Distinct"
 	case *TopK:
 		return "TopK" + p.topK(r)
+	case *Window:
+		return "Window" + p.window(r)
 	case *Union:
 		return "Union"
 	case *Negate:

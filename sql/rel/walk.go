@@ -34,6 +34,8 @@ func Children(r Rel) []Rel {
 		return []Rel{r.Input}
 	case *FlatMap:
 		return []Rel{r.Input}
+	case *Window:
+		return []Rel{r.Input}
 	case *Temporal:
 		return []Rel{r.Input}
 	case *Let:
@@ -78,6 +80,10 @@ func WithChildren(r Rel, in []Rel) Rel {
 		c := *r
 		c.Input = in[0]
 		return &c
+	case *Window:
+		c := *r
+		c.Input = in[0]
+		return &c
 	case *Temporal:
 		return &Temporal{Input: in[0], From: r.From, Until: r.Until}
 	case *Let:
@@ -119,6 +125,8 @@ func Scalars(r Rel) []expr.Scalar {
 		return out
 	case *FlatMap:
 		return r.Args
+	case *Window:
+		return windowScalars(r)
 	case *Temporal:
 		return append(append([]expr.Scalar(nil), r.From...), r.Until...)
 	}
@@ -172,6 +180,8 @@ func WithScalars(r Rel, s []expr.Scalar) Rel {
 		c := *r
 		c.Args = s
 		return &c
+	case *Window:
+		return windowWithScalars(r, s)
 	case *Temporal:
 		n := len(r.From)
 		return &Temporal{Input: r.Input, From: s[:n:n], Until: s[n:]}
