@@ -153,8 +153,11 @@ func (c *Coordinator) loop() {
 		case <-soon:
 			soon = nil
 		case <-alarm:
-			alarmAt = never // unless a tick follows it is set again
-			c.queued = c.queued || c.isDue()
+			if alarm = nil; c.isDue() {
+				c.queued = true
+			} else {
+				alarmAt = never // it went off too early, and is set again
+			}
 		case <-heartbeat:
 			heartbeat = c.opts.Clock.After(c.opts.TickInterval)
 			c.queued = true
@@ -170,6 +173,7 @@ func (c *Coordinator) loop() {
 				continue
 			}
 			c.tickSafely(c.tickTime(t))
+			alarmAt = never
 		}
 	}
 }

@@ -27,9 +27,12 @@ func (v *view) settleDue() {
 	}
 }
 
-// firstDue is when the first view changes without input.
+// firstDue is when the first view changes without input; never when no tick will come.
 func (c *Coordinator) firstDue() repr.Time {
 	first := never
+	if c.broken != nil {
+		return first
+	}
 	for _, v := range c.views {
 		first = min(first, v.due)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"millrace/internal/clock"
 )
 
 // millis is a time of the test as SUBSCRIBE shows it.
@@ -125,6 +127,52 @@ func temporalWalk(t *testing.T, c *Coordinator, seed uint64) {
 			}
 		}
 		cl.must("COMMIT")
+	}
+}
+
+// TestClockStepsWhileRowsAreDue has the clock go back, and leap ahead, while rows are due: they leave when time reaches theirs,
+// and what falls due during the leap leaves in ticks of bounded size.
+func TestClockStepsWhileRowsAreDue(t *testing.T) {
+	t.Parallel()
+	clk := clock.NewFake(time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC))
+	opts := Options{Clock: clk, MaxTickRows: 100}
+	c := start(t, opts)
+	cl := connect(t, c)
+	run := func(text string) (rows []string) { // the clock goes on for as long as a statement needs it
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			rows = cl.must(text)
+		}()
+		for {
+			select {
+			case <-done:
+				return rows
+			case <-time.After(time.Millisecond):
+				clk.Advance(time.Millisecond)
+			}
+		}
+	}
+	run("CREATE TABLE t (id int, at timestamptz)")
+	run("CREATE MATERIALIZED VIEW m AS SELECT id FROM t WHERE at > mz_now()")
+	run("INSERT INTO t SELECT g, " + literal(clk.Now()) + "::timestamptz + g * interval '10 seconds' FROM generate_series(1, 1000) AS g")
+	clk.Advance(-time.Minute)
+	if got := run("SELECT count(*) FROM m")[0]; got != "1000" {
+		t.Fatalf("%s rows are left when the clock has gone back", got)
+	}
+	ticks := c.stats.Ticks.Load()
+	clk.Advance(time.Minute + 2000*time.Second)
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		got := run("SELECT count(*) FROM m")[0]
+		if got == "800" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s rows are left after the leap", got)
+		}
+	}
+	if n := c.stats.Ticks.Load() - ticks; n < 2 {
+		t.Errorf("200 rows left in %d ticks of at most 100", n)
 	}
 }
 

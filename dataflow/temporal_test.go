@@ -208,3 +208,24 @@ func BenchmarkTemporal(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkTemporalBurst has 100,000 rows leave in one step; only that step is counted.
+func BenchmarkTemporalBurst(b *testing.B) {
+	const n = 100_000
+	for at := int64(1); b.Loop(); at += 10 {
+		b.StopTimer()
+		f := New(graphOfTemporal(), Options{})
+		build := arrangement.NewBuilder()
+		for i := range int64(n) {
+			build.Add(repr.AppendRow(nil, []repr.Datum{repr.Int8(-i), repr.Int8(at + 5)}), 1)
+		}
+		if _, err := f.Step(context.Background(), repr.Time(at), map[uint64]Delta{1: {OK: build.Seal()}}); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		out, err := f.Step(context.Background(), repr.Time(at+5), nil)
+		if err != nil || out.OK.Len() != n {
+			b.Fatal(out.OK.Len(), err)
+		}
+	}
+}

@@ -171,8 +171,9 @@ func unwidened(e expr.Scalar) expr.Scalar {
 	switch c.Args[0].Type().Kind {
 	case repr.KindInt2, repr.KindInt4, repr.KindInt8:
 		return c.Args[0]
+	default:
+		return e
 	}
-	return e
 }
 
 // elapsedBounds reads now() - ts < interval '5 minutes' and the like.
@@ -313,8 +314,9 @@ func isNumber(k repr.Kind) bool {
 	switch k {
 	case repr.KindInt2, repr.KindInt4, repr.KindInt8, repr.KindNumeric, repr.KindFloat4, repr.KindFloat8:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // minus is a - b, unless that is too large.
