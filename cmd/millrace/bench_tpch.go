@@ -58,27 +58,40 @@ func runTPCH(ctx context.Context, args []string) error {
 	fs.DurationVar(&b.limit, "limit", 2*time.Minute, "give a query up after that")
 	fs.BoolVar(&b.operators, "operators", false, "print what each operator did and holds")
 	profile := fs.String("cpuprofile", "", "`file` to write a profile of the run to")
+	server := fs.Bool("server", false, "all queries at once, as views of one server that is driven by SQL")
 	if err := fs.Parse(args); err != nil {
 		return errUsage
 	}
 	debug.SetGCPercent(gcPercent)
-	if err := b.history(*scale, *seed); err != nil {
-		return err
+	queries := chosen(*scale, *names)
+	if !*server {
+		if err := b.history(*scale, *seed); err != nil {
+			return err
+		}
 	}
 	stop, err := startProfile(*profile)
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.all(ctx, benchtpch.Queries(*scale), *names), stop())
+	if *server {
+		err = b.runServer(ctx, *scale, *seed, queries)
+	} else {
+		err = b.all(ctx, queries)
+	}
+	return errors.Join(err, stop())
+}
+
+// chosen are the queries of a list of names; an empty list is all.
+func chosen(scale float64, names string) []benchtpch.Query {
+	wanted := strings.FieldsFunc(names, func(r rune) bool { return r == ',' || r == ' ' })
+	return slices.DeleteFunc(benchtpch.Queries(scale), func(q benchtpch.Query) bool {
+		return len(wanted) > 0 && !slices.Contains(wanted, q.Name)
+	})
 }
 
 // all runs the queries in turn. One that is given up says so and does not end the others.
-func (b *tpchBench) all(ctx context.Context, queries []benchtpch.Query, names string) error {
-	wanted := strings.FieldsFunc(names, func(r rune) bool { return r == ',' || r == ' ' })
+func (b *tpchBench) all(ctx context.Context, queries []benchtpch.Query) error {
 	for _, q := range queries {
-		if len(wanted) > 0 && !slices.Contains(wanted, q.Name) {
-			continue
-		}
 		within, cancel := context.WithTimeout(ctx, b.limit)
 		r, err := b.run(within, q)
 		late := within.Err() != nil

@@ -43,3 +43,12 @@ func TestTPCHDoesNotDependOnTheWay(t *testing.T) {
 		t.Errorf("%d queries give rows, want 18 at least", some)
 	}
 }
+
+// The queries can be views of one server, too, and all of them are reported.
+func TestTPCHInServer(t *testing.T) {
+	t.Parallel()
+	b := &tpchBench{workers: 2, batch: 4000, refreshes: 2}
+	if err := b.runServer(t.Context(), 0.001, 1, tpch.Queries(0.001)); err != nil {
+		t.Fatal(err)
+	}
+}
