@@ -95,4 +95,5 @@ type view struct {
 	inputs []uint64
 	failed *repr.Error // set when its dataflow broke; it no longer steps
 	due    repr.Time   // when it changes next without input
+	keys   [][]int     // sets of columns by which its rows are unique
 }

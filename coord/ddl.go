@@ -266,6 +266,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 	if err != nil {
 		return nil, err
 	}
+	it.Keys = v.keys
 	if err := s.fillView(ctx, it, v); err != nil {
 		return nil, err
 	}

@@ -19,7 +19,9 @@ func TestExplainAnalyze(t *testing.T) {
 	cl.must("INSERT INTO u SELECT g, 'c' || g % 3 FROM generate_series(1, 10) AS g")
 	cl.must("INSERT INTO t SELECT g % 10 + 1, g FROM generate_series(1, 100) AS g")
 	cl.must("DELETE FROM t WHERE b > 90")
-	figures := func(line string) []string { return regexp.MustCompile(`\d+(\.\d+)? ?(ms|%|k?B)?`).FindAllString(line, -1) }
+	figures := func(line string) []string {
+		return regexp.MustCompile(`\d+(\.\d+)? ?(ms|%|k?B)?`).FindAllString(line, -1)
+	}
 	find := func(lines []string, word string) string {
 		for _, l := range lines {
 			if strings.Contains(l, word) {

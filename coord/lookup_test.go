@@ -187,6 +187,13 @@ func BenchmarkPointSelect(b *testing.B) {
 	for i := range 10 {
 		run(fmt.Sprintf("INSERT INTO t SELECT 'word ' || g, g FROM generate_series(%d, %d) AS g", i*100_000, i*100_000+99_999))
 	}
+	b.Run("without an index", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			if n := run(fmt.Sprintf("SELECT word FROM t WHERE id = %d", i*7919%1_000_000)); n != 1 {
+				b.Fatalf("%d rows", n)
+			}
+		}
+	})
 	run("CREATE INDEX t_id ON t (id)")
 	b.Run("simple", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {

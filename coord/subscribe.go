@@ -248,7 +248,9 @@ func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Er
 				WithHint("a plain view (CREATE VIEW) can read system tables")
 		}
 	}
-	return s.c.newView(compiled.Graph, compiled.Inputs, id, name), nil
+	v := s.c.newView(compiled.Graph, compiled.Inputs, id, name)
+	v.keys = compiled.Keys()
+	return v, nil
 }
 
 // newView makes a view of a graph, not filled yet.

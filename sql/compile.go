@@ -66,5 +66,14 @@ func (c *Compiled) Passthrough() (uint64, bool) {
 	return lower.Passthrough(c.Graph)
 }
 
+// Keys are the sets of columns by which no two rows of the query are equal, NULLs counted as equal to each other.
+func (c *Compiled) Keys() [][]int {
+	var out [][]int
+	for _, k := range rel.FactsOf(c.Optimized).Keys(c.Optimized) {
+		out = append(out, k.List())
+	}
+	return out
+}
+
 // Lookups says, for each collection that the query reads, what each use of it asks of its columns.
 func (c *Compiled) Lookups() map[uint64][]opt.Lookup { return opt.Lookups(c.Optimized) }

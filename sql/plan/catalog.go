@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"millrace/repr"
 	"millrace/sql/ast"
 	"millrace/sql/expr"
@@ -40,6 +42,21 @@ type Item struct {
 	View     *ast.Query // of a view that is not materialized: its body, bound wherever it is named
 	ViewPath []string   // the search path that the view was created under
 	Defaults []ast.Expr // of a table: one per column, nil where there is no default; nil for none at all
+}
+
+// uniqueKeys are the keys by which also rows with NULLs are unique. Those of a view are inferred of its plan and are so;
+// UNIQUE of a table lets any number of NULLs through.
+func (i *Item) uniqueKeys() [][]int {
+	if i.Kind == ItemMaterializedView {
+		return i.Keys
+	}
+	var out [][]int
+	for _, key := range i.Keys {
+		if !slices.ContainsFunc(key, func(c int) bool { return !i.Desc[c].NotNull }) {
+			out = append(out, key)
+		}
+	}
+	return out
 }
 
 // Env is what a statement is bound in.

@@ -194,7 +194,7 @@ func (g *grouping) replaceOuter(e expr.Scalar, depth int) expr.Scalar {
 // decided makes a key of a column whose value the keys decide already: its table's primary key is in every grouping set.
 func (g *grouping) decided(index int, col *expr.Column) int {
 	for _, t := range g.s.from.tables {
-		if t.item == nil || len(t.item.Keys) == 0 || !t.has(index) {
+		if t.item == nil || t.item.Kind == ItemMaterializedView || len(t.item.Keys) == 0 || !t.has(index) {
 			continue
 		}
 		all := true

@@ -236,6 +236,6 @@ func (b *binder) target(item *Item, alias string) (*from, *repr.Error) {
 	if alias != "" {
 		t.alias, t.schema = alias, ""
 	}
-	get := &rel.Get{ID: item.ID, Name: item.Name, Cols: item.Desc, Keys: item.Keys}
+	get := &rel.Get{ID: item.ID, Name: item.Name, Cols: item.Desc, Keys: item.uniqueKeys()}
 	return named(get, item.Desc, t, nil)
 }

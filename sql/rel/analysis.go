@@ -31,6 +31,9 @@ func safeCall(e *expr.Call) bool {
 	if op := strings.TrimSuffix(strings.TrimSuffix(e.Fn.Name, " ANY"), " ALL"); op != e.Fn.Name {
 		return safeFuncs[op]
 	}
+	if safe := safeByConstants[e.Fn.Name]; safe != nil {
+		return safe(e)
+	}
 	if likeFuncs[e.Fn.Name] {
 		return safePattern(e)
 	}

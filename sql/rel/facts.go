@@ -75,9 +75,7 @@ func (f *Facts) keysOf(r Rel) []ColSet {
 	case *Get:
 		var keys []ColSet
 		for _, k := range r.Keys {
-			if set := ColsOf(k...); set.Subset(declared(r.Cols)) { // UNIQUE tells NULLs apart
-				keys = append(keys, set)
-			}
+			keys = append(keys, ColsOf(k...))
 		}
 		return keys
 	case *Values:

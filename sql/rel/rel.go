@@ -18,7 +18,7 @@ type Get struct {
 	ID   uint64
 	Name string
 	Cols repr.RowDesc
-	Keys [][]int // sets of columns known to be unique
+	Keys [][]int // sets of columns known to be unique, NULLs counted as equal to each other
 }
 
 // Values is a constant collection, each row given by constant expressions.
