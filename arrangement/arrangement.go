@@ -2,6 +2,7 @@ package arrangement
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 
 	"github.com/tidwall/btree"
@@ -21,15 +22,35 @@ const (
 // block is an immutable run of neighbouring rows of the base, under the first ten bytes of its first row: the tag and
 // kind of a column, and a number.
 type block struct {
-	prefix uint64
-	head   uint16
-	body   *body
+	tenBytes
+	body *body
 }
 
 // body is what a block is looked up by when ten bytes do not decide, and its rows.
 type body struct {
 	first []byte
 	rows  Batch
+	last  tenBytes // of the last row
+}
+
+// tenBytes are the first ten bytes of a row as two numbers.
+type tenBytes struct {
+	head   uint16
+	prefix uint64
+}
+
+func tenOf(row []byte) tenBytes {
+	if len(row) >= 10 {
+		return tenBytes{head: binary.BigEndian.Uint16(row), prefix: binary.BigEndian.Uint64(row[2:])}
+	}
+	var buf [10]byte
+	copy(buf[:], row)
+	return tenBytes{head: binary.BigEndian.Uint16(buf[:]), prefix: binary.BigEndian.Uint64(buf[2:])}
+}
+
+// compare orders by ten bytes; 0 is not yet equal.
+func (t tenBytes) compare(u tenBytes) int {
+	return cmp.Or(cmp.Compare(t.head, u.head), cmp.Compare(t.prefix, u.prefix))
 }
 
 func lessBlock(a, b block) bool {
@@ -45,12 +66,7 @@ func lessBlock(a, b block) bool {
 // blockUnder makes a block under a row; the body must not be in another block.
 func blockUnder(row []byte, body *body) block {
 	body.first = row
-	if len(row) >= 10 {
-		return block{head: binary.BigEndian.Uint16(row), prefix: binary.BigEndian.Uint64(row[2:]), body: body}
-	}
-	var buf [10]byte
-	copy(buf[:], row)
-	return block{head: binary.BigEndian.Uint16(buf[:]), prefix: binary.BigEndian.Uint64(buf[2:]), body: body}
+	return block{tenBytes: tenOf(row), body: body}
 }
 
 // blockKey is a block to look others up with.
@@ -293,7 +309,7 @@ func (a *Arrangement) store(b Batch) {
 		if pieces > 1 || cap(b.data) > len(b.data)+len(b.data)/16 {
 			part = b.slice(n*p/pieces, n*(p+1)/pieces)
 		}
-		a.base.Set(blockUnder(part.row(0), &body{rows: part}))
+		a.base.Set(blockUnder(part.row(0), &body{rows: part, last: tenOf(part.row(part.n - 1))}))
 		a.baseRows += part.n
 		a.bytes += int64(part.Bytes())
 	}

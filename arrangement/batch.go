@@ -23,7 +23,7 @@ type Batch struct {
 }
 
 // markEvery is the distance of marks in rows.
-const markEvery = 16
+const markEvery = 8
 
 // Len is the number of updates.
 func (b Batch) Len() int { return b.n }

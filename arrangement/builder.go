@@ -29,7 +29,9 @@ func (b *Builder) Open() []byte { return b.b.data }
 
 // Keep makes what was appended to the buffer of Open a row.
 func (b *Builder) Keep(data []byte, diff repr.Diff) {
-	check.That(len(data) <= math.MaxUint32, "a batch of %d bytes", len(data))
+	if len(data) > math.MaxUint32 { // not check.That, whose arguments cost an allocation for every row
+		check.Never("a batch of %d bytes", len(data))
+	}
 	b.b.data = data
 	if diff != 1 && b.b.diffs == nil {
 		b.b.diffs = ones(b.b.n, max(cap(b.b.ends), 64))

@@ -87,13 +87,22 @@ func (c *Cursor) seekBase(key []byte) {
 	if c.open && p.i == p.b.n {
 		c.nextBlock() // the block is used up; the next may hold the key
 	}
-	if c.open && bytes.Compare(p.b.row(p.b.n-1), key) >= 0 {
+	if c.open && c.holds(key) {
 		p.i = p.b.seek(p.i, key)
 		return
 	}
 	if !c.ended {
 		c.openAt(key)
 	}
+}
+
+// holds says whether the block under the first place has a row that is at least key.
+func (c *Cursor) holds(key []byte) bool {
+	b := c.tree.Item().body
+	if order := b.last.compare(tenOf(key)); order != 0 {
+		return order > 0
+	}
+	return bytes.Compare(b.rows.row(b.rows.n-1), key) >= 0
 }
 
 // openAt finds the block that a key lies in, from the root.

@@ -56,6 +56,6 @@ func (x *distinct) entry(r *Reduce, g uint32) uint32 {
 		x.datums = append(x.datums, r.cols[c])
 		x.key = repr.Append(x.key, r.cols[c])
 	}
-	i, _ := x.values.find(x.key)
+	i, _ := x.values.find(x.key, x.values.hash(x.key))
 	return i
 }

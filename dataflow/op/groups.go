@@ -1,57 +1,63 @@
 package op
 
 import (
+	"hash/maphash"
+
 	"millrace/repr"
 )
 
-// groups are the groups of a Reduce by packed key, each with the state of its linear aggregates.
+// groups are the groups of a Reduce by packed key, each with the state of its linear aggregates behind a few words of
+// its own: the number of its rows, and for some the sum of count × hash of its rows, which is 0 when it is empty.
 type groups struct {
 	table
-	rows   []int64              // of a group: the number of its rows
-	marks  []uint32             // of a group: the step that last touched it
-	objs   [][]repr.Accumulator // of a group: its accumulators with a state of their own; nil when there are none
-	checks []uint64             // of a group: the sum of count × hash of its rows, 0 when it is empty; nil when words suffice
+	own  int                  // words before those of the aggregates
+	objs [][]repr.Accumulator // of a group: its accumulators with a state of their own; nil when there are none
 }
 
 // newGroups makes the table. objects says that there are accumulators, checked that a group is empty only when its rows
 // cancel out one by one: something keyed by its number remembers them.
 func newGroups(words int, objects, checked bool) *groups {
-	g := &groups{table: newTable(words)}
+	g := &groups{own: 1}
 	if objects {
 		g.objs = [][]repr.Accumulator{}
 	}
 	if objects || checked {
-		g.checks = []uint64{}
+		g.own = 2
 	}
+	g.table = newTable(g.own + words)
 	return g
 }
 
 // of gives the number of a key's group, making the group when it is new.
-func (g *groups) of(key []byte) uint32 {
-	i, fresh := g.find(key)
-	if !fresh {
-		return i
-	}
-	if int(i) < len(g.rows) {
-		g.rows[i], g.marks[i] = 0, 0
-		return i
-	}
-	g.rows, g.marks = append(g.rows, 0), append(g.marks, 0)
-	if g.objs != nil {
+func (g *groups) of(key []byte, h uint32) uint32 {
+	i, fresh := g.find(key, h)
+	if fresh && g.objs != nil && int(i) == len(g.objs) {
 		g.objs = append(g.objs, nil)
 	}
-	if g.checks != nil {
-		g.checks = append(g.checks, 0)
-	}
 	return i
+}
+
+// add counts a row of a group.
+func (g *groups) add(i uint32, row []byte, diff repr.Diff) {
+	own := g.stateOf(i)
+	own[0] += diff
+	if g.own > 1 {
+		own[1] += diff * int64(maphash.Bytes(g.seed, row))
+	}
+}
+
+// rows is the number of rows of a group.
+func (g *groups) rows(i uint32) int64 { return g.stateOf(i)[0] }
+
+// words are n words of a group's state.
+func (g *groups) words(i uint32, at, n int) []int64 {
+	at += int(i)*(recHead+g.table.words) + recHead + g.own
+	return g.recs[at : at+n : at+n]
 }
 
 // empty says whether a group holds nothing: no rows, and no state either, as there may be for a moment when the
 // retraction of one row comes before the insertion of another.
 func (g *groups) empty(i uint32) bool {
-	if g.rows[i] != 0 || g.checks != nil && g.checks[i] != 0 {
-		return false
-	}
 	for _, w := range g.stateOf(i) {
 		if w != 0 {
 			return false
@@ -66,12 +72,7 @@ func (g *groups) forget(i uint32) {
 	if g.objs != nil {
 		g.objs[i] = nil
 	}
-	if g.checks != nil {
-		g.checks[i] = 0
-	}
 }
 
 // bytes is the memory of the groups.
-func (g *groups) bytes() int64 {
-	return g.table.bytes() + int64(8*cap(g.rows)+4*cap(g.marks)+24*cap(g.objs)+8*cap(g.checks))
-}
+func (g *groups) bytes() int64 { return g.table.bytes() + int64(24*cap(g.objs)) }

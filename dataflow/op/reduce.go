@@ -2,7 +2,6 @@ package op
 
 import (
 	"bytes"
-	"hash/maphash"
 	"slices"
 
 	"millrace/arrangement"
@@ -126,8 +125,8 @@ func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 			out.Add(r.Default, 1)
 		}
 	}
-	for i := range in.Len() {
-		r.update(in.Row(i), in.Diff(i))
+	for from := 0; from < in.Len(); from += ahead {
+		r.updateSome(in, from, min(from+ahead, in.Len()))
 	}
 	for _, x := range r.indexed {
 		x.commit()
@@ -141,19 +140,32 @@ func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 	}
 }
 
-// update adds a row to its group.
-func (r *Reduce) update(row []byte, diff repr.Diff) {
-	n := repr.PrefixLen(row, r.Keys)
-	g := r.groups.of(row[:n])
-	r.touch(g)
-	r.groups.rows[g] += diff
-	if r.groups.checks != nil {
-		r.groups.checks[g] += uint64(diff) * maphash.Bytes(r.groups.seed, row)
+// updateSome adds rows to their groups, whose memory is read ahead for all of them.
+func (r *Reduce) updateSome(in arrangement.Batch, from, to int) {
+	var hashes [ahead]uint32
+	var lens [ahead]int
+	for i := from; i < to; i++ {
+		row := in.Row(i)
+		n := repr.PrefixLen(row, r.Keys)
+		lens[i-from], hashes[i-from] = n, r.groups.hash(row[:n])
 	}
+	r.groups.warmUp(hashes[:to-from])
+	for i := from; i < to; i++ {
+		row := in.Row(i)
+		n := lens[i-from]
+		g := r.groups.of(row[:n], hashes[i-from])
+		r.touch(g)
+		r.groups.add(g, row, in.Diff(i))
+		r.update(g, row[n:], in.Diff(i))
+	}
+}
+
+// update adds the columns of a row to the aggregates of its group.
+func (r *Reduce) update(g uint32, columns []byte, diff repr.Diff) {
 	if len(r.Aggs) == 0 {
 		return
 	}
-	r.cols = repr.DecodeRow(r.cols[:0], row[n:])
+	r.cols = repr.DecodeRow(r.cols[:0], columns)
 	for _, i := range r.plain {
 		if a := &r.Aggs[i]; r.counts(a) {
 			r.accumulate(g, i, r.argsOf(a), diff)
@@ -177,10 +189,10 @@ func (r *Reduce) update(row []byte, diff repr.Diff) {
 
 // touch notes a group that the step changes, with its row before the step.
 func (r *Reduce) touch(g uint32) {
-	if r.groups.marks[g] == r.mark {
+	if r.groups.mark(g) == r.mark {
 		return
 	}
-	r.groups.marks[g] = r.mark
+	r.groups.setMark(g, r.mark)
 	t := touch{group: g, from: len(r.before)}
 	r.before, t.exists, t.err = r.result(r.before, g)
 	t.to = len(r.before)
@@ -211,8 +223,7 @@ func (r *Reduce) accumulate(g uint32, i int, args []repr.Datum, diff repr.Diff) 
 		if len(args) > 0 {
 			arg = args[0]
 		}
-		at := int(g)*r.groups.words + r.forms[i].word
-		fn.Add(r.groups.state[at:at+fn.Words:at+fn.Words], arg, diff)
+		fn.Add(r.groups.words(g, r.forms[i].word, fn.Words), arg, diff)
 		return
 	}
 	r.objectsOf(g)[r.forms[i].object].Add(args, diff)
@@ -238,7 +249,7 @@ var errNegativeCount = repr.NewError(repr.CodeInternal, "a group has a negative 
 
 // result appends the row of a group as it stands, if there is one. With an error it is the key alone.
 func (r *Reduce) result(dst []byte, g uint32) (row []byte, exists bool, err *repr.Error) {
-	n := r.groups.rows[g]
+	n := r.groups.rows(g)
 	switch {
 	case n == 0 && r.Keys > 0:
 		return dst, false, nil
@@ -273,8 +284,7 @@ func (r *Reduce) value(g uint32, i int) (repr.Datum, *repr.Error) {
 	case fn.Fold != nil:
 		return f.index.fold(g)
 	case fn.Words > 0:
-		at := int(g)*r.groups.words + f.word
-		return fn.Result(r.groups.state[at : at+fn.Words : at+fn.Words])
+		return fn.Result(r.groups.words(g, f.word, fn.Words))
 	default:
 		return r.objectsOf(g)[f.object].Result()
 	}

@@ -52,7 +52,9 @@ func (s *spans) put(i int, b []byte) {
 		p.size &= spanFlags
 		s.compact()
 	}
-	check.That(len(b) < spanOdd && len(s.data)+len(b) <= math.MaxUint32, "spans of %d bytes and one of %d", len(s.data), len(b))
+	if len(b) >= spanOdd || len(s.data)+len(b) > math.MaxUint32 {
+		check.Never("spans of %d bytes and one of %d", len(s.data), len(b))
+	}
 	p.start, p.size = uint32(len(s.data)), uint32(len(b))|p.size&spanFlags
 	s.data = append(s.data, b...)
 }

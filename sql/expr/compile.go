@@ -21,12 +21,8 @@ func Compile(s Scalar, env *Env) Eval {
 		return func(*Row) (repr.Datum, *repr.Error) { return val, nil }
 	case *Call:
 		return compileCall(e, env)
-	case *And:
-		return compileLogic(CompileAll(e.Args, env), false)
-	case *Or:
-		return compileLogic(CompileAll(e.Args, env), true)
-	case *Not:
-		return compileNot(Compile(e.Arg, env))
+	case *And, *Or, *Not:
+		return boxBool(compileBool(s, env))
 	case *IsNull:
 		arg := Compile(e.Arg, env)
 		return func(r *Row) (repr.Datum, *repr.Error) {
@@ -57,18 +53,11 @@ type Predicate func(r *Row) (bool, *repr.Error)
 // CompilePredicate compiles conditions into the one that all of them are true. They are evaluated in order up to
 // the first that is not true, NULL included, so an error behind that one is not raised.
 func CompilePredicate(preds []Scalar, env *Env) Predicate {
-	evals := CompileAll(preds, env)
-	if len(evals) == 1 {
-		only := evals[0]
-		return func(r *Row) (bool, *repr.Error) {
-			d, err := only(r)
-			return d.Bool(), err
-		}
-	}
+	tests := compileBools(preds, env)
 	return func(r *Row) (bool, *repr.Error) {
-		for _, eval := range evals {
-			d, err := eval(r)
-			if err != nil || !d.Bool() {
+		for _, test := range tests {
+			yes, null, err := test(r)
+			if err != nil || null || !yes {
 				return false, err
 			}
 		}
@@ -77,34 +66,21 @@ func CompilePredicate(preds []Scalar, env *Env) Predicate {
 }
 
 // compileLogic is AND (stop false) or OR (stop true).
-func compileLogic(args []Eval, stop bool) Eval {
-	return func(r *Row) (repr.Datum, *repr.Error) {
-		null := false
+func compileLogic(args []boolEval, stop bool) boolEval {
+	return func(r *Row) (bool, bool, *repr.Error) {
+		unknown := false
 		for _, arg := range args {
-			d, err := arg(r)
-			if err != nil {
-				return repr.Null, err
+			yes, null, err := arg(r)
+			switch {
+			case err != nil:
+				return false, true, err
+			case null:
+				unknown = true
+			case yes == stop:
+				return stop, false, nil
 			}
-			if d.IsNull() {
-				null = true
-			} else if d.Bool() == stop {
-				return d, nil
-			}
 		}
-		if null {
-			return repr.Null, nil
-		}
-		return repr.Bool(!stop), nil
-	}
-}
-
-func compileNot(arg Eval) Eval {
-	return func(r *Row) (repr.Datum, *repr.Error) {
-		d, err := arg(r)
-		if err != nil || d.IsNull() {
-			return repr.Null, err
-		}
-		return repr.Bool(!d.Bool()), nil
+		return !stop, unknown, nil
 	}
 }
 

@@ -6,10 +6,16 @@ import (
 	"millrace/repr"
 )
 
-// compileFast gives the typed closure of a call whose operands have a plain machine form: comparisons of
-// integers of any width, of integer-like values of one kind and of texts, lists of these, and 64-bit arithmetic. It is nil
-// for every other call, and for operators that were not named as SQL names them. The answers are those of the function
-// itself; expr_test.go holds them together.
+// intEval is an Eval of an integer-like value without the box.
+type intEval func(r *Row) (n int64, null bool, err *repr.Error)
+
+// boolEval is an Eval of a boolean without the box.
+type boolEval func(r *Row) (yes, null bool, err *repr.Error)
+
+// compileFast gives the typed closure of a call whose operands have a plain machine form: comparisons of integers of any
+// width, of integer-like values of one kind and of texts, lists of these, and 64-bit arithmetic. It is nil for every other
+// call, and for operators that were not named as SQL names them. The answers are those of the function itself;
+// TestFastPathsAgree holds them together.
 func compileFast(e *Call, env *Env) Eval {
 	if len(e.Args) != 2 || len(e.Fn.Args) != 2 {
 		return nil
@@ -17,20 +23,62 @@ func compileFast(e *Call, env *Env) Eval {
 	if in := compileIn(e, env); in != nil {
 		return in
 	}
-	left, right := e.Fn.Args[0].Kind, e.Fn.Args[1].Kind
-	ints := isInt(left) && isInt(right)
+	if test := fastBool(e, env); test != nil {
+		return boxBool(test)
+	}
+	if n := fastInt(e, env); n != nil {
+		return func(r *Row) (repr.Datum, *repr.Error) {
+			n, null, err := n(r)
+			if err != nil || null {
+				return repr.Null, err
+			}
+			return repr.Int8(n), nil
+		}
+	}
+	return nil
+}
+
+func boxBool(test boolEval) Eval {
+	return func(r *Row) (repr.Datum, *repr.Error) {
+		yes, null, err := test(r)
+		if err != nil || null {
+			return repr.Null, err
+		}
+		return repr.Bool(yes), nil
+	}
+}
+
+// kindsOf are the kinds of the operands of a call of two.
+func kindsOf(e *Call) (left, right repr.Kind, ok bool) {
+	if len(e.Args) != 2 || len(e.Fn.Args) != 2 {
+		return 0, 0, false
+	}
+	return e.Fn.Args[0].Kind, e.Fn.Args[1].Kind, true
+}
+
+func fastBool(e *Call, env *Env) boolEval {
+	left, right, ok := kindsOf(e)
+	test, known := outcomes[e.Fn.Name]
 	switch {
-	case e.Fn.Ret.Kind == repr.KindBool && (ints || left == right && intLike(left)):
-		return compileIntCompare(e, env)
-	case e.Fn.Ret.Kind == repr.KindBool && left == repr.KindText && right == repr.KindText:
-		return compileTextCompare(e, env, repr.Datum.Bytes)
-	case e.Fn.Ret.Kind == repr.KindBool && left == repr.KindBpchar && right == repr.KindBpchar:
-		return compileTextCompare(e, env, unpadded)
-	case e.Fn.Ret.Kind == repr.KindInt8 && ints:
-		return compileIntArith(e, env)
+	case !ok || !known || e.Fn.Ret.Kind != repr.KindBool:
+		return nil
+	case isInt(left) && isInt(right) || left == right && intLike(left):
+		return compareInts(e, test, env)
+	case left == repr.KindText && right == repr.KindText:
+		return compareTexts(e, test, env, repr.Datum.Bytes)
+	case left == repr.KindBpchar && right == repr.KindBpchar:
+		return compareTexts(e, test, env, unpadded)
 	default:
 		return nil
 	}
+}
+
+func fastInt(e *Call, env *Env) intEval {
+	left, right, ok := kindsOf(e)
+	if !ok || e.Fn.Ret.Kind != repr.KindInt8 || !isInt(left) || !isInt(right) {
+		return nil
+	}
+	return compileArith(e, env)
 }
 
 func isInt(k repr.Kind) bool {
@@ -48,6 +96,63 @@ func intLike(k repr.Kind) bool {
 	}
 }
 
+// compileInt compiles an integer-like expression.
+func compileInt(s Scalar, env *Env) intEval {
+	switch e := s.(type) {
+	case *Column:
+		i := e.Index
+		return func(r *Row) (int64, bool, *repr.Error) {
+			d := r.at(i)
+			return d.Int(), d.IsNull(), nil
+		}
+	case *Const:
+		n, null := e.Val.Int(), e.Val.IsNull()
+		return func(*Row) (int64, bool, *repr.Error) { return n, null, nil }
+	case *Call:
+		if n := fastInt(e, env); n != nil {
+			return n
+		}
+	}
+	eval := Compile(s, env)
+	return func(r *Row) (int64, bool, *repr.Error) {
+		d, err := eval(r)
+		return d.Int(), d.IsNull(), err
+	}
+}
+
+// compileBool compiles a boolean expression.
+func compileBool(s Scalar, env *Env) boolEval {
+	switch e := s.(type) {
+	case *Call:
+		if test := fastBool(e, env); test != nil {
+			return test
+		}
+	case *And:
+		return compileLogic(compileBools(e.Args, env), false)
+	case *Or:
+		return compileLogic(compileBools(e.Args, env), true)
+	case *Not:
+		arg := compileBool(e.Arg, env)
+		return func(r *Row) (bool, bool, *repr.Error) {
+			yes, null, err := arg(r)
+			return !yes, null, err
+		}
+	}
+	eval := Compile(s, env)
+	return func(r *Row) (bool, bool, *repr.Error) {
+		d, err := eval(r)
+		return d.Bool(), d.IsNull(), err
+	}
+}
+
+func compileBools(list []Scalar, env *Env) []boolEval {
+	out := make([]boolEval, len(list))
+	for i, s := range list {
+		out[i] = compileBool(s, env)
+	}
+	return out
+}
+
 // outcome says which results of a three-way comparison make an operator true.
 type outcome struct{ less, equal, greater bool }
 
@@ -57,65 +162,44 @@ var outcomes = map[string]outcome{
 	">": {greater: true}, ">=": {equal: true, greater: true},
 }
 
-func compileIntCompare(e *Call, env *Env) Eval {
-	test, ok := outcomes[e.Fn.Name]
-	if !ok {
-		return nil
-	}
-	left := Compile(e.Args[0], env)
+func compareInts(e *Call, test outcome, env *Env) boolEval {
+	left, right := compileInt(e.Args[0], env), compileInt(e.Args[1], env)
+	less, equal, greater := test.less, test.equal, test.greater
 	if c, isConst := e.Args[1].(*Const); isConst && !c.Val.IsNull() {
-		return intCompareConst(left, c.Val.Int(), test)
+		y := c.Val.Int()
+		return func(r *Row) (bool, bool, *repr.Error) {
+			x, null, err := left(r)
+			return (x < y && less) || (x == y && equal) || (x > y && greater), null, err
+		}
 	}
-	less, equal, greater := test.less, test.equal, test.greater
-	right := Compile(e.Args[1], env)
-	return func(r *Row) (repr.Datum, *repr.Error) {
-		a, err := left(r)
-		if err != nil || a.IsNull() {
-			return repr.Null, err
+	return func(r *Row) (bool, bool, *repr.Error) {
+		x, null, err := left(r)
+		if err != nil || null {
+			return false, true, err
 		}
-		b, err := right(r)
-		if err != nil || b.IsNull() {
-			return repr.Null, err
-		}
-		x, y := a.Int(), b.Int()
-		return repr.Bool((x < y && less) || (x == y && equal) || (x > y && greater)), nil
+		y, null, err := right(r)
+		return (x < y && less) || (x == y && equal) || (x > y && greater), null, err
 	}
 }
 
-func intCompareConst(left Eval, y int64, test outcome) Eval {
-	less, equal, greater := test.less, test.equal, test.greater
-	return func(r *Row) (repr.Datum, *repr.Error) {
-		a, err := left(r)
-		if err != nil || a.IsNull() {
-			return repr.Null, err
-		}
-		x := a.Int()
-		return repr.Bool((x < y && less) || (x == y && equal) || (x > y && greater)), nil
-	}
-}
-
-// compileTextCompare compares the bytes of texts, in the form that counts.
-func compileTextCompare(e *Call, env *Env, form func(repr.Datum) []byte) Eval {
-	test, ok := outcomes[e.Fn.Name]
-	if !ok {
-		return nil
-	}
+// compareTexts compares the bytes of texts, in the form that counts.
+func compareTexts(e *Call, test outcome, env *Env, form func(repr.Datum) []byte) boolEval {
 	less, equal, greater := test.less, test.equal, test.greater
 	left, right := Compile(e.Args[0], env), Compile(e.Args[1], env)
-	return func(r *Row) (repr.Datum, *repr.Error) {
+	return func(r *Row) (bool, bool, *repr.Error) {
 		a, err := left(r)
 		if err != nil || a.IsNull() {
-			return repr.Null, err
+			return false, true, err
 		}
 		b, err := right(r)
 		if err != nil || b.IsNull() {
-			return repr.Null, err
+			return false, true, err
 		}
 		if less == greater {
-			return repr.Bool(bytes.Equal(form(a), form(b)) == equal), nil
+			return bytes.Equal(form(a), form(b)) == equal, false, nil
 		}
 		c := bytes.Compare(form(a), form(b))
-		return repr.Bool((c < 0 && less) || (c == 0 && equal) || (c > 0 && greater)), nil
+		return (c < 0 && less) || (c == 0 && equal) || (c > 0 && greater), false, nil
 	}
 }
 
@@ -124,58 +208,29 @@ var arithmetics = map[string]func(x, y int64) (int64, bool){
 	"+": addInt64, "-": subInt64, "*": mulInt64, "/": divInt64, "%": modInt64, "mod": modInt64,
 }
 
-// compileIntArith does +, -, *, / and % of bigint; what overflows or fails is left to the function, which knows the error.
-func compileIntArith(e *Call, env *Env) Eval {
+// compileArith does +, -, *, / and % of bigint; what overflows or fails is left to the function, which knows the error.
+func compileArith(e *Call, env *Env) intEval {
 	op := arithmetics[e.Fn.Name]
 	if op == nil {
 		return nil
 	}
-	left, right, fn := Compile(e.Args[0], env), Compile(e.Args[1], env), e.Fn.Eval
-	if c, isConst := e.Args[1].(*Const); isConst && !c.Val.IsNull() {
-		return intArithConst(left, c.Val, op, func(a, b repr.Datum) (repr.Datum, *repr.Error) { return fn(env, []repr.Datum{a, b}) })
-	}
-	return func(r *Row) (repr.Datum, *repr.Error) {
-		a, err := left(r)
-		if err != nil || a.IsNull() {
-			return repr.Null, err
+	left, right, fn := compileInt(e.Args[0], env), compileInt(e.Args[1], env), e.Fn.Eval
+	lk, rk := e.Fn.Args[0].Kind, e.Fn.Args[1].Kind
+	return func(r *Row) (int64, bool, *repr.Error) {
+		x, null, err := left(r)
+		if err != nil || null {
+			return 0, true, err
 		}
-		b, err := right(r)
-		if err != nil || b.IsNull() {
-			return repr.Null, err
+		y, null, err := right(r)
+		if err != nil || null {
+			return 0, true, err
 		}
-		if z, ok := op(a.Int(), b.Int()); ok {
-			return repr.Int8(z), nil
+		if z, ok := op(x, y); ok {
+			return z, false, nil
 		}
-		return fn(env, []repr.Datum{a, b})
+		d, err := fn(env, []repr.Datum{repr.IntOf(lk, x), repr.IntOf(rk, y)})
+		return d.Int(), d.IsNull(), err
 	}
-}
-
-func intArithConst(left Eval, b repr.Datum, op func(x, y int64) (int64, bool), slow func(a, b repr.Datum) (repr.Datum, *repr.Error)) Eval {
-	y := b.Int()
-	return func(r *Row) (repr.Datum, *repr.Error) {
-		a, err := left(r)
-		if err != nil || a.IsNull() {
-			return repr.Null, err
-		}
-		if z, ok := op(a.Int(), y); ok {
-			return repr.Int8(z), nil
-		}
-		return slow(a, b)
-	}
-}
-
-func divInt64(x, y int64) (int64, bool) {
-	if y <= 0 {
-		return 0, false
-	}
-	return x / y, true
-}
-
-func modInt64(x, y int64) (int64, bool) {
-	if y <= 0 {
-		return 0, false
-	}
-	return x % y, true
 }
 
 func addInt64(x, y int64) (int64, bool) {
@@ -194,4 +249,18 @@ func mulInt64(x, y int64) (int64, bool) {
 		return x * y, true
 	}
 	return 0, false
+}
+
+func divInt64(x, y int64) (int64, bool) {
+	if y <= 0 {
+		return 0, false
+	}
+	return x / y, true
+}
+
+func modInt64(x, y int64) (int64, bool) {
+	if y <= 0 {
+		return 0, false
+	}
+	return x % y, true
 }

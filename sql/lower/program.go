@@ -14,10 +14,7 @@ type program struct {
 	preds expr.Predicate // nil: none
 	outs  []out
 	cells []*cell
-	reads bool     // something is evaluated, so the row must be set
-	last  int      // the highest column that is copied; -1: none
-	pos   [][]byte // of the current row: the rows' tails from each column on
-	whole bool     // all columns of the single part as they stand
+	whole bool // all columns of the single part as they stand
 }
 
 // out is one column to be written.
@@ -62,7 +59,7 @@ func joinFunc(f linear, fields []field, env *expr.Env) func() dataflow.JoinFunc 
 }
 
 func compile(f linear, fields []field, env *expr.Env) *program {
-	p := &program{last: -1}
+	p := &program{}
 	outs := make([]expr.Scalar, len(fields))
 	for i, fd := range fields {
 		if !fd.whole {
@@ -76,7 +73,6 @@ func compile(f linear, fields []field, env *expr.Env) *program {
 			preds[i] = resolve(e)
 		}
 		p.preds = expr.CompilePredicate(preds, env)
-		p.reads = true
 	}
 	for i, fd := range fields {
 		o := out{col: -1, canon: fd.canon, as: fd.as, drop: fd.drop}
@@ -89,10 +85,8 @@ func compile(f linear, fields []field, env *expr.Env) *program {
 		c, plain := e.(*expr.Column)
 		if plain && !o.canon && (fd.as == repr.KindNull || fd.as == e.Type().Kind) {
 			o.col = c.Index
-			p.last = max(p.last, c.Index)
 		} else {
 			o.eval = expr.Compile(e, env)
-			p.reads = true
 		}
 		p.outs = append(p.outs, o)
 	}
@@ -179,9 +173,7 @@ func (p *program) run(dst []byte, parts [][]byte) ([]byte, bool, *repr.Error) {
 	for _, c := range p.cells {
 		c.done = false
 	}
-	if p.reads {
-		p.row.SetParts(parts)
-	}
+	p.row.SetParts(parts)
 	if p.preds != nil {
 		keep, err := p.preds(&p.row)
 		if err != nil || !keep {
@@ -194,9 +186,6 @@ func (p *program) run(dst []byte, parts [][]byte) ([]byte, bool, *repr.Error) {
 		}
 		return dst, true, nil
 	}
-	if p.last >= 0 {
-		p.locate(parts)
-	}
 	return p.write(dst, parts)
 }
 
@@ -205,11 +194,11 @@ func (p *program) write(dst []byte, parts [][]byte) ([]byte, bool, *repr.Error) 
 		o := &p.outs[i]
 		switch {
 		case o.col >= 0:
-			tail := p.pos[o.col]
-			if o.drop && repr.IsNull(tail) {
+			packed := p.row.Packed(o.col)
+			if o.drop && repr.IsNull(packed) {
 				return dst, false, nil
 			}
-			dst = append(dst, tail...)
+			dst = append(dst, packed...)
 		case o.eval == nil:
 			dst = appendWhole(dst, parts)
 		default:
@@ -231,21 +220,6 @@ func (o *out) append(dst []byte, d repr.Datum) []byte {
 		return repr.AppendKey(dst, d)
 	}
 	return repr.Append(dst, d)
-}
-
-// locate finds the bytes of each column up to the last that is copied.
-func (p *program) locate(parts [][]byte) {
-	p.pos = p.pos[:0]
-	for _, rest := range parts {
-		for len(rest) > 0 {
-			next := repr.Skip(rest)
-			p.pos = append(p.pos, rest[:len(rest)-len(next)])
-			if len(p.pos) > p.last {
-				return
-			}
-			rest = next
-		}
-	}
 }
 
 // appendWhole packs the bytes of the row, as they stand, as one bytea.
