@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"millrace/repr"
 	"millrace/repr/pgfmt"
 	"millrace/sql/ast"
@@ -18,8 +20,9 @@ type timeWindow struct {
 
 // timeWindows are the functions of that kind.
 var timeWindows = map[string]timeWindow{
-	"tumble": {"relation, time, size [, offset]", 3, 4},
-	"hop":    {"relation, time, slide, size [, offset]", 4, 5},
+	"tumble":  {"relation, time, size [, offset]", 3, 4},
+	"hop":     {"relation, time, slide, size [, offset]", 4, 5},
+	"session": {"relation, time, gap [, partition …]", 3, 35},
 }
 
 // windowing is the call of such a function being bound: the rows of the relation that have a time, and that time.
@@ -29,6 +32,7 @@ type windowing struct {
 	rel  rel.Rel
 	time expr.Scalar
 	rest []ast.Expr // the arguments behind the time
+	fr   frame      // of a query within
 }
 
 // timeWindow binds a call in FROM that puts rows into windows of time; false when the item is none.
@@ -64,14 +68,12 @@ func (b *binder) windowed(n *ast.TableFunc, call *ast.FuncCall, kind *timeWindow
 	if err != nil {
 		return nil, err
 	}
-	w := &windowing{b: b, call: call, rel: in.rel, rest: call.Args[2:]}
+	w := &windowing{b: b, call: call, rel: in.rel, rest: call.Args[2:], fr: fr}
+	w.fr.owner, w.fr.hides = 0, append(slices.Clone(fr.hides), fr.owner)
 	if err := w.bindTime(in, fr); err != nil {
 		return nil, err
 	}
-	build := w.tumble
-	if name == "hop" {
-		build = w.hop
-	}
+	build := map[string]func() *repr.Error{"tumble": w.tumble, "hop": w.hop, "session": w.session}[name]
 	if err := build(); err != nil {
 		return nil, err
 	}
