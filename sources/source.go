@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"iter"
 
 	"millrace/repr"
 )
@@ -23,6 +24,7 @@ type Progress struct {
 type Batch struct {
 	Updates  []Update   // rows of the source's collection
 	Errors   []Update   // rows of <source>_errors, shaped as ErrorColumns
+	State    []Update   // changes of what a Stateful connector remembers
 	Progress []Progress // for the partitions that moved
 	Records  int64      // records read, good and bad
 	Bad      int64      // records that went to Errors
@@ -48,6 +50,12 @@ type Connector interface {
 	// Run reads from the given offsets (a partition not named starts at its beginning) until ctx ends, and returns
 	// only on that or on an error that no retry can mend. What can be retried is retried and reported.
 	Run(ctx context.Context, from map[int32]int64, out Events) error
+}
+
+// Stateful is a connector that remembers more than offsets: what its batches do to its State is kept with their ticks, and is
+// given back, each row once with its count, before it runs again.
+type Stateful interface {
+	Restore(rows iter.Seq2[[]byte, repr.Diff]) error
 }
 
 // ErrorColumns is the shape of <source>_errors.

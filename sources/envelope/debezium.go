@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"hash/maphash"
 
 	"millrace/repr"
 	"millrace/repr/format/avro"
@@ -64,7 +63,9 @@ type Debezium struct {
 	truncated position // of the last truncation
 	swept     position // of the last snapshot that was read to its end
 
-	c change
+	memory   *memory // nil when nobody asks for the State
+	restored bool
+	c        change
 }
 
 // entry is the row of a key, and the change that made it.
@@ -76,7 +77,7 @@ type entry struct {
 
 func newDebezium(ch changes) *Debezium {
 	return &Debezium{changes: ch, live: map[string]*entry{}, bag: map[string]int64{},
-		gone: graveyard{byKey: map[string]*grave{}}, seen: recent{seed: maphash.MakeSeed(), ids: map[uint64]struct{}{}}}
+		gone: graveyard{byKey: map[string]*grave{}}, seen: recent{ids: map[uint64]struct{}{}}}
 }
 
 // Rows is how many rows the table has.
@@ -164,6 +165,7 @@ func (d *Debezium) applyKeyed(dst []sources.Update, c *change, m *Message) ([]so
 		return dst, err
 	}
 	row = append(row[:len(row):len(row)], m.Meta...)
+	d.touch(string(c.key))
 	if e == nil {
 		e = &entry{}
 		d.live[string(c.key)] = e
@@ -228,6 +230,7 @@ func (d *Debezium) remove(dst []sources.Update, c *change, e *entry, keyChanges 
 	g := &grave{key: string(c.key), pos: c.pos}
 	if e != nil {
 		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
+		d.touch(string(c.key))
 		delete(d.live, string(c.key))
 		if !c.pos.known {
 			g.pos = e.pos
@@ -253,6 +256,7 @@ func (d *Debezium) retractBefore(dst []sources.Update, p position) []sources.Upd
 	for key, e := range d.live {
 		if e.pos.known && e.pos.compare(p) < 0 {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
+			d.touch(key)
 			delete(d.live, key)
 		}
 	}
@@ -272,6 +276,7 @@ func (d *Debezium) truncate(dst []sources.Update, c *change, m *Message) []sourc
 	} else {
 		for key, e := range d.live {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
+			d.touch(key)
 			delete(d.live, key)
 		}
 	}
@@ -281,7 +286,7 @@ func (d *Debezium) truncate(dst []sources.Update, c *change, m *Message) []sourc
 func (d *Debezium) emptyBag(dst []sources.Update) []sources.Update {
 	for row, count := range d.bag {
 		dst = append(dst, sources.Update{Row: []byte(row), Diff: -count})
-		delete(d.bag, row)
+		d.count([]byte(row), -count)
 	}
 	return dst
 }
@@ -310,15 +315,13 @@ func (d *Debezium) applyKeyless(dst []sources.Update, c *change, m *Message) ([]
 		}
 	}
 	if c.op == opUpdate || c.op == opDelete {
-		if d.bag[string(c.before)]--; d.bag[string(c.before)] == 0 {
-			delete(d.bag, string(c.before))
-		}
+		d.count(c.before, -1)
 		dst = append(dst, sources.Update{Row: bytes.Clone(c.before), Diff: -1})
 	}
 	if row == nil {
 		return dst, nil
 	}
-	d.bag[string(row)]++
+	d.count(row, 1)
 	return append(dst, sources.Update{Row: bytes.Clone(row), Diff: 1}), nil
 }
 

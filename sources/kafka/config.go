@@ -1,13 +1,16 @@
 package kafka
 
 import (
+	"bytes"
 	"fmt"
+	"iter"
 	"log/slog"
 
 	"millrace/internal/broker"
 	"millrace/internal/clock"
 	"millrace/internal/registry"
 	"millrace/repr"
+	"millrace/sources/envelope"
 )
 
 // Format is how the bytes of a key or a value are to be read.
@@ -68,6 +71,8 @@ type Config struct {
 	// <topic>-key. A caller that keeps what Schemas says reads the same columns after a restart.
 	ValueSchema string
 	KeySchema   string
+	// KeepState: batches tell what the envelope remembers, for Restore.
+	KeepState bool
 
 	Log   *slog.Logger // none when nil
 	Clock clock.Clock  // the machine's when nil
@@ -77,6 +82,39 @@ type Config struct {
 type Source struct {
 	cfg  Config
 	seen *described // nil before Describe
+	kept []keptRow  // given to Restore, for an envelope that is not there yet
+}
+
+// keptRow is a row of what an envelope remembers.
+type keptRow struct {
+	row  []byte
+	diff repr.Diff
+}
+
+// Restore takes what the envelope remembered, as the State of its batches told.
+func (s *Source) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
+	for row, diff := range rows {
+		s.kept = append(s.kept, keptRow{row: bytes.Clone(row), diff: diff})
+	}
+	return nil
+}
+
+// remember gives the envelope back what it remembered.
+func (s *Source) remember(env envelope.Envelope) error {
+	e, ok := env.(envelope.Remembering)
+	if !ok || !s.cfg.KeepState {
+		return nil
+	}
+	err := e.Restore(func(yield func([]byte, repr.Diff) bool) {
+		for _, k := range s.kept {
+			if !yield(k.row, k.diff) {
+				return
+			}
+		}
+	})
+	s.kept = nil
+	e.Remember()
+	return err
 }
 
 // New checks a configuration.

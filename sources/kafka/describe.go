@@ -81,6 +81,10 @@ func (s *Source) build(ctx context.Context) error {
 	if err := unique(d.cols); err != nil {
 		return err
 	}
+	if err := s.remember(d.env); err != nil {
+		return repr.NewError(repr.CodeInternal, fmt.Sprintf("topic %q cannot be read on: %v", s.cfg.Topic, err)).
+			WithHint("Drop the source and create it again.")
+	}
 	s.seen = &d
 	return nil
 }

@@ -465,6 +465,9 @@ func (r *reader) push(ctx context.Context) error {
 			r.batch.Progress = append(r.batch.Progress, sources.Progress{Partition: p, Next: r.next[p], High: high})
 		}
 	}
+	if e, ok := r.seen.env.(envelope.Remembering); ok && r.cfg.KeepState {
+		r.batch.State = e.State(r.batch.State)
+	}
 	if err := r.out.Push(ctx, r.batch); err != nil {
 		return fmt.Errorf("hand over records of topic %q: %w", r.cfg.Topic, err)
 	}
