@@ -25,13 +25,18 @@ type collection struct {
 }
 
 func newCollection(id uint64, name string, since repr.Time) *collection {
-	c := &collection{id: id, name: name, ok: arrangement.NewTrace(), errs: arrangement.NewTrace(),
-		next: arrangement.NewBuilder(), readers: map[*subscription]struct{}{}}
+	c := emptyCollection(id, name)
 	c.ok.Append(since, arrangement.Batch{})
 	c.errs.Append(since, arrangement.Batch{})
 	c.ok.Advance(since)
 	c.errs.Advance(since)
 	return c
+}
+
+// emptyCollection is one that cannot be read yet.
+func emptyCollection(id uint64, name string) *collection {
+	return &collection{id: id, name: name, ok: arrangement.NewTrace(), errs: arrangement.NewTrace(),
+		next: arrangement.NewBuilder(), readers: map[*subscription]struct{}{}}
 }
 
 // queue adds an update to what the next tick takes.

@@ -65,7 +65,7 @@ func (s *Session) createConnection(ctx context.Context, st *ast.CreateConnection
 			return nil, err
 		}
 	}
-	it.CreateSQL, it.Def = createText(withoutPassword(st)), spec
+	it.CreateSQL, it.Statement, it.Def = createText(withoutPassword(st)), ast.Format(st), spec
 	if err := s.add(ctx, it, nil); err != nil {
 		return nil, err
 	}

@@ -20,8 +20,10 @@ type sourceSpec struct {
 	value    *ast.MessageFormat
 	registry *connectionSpec // nil without one
 	envelope ast.EnvelopeKind
-	includes []ast.Include
-	depends  []uint64
+
+	valueSchema, keySchema string // what is read with; found when the source was made
+	includes               []ast.Include
+	depends                []uint64
 }
 
 // sourceSpec reads a CREATE SOURCE of either dialect.
@@ -134,8 +136,23 @@ func (s *Session) registryOf(f *ast.MessageFormat, depends *[]uint64) (*connecti
 
 // open makes the connector of a source: it reaches for the broker, the topic and the registry, and learns the columns.
 func (spec *sourceSpec) open(ctx context.Context, c *Coordinator) (*openSource, *repr.Error) {
+	src, err := spec.connector(c)
+	if err != nil {
+		return nil, err
+	}
+	desc, keys, e := src.Describe(ctx)
+	if e != nil {
+		return nil, asError(e)
+	}
+	spec.valueSchema, spec.keySchema = src.Schemas()
+	return &openSource{connector: src, desc: desc, keys: keys, topic: spec.topic}, nil
+}
+
+// connector makes the connector of a source without reaching for anything.
+func (spec *sourceSpec) connector(c *Coordinator) (*kafka.Source, *repr.Error) {
 	cfg := kafka.Config{Broker: c.brokerOptions(spec.brokers), Topic: spec.topic, ValueFormat: formats[spec.value.Kind],
-		Envelope: kafka.Envelope(spec.envelope.String()), Log: c.opts.Log, Clock: c.opts.Clock}
+		Envelope: kafka.Envelope(spec.envelope.String()), Log: c.opts.Log, Clock: c.opts.Clock,
+		ValueSchema: spec.valueSchema, KeySchema: spec.keySchema, KeepState: c.opts.Journal != nil}
 	if spec.key != nil {
 		cfg.KeyFormat = formats[spec.key.Kind]
 	}
@@ -154,11 +171,7 @@ func (spec *sourceSpec) open(ctx context.Context, c *Coordinator) (*openSource, 
 	if e != nil {
 		return nil, asError(e)
 	}
-	desc, keys, e := src.Describe(ctx)
-	if e != nil {
-		return nil, asError(e)
-	}
-	return &openSource{connector: src, desc: desc, keys: keys, topic: spec.topic}, nil
+	return src, nil
 }
 
 // includes are the parts of a message that can be columns.
@@ -229,6 +242,15 @@ func (s *Session) sinkSpec(st *ast.CreateSink, from *catalog.Item) (*sinkSpec, *
 
 // open makes the connector of a sink and tries what it needs.
 func (spec *sinkSpec) open(ctx context.Context, c *Coordinator, id uint64) (*sinkkafka.Sink, *repr.Error) {
+	sink, err := spec.connector(c, id)
+	if err != nil {
+		return nil, err
+	}
+	return sink, sink.Check(ctx)
+}
+
+// connector makes the connector of a sink without reaching for anything.
+func (spec *sinkSpec) connector(c *Coordinator, id uint64) (*sinkkafka.Sink, *repr.Error) {
 	name := "millrace-sink-" + spec.topic + "-" + itoa(int64(id))
 	cfg := sinkkafka.Config{Brokers: spec.brokers, Topic: spec.topic, Format: sinkkafka.Avro, Cols: spec.desc, Key: spec.key,
 		TransactionalID: name, ProgressTopic: "millrace-progress-" + spec.topic, Partitions: 1, Replication: 1,
@@ -244,5 +266,5 @@ func (spec *sinkSpec) open(ctx context.Context, c *Coordinator, id uint64) (*sin
 	if e != nil {
 		return nil, asError(e)
 	}
-	return sink, sink.Check(ctx)
+	return sink, nil
 }

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"millrace/coord/catalog"
+	"millrace/internal/check"
 	"millrace/internal/clock"
+	"millrace/internal/journal"
 	"millrace/repr"
 	"millrace/sources"
 )
@@ -22,7 +24,7 @@ type Options struct {
 	SubscriberBytes int64             // what a slow subscription may hold; default 32 MiB
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
-	Journal         Journal
+	Journal         *journal.Journal // where ticks are made durable; nil: nowhere
 	Log             *slog.Logger
 	Version         string
 }
@@ -45,9 +47,6 @@ func (o *Options) defaults() {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.System{}
-	}
-	if o.Journal == nil {
-		o.Journal = &MemoryJournal{}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -81,7 +80,11 @@ type Coordinator struct {
 	waiting     []chan<- error // writers whose tick has not run
 	queued      bool           // something waits for a tick
 	queuedRows  int
-	broken      error // the journal failed: nothing more is acknowledged
+	broken      error          // the journal failed: nothing more is acknowledged
+	full        bool           // the last tick was refused, for the disk is full
+	notes       []journal.Note // of the next tick
+	dropped     []uint64       // collections that end with the next tick
+	revival     *revival       // what a restart brings back; nil without one
 	lastWork    bool
 }
 
@@ -98,8 +101,39 @@ type sourceBatch struct {
 	batch *sources.Batch
 }
 
-// New starts a coordinator. Close ends it.
+// New starts a coordinator that keeps nothing. Close ends it.
 func New(opts Options) *Coordinator {
+	check.That(opts.Journal == nil, "a coordinator with a journal is opened")
+	c := prepare(opts)
+	go c.loop()
+	return c
+}
+
+// Open starts a coordinator that goes on where its journal ends: what is in the catalog is there when Open returns, and the
+// content of tables and sources; views are filled, and sources and sinks started, behind it. Close ends it.
+func Open(opts Options) (*Coordinator, error) {
+	check.That(opts.Journal != nil, "a coordinator without a journal is made new")
+	c := prepare(opts)
+	r, err := c.restore()
+	if err != nil {
+		return nil, err
+	}
+	v := &revival{c: c, r: r, waiting: map[uint64]*waitingView{}}
+	v.begin()
+	go c.loop()
+	c.running.Add(1)
+	go func() {
+		defer c.running.Done()
+		err := c.guarded("starting again", func() error { v.run(c.ctx); return nil })
+		if err != nil {
+			c.opts.Log.Error("not all is started", "err", err)
+		}
+	}()
+	return c, nil
+}
+
+// prepare makes a coordinator whose loop does not run yet.
+func prepare(opts Options) *Coordinator {
 	opts.defaults()
 	ctx, stop := context.WithCancelCause(context.Background())
 	c := &Coordinator{
@@ -114,7 +148,6 @@ func New(opts Options) *Coordinator {
 	c.oracle = oracle{now: opts.Clock.Now}
 	c.oracle.complete = repr.Time(max(opts.Clock.Now().UnixMilli(), 1))
 	c.catalog.Store(catalog.New(catalog.SystemItems()))
-	go c.loop()
 	return c
 }
 
@@ -198,7 +231,7 @@ func (c *Coordinator) idleWork() <-chan struct{} {
 
 // takeBatches is the channel of source batches, or nil while the next tick is full.
 func (c *Coordinator) takeBatches() <-chan sourceBatch {
-	if c.queuedRows >= c.opts.MaxTickRows {
+	if c.full || c.queuedRows >= c.opts.MaxTickRows {
 		return nil
 	}
 	return c.batches

@@ -12,16 +12,15 @@ import (
 	"millrace/sql/plan"
 )
 
-// change the catalog: f makes the new snapshot from the present one; it runs in the loop.
+// changeCatalog changes the catalog: f makes the new snapshot from the present one; it runs in the loop.
 func (s *Session) changeCatalog(ctx context.Context, f func(*catalog.Snapshot) (*catalog.Snapshot, *repr.Error)) *repr.Error {
 	var failure *repr.Error
 	err := s.c.do(ctx, func() {
 		next, e := f(s.c.catalog.Load())
-		if e != nil {
-			failure = e
-			return
+		if e == nil {
+			e = s.c.commitCatalog(next)
 		}
-		s.c.catalog.Store(next)
+		failure = e
 	})
 	if err == nil {
 		err = failure
@@ -60,6 +59,7 @@ func errExists(old *catalog.Item) *repr.Error {
 // add puts a new item into the catalog, with whatever has to happen in the loop at the same moment, and remembers how
 // to undo it when the transaction block is rolled back.
 func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Error) *repr.Error {
+	begun := false
 	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		if old := snap.Taken(it.Schema, it.Name, it.Kind); old != nil {
 			return nil, errExists(old)
@@ -77,9 +77,13 @@ func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Er
 			if err := and(); err != nil {
 				return nil, err
 			}
+			begun = true
 		}
 		return snap.With(it), nil
 	})
+	if err != nil && begun {
+		_ = s.c.do(context.WithoutCancel(ctx), func() { s.c.end(it) })
+	}
 	if err == nil && s.tx.open {
 		s.tx.undo = append(s.tx.undo, func(ctx context.Context) { _ = s.remove(ctx, it.ID) })
 	}
@@ -120,7 +124,7 @@ func (s *Session) createTable(ctx context.Context, st *ast.CreateTable) (*Result
 	if err := checkConstraints(st); err != nil {
 		return nil, err
 	}
-	it.Desc, it.CreateSQL = desc, ast.Format(st)
+	it.Desc, it.CreateSQL, it.Statement = desc, ast.Format(st), ast.Format(st)
 	if it.Columns, err = s.columnDefs(st, desc); err != nil {
 		return nil, err
 	}
@@ -192,7 +196,7 @@ func (s *Session) createView(ctx context.Context, st *ast.CreateView) (*Result, 
 	if err != nil {
 		return nil, err
 	}
-	it.CreateSQL = ast.Format(st)
+	it.CreateSQL, it.Statement = ast.Format(st), ast.Format(st)
 	if old := s.c.Catalog().Taken(it.Schema, it.Name, catalog.View); old != nil && st.OrReplace {
 		return s.replaceView(ctx, old, it)
 	}
@@ -254,7 +258,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 	if err != nil {
 		return nil, err
 	}
-	it.CreateSQL = ast.Format(st)
+	it.CreateSQL, it.Statement = ast.Format(st), ast.Format(st)
 	if free, err := s.newItem(st.Name, catalog.MaterializedView, st.IfNotExists); err != nil || free == nil {
 		return &Result{Tag: tag}, err
 	}
@@ -347,7 +351,7 @@ func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result
 	}
 	named := *st
 	named.Name = it.Name
-	it.CreateSQL = ast.Format(&named)
+	it.CreateSQL, it.Statement = ast.Format(&named), ast.Format(&named)
 	if len(it.IndexCols) == 0 {
 		return &Result{Tag: tag}, s.add(ctx, it, nil) // a default index: the relation's own order
 	}

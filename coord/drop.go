@@ -103,9 +103,9 @@ func (s *Session) dropItems(ctx context.Context, items []*catalog.Item, cascade 
 	return err
 }
 
-// dropItems is the part that runs in the loop. It gives the objects that went because others did, without those that
-// are parts of others.
-func (c *Coordinator) dropItems(items []*catalog.Item, cascade bool) (gone []*catalog.Item, err *repr.Error) {
+// dropItems is the part that runs in the loop; schemas go with the items. It gives the objects that went because others did,
+// without those that are parts of others.
+func (c *Coordinator) dropItems(items []*catalog.Item, cascade bool, schemas ...string) (gone []*catalog.Item, err *repr.Error) {
 	snap := c.catalog.Load()
 	chosen := map[uint64]bool{}
 	for _, it := range items {
@@ -129,8 +129,19 @@ func (c *Coordinator) dropItems(items []*catalog.Item, cascade bool) (gone []*ca
 		}
 	}
 	slices.SortFunc(all, func(a, b *catalog.Item) int { return cmp.Compare(b.ID, a.ID) })
-	for _, it := range slices.Compact(all) {
-		c.discard(it)
+	all = slices.Compact(all)
+	next := snap
+	for _, it := range all {
+		next = next.Without(it.ID)
+	}
+	for _, schema := range schemas {
+		next = next.WithoutSchema(schema)
+	}
+	if err := c.commitCatalog(next); err != nil {
+		return nil, err
+	}
+	for _, it := range all {
+		c.end(it)
 	}
 	return gone, nil
 }
@@ -170,8 +181,8 @@ func (s *Session) remove(ctx context.Context, id uint64) *repr.Error {
 	return s.dropItems(ctx, []*catalog.Item{it}, true)
 }
 
-// discard takes an object out of the catalog and ends what runs for it. It runs in the loop.
-func (c *Coordinator) discard(it *catalog.Item) {
+// end ends what runs for an object that is not in the catalog any more. It runs in the loop.
+func (c *Coordinator) end(it *catalog.Item) {
 	switch it.Kind {
 	case catalog.MaterializedView, catalog.Index:
 		c.uninstall(it.ID)
@@ -184,7 +195,6 @@ func (c *Coordinator) discard(it *catalog.Item) {
 		c.stopSink(it.ID)
 	default: // nothing runs for the others
 	}
-	c.catalog.Store(c.catalog.Load().Without(it.ID))
 }
 
 func (c *Coordinator) dropBase(id uint64) {
@@ -236,15 +246,10 @@ func (c *Coordinator) dropSchemas(schemas []string, cascade bool) (gone []*catal
 		}
 		gone = append(gone, it)
 	}
-	others, err := c.dropItems(gone, true)
+	others, err := c.dropItems(gone, true, schemas...)
 	if err != nil {
 		return nil, err
 	}
-	next := c.catalog.Load()
-	for _, schema := range schemas {
-		next = next.WithoutSchema(schema)
-	}
-	c.catalog.Store(next)
 	return append(gone, others...), nil
 }
 

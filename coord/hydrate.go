@@ -33,10 +33,15 @@ const catchUpTicks = 8
 
 // hydrate fills a view and hands it to the loop. When it returns an error nothing of the view is left.
 func (s *Session) hydrate(ctx context.Context, v *view, progress func(string)) *repr.Error {
+	return s.hydrateAt(ctx, v, nil, progress)
+}
+
+// hydrateAt fills a view as of a time that is held; nil: the newest.
+func (s *Session) hydrateAt(ctx context.Context, v *view, at *hold, progress func(string)) *repr.Error {
 	err := s.awaitReady(ctx, v.inputs)
 	var h *hydration
 	if err == nil {
-		h, err = s.beginHydration(ctx, v)
+		h, err = s.beginHydration(ctx, v, at)
 	}
 	if err == nil {
 		err = h.run(ctx, progress)
@@ -47,12 +52,15 @@ func (s *Session) hydrate(ctx context.Context, v *view, progress func(string)) *
 	return err
 }
 
-// beginHydration claims the inputs at the newest complete time.
-func (s *Session) beginHydration(ctx context.Context, v *view) (*hydration, *repr.Error) {
+// beginHydration claims the inputs at the newest complete time, or at one that is held.
+func (s *Session) beginHydration(ctx context.Context, v *view, at *hold) (*hydration, *repr.Error) {
 	h := &hydration{c: s.c, view: v, cols: map[uint64]*collection{}}
 	var failure *repr.Error
 	err := s.c.do(ctx, func() {
 		h.hold = s.c.newHold()
+		if at != nil {
+			h.hold.at = at.at
+		}
 		h.read = newReading(nil, h.hold)
 		h.read.at = h.hold.at
 		if failure = s.c.snapshots(h.read, v.inputs); failure != nil {

@@ -26,5 +26,8 @@ func (o *oracle) next() (t repr.Time, wait time.Duration) {
 	return o.complete + 1, 0
 }
 
+// after is the time of a tick that cannot wait: it may run ahead of the clock by a millisecond.
+func (o *oracle) after() repr.Time { return max(repr.Time(o.now().UnixMilli()), o.complete+1) }
+
 // finish says that everything at t is complete.
 func (o *oracle) finish(t repr.Time) { o.complete = t }

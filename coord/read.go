@@ -53,6 +53,9 @@ func (s *Session) read(ctx context.Context, p *queryPlan, h *hold) (*reading, *r
 func (c *Coordinator) snapshots(r *reading, ids []uint64) *repr.Error {
 	for _, id := range ids {
 		col := c.collections[id]
+		if w := c.waitingView(id); w != nil && w.failed != nil {
+			return w.failed
+		}
 		if col == nil {
 			return repr.NewError(repr.CodeUndefinedTable, "a relation of the query was dropped while it was planned").
 				WithHint("run the statement again")
@@ -141,6 +144,15 @@ func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
 // unready says of which sources behind the collections the first reading has not ended, and gives a channel that is
 // closed when the first of them has. A source that has stopped is not waited for. It runs in the loop.
 func (c *Coordinator) unready(ids []uint64) (waits []string, wake <-chan struct{}) {
+	for _, id := range ids {
+		if w := c.waitingView(id); w != nil && w.failed == nil {
+			what := w.name + " (filled again after the start"
+			if w.progress != "" {
+				what += ": " + w.progress
+			}
+			waits, wake = append(waits, what+")"), w.ready
+		}
+	}
 	for _, id := range c.sourcesBehind(ids) {
 		run := c.sources[id]
 		if run == nil || run.caughtUp || run.state.Status == "stalled" || run.state.Status == "failed" {

@@ -428,7 +428,7 @@ func (s *Session) commitOrUndo(ctx context.Context) *repr.Error {
 // validate checks that what the transaction read is still so. It runs in the loop.
 func (c *Coordinator) validate(tx *transaction) *repr.Error {
 	if c.broken != nil {
-		return repr.NewError("58030", "the log of the server cannot be written").WithDetail(c.broken.Error())
+		return asError(c.broken)
 	}
 	for _, w := range tx.writes {
 		if c.collections[w.table] == nil {

@@ -17,6 +17,7 @@ type sinkRun struct {
 	id     uint64
 	name   string
 	from   uint64
+	began  repr.Time // of the content that it began with
 	cancel context.CancelFunc
 
 	mu    sync.Mutex // guards state
@@ -32,6 +33,9 @@ func (r *sinkRun) report(st sinks.State) {
 		r.c.opts.Log.Info("sink", "object", r.name, "status", st.Status, "err", st.Error)
 	}
 }
+
+// needs is the time from which the changes of its view must be kept for it.
+func (r *sinkRun) needs() repr.Time { return max(r.began, r.current().Written) }
 
 func (r *sinkRun) current() sinks.State {
 	r.mu.Lock()
@@ -68,6 +72,7 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 		return nil, err
 	}
 	it.On, it.CreateSQL, it.Depends, it.Def = from.ID, createText(st), append(spec.depends, from.ID), spec
+	it.Statement = ast.Format(st)
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
@@ -96,7 +101,7 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 // startSink runs a sink from the snapshot that its subscription starts with. It runs in the loop.
 func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.Sink, started *subscribed) {
 	ctx, cancel := context.WithCancel(c.ctx)
-	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, cancel: cancel, state: sinks.State{Status: "starting"}}
+	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, began: started.at, cancel: cancel, state: sinks.State{Status: "starting"}}
 	c.sinks[it.ID] = r
 	ticks := make(chan sinks.Tick, 16)
 	c.running.Add(2)

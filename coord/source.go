@@ -2,9 +2,12 @@ package coord
 
 import (
 	"context"
+	"maps"
 	"slices"
 
+	"millrace/arrangement"
 	"millrace/coord/catalog"
+	"millrace/internal/journal"
 	"millrace/repr"
 	"millrace/sources"
 	"millrace/sql/ast"
@@ -13,20 +16,23 @@ import (
 // sourceRun is a running source. Its fields belong to the loop; the connector has a goroutine of its own and speaks
 // through Push and Report.
 type sourceRun struct {
-	c        *Coordinator
-	id       uint64
-	topic    string
-	col      *collection
-	errCol   *collection
-	cancel   context.CancelFunc
-	state    sources.State
-	next     map[int32]int64 // offsets bound by complete ticks and by the one that waits
-	high     map[int32]int64
-	moved    map[int32]bool  // partitions that the next tick binds
-	target   map[int32]int64 // what the topic held when it was first read
-	ready    chan struct{}   // closed when the first reading has ended
-	caughtUp bool
-	stopped  bool
+	c         *Coordinator
+	id        uint64
+	topic     string
+	col       *collection
+	errCol    *collection
+	cancel    context.CancelFunc
+	state     sources.State
+	next      map[int32]int64 // offsets bound by complete ticks and by the one that waits
+	high      map[int32]int64
+	moved     map[int32]bool       // partitions that the next tick binds
+	bound     []int32              // those that the last tick bound
+	remembers *arrangement.Builder // what the connector wants kept with the next tick
+	kept      arrangement.Batch    // what it had kept with the last
+	target    map[int32]int64      // what the topic held when it was first read
+	ready     chan struct{}        // closed when the first reading has ended
+	caughtUp  bool
+	stopped   bool
 
 	good, bad, bytes int64
 	newestMS         int64
@@ -79,6 +85,11 @@ func (c *Coordinator) queueBatch(b sourceBatch) {
 	for _, u := range b.batch.Updates {
 		r.col.queue(u.Row, u.Diff)
 	}
+	if c.opts.Journal != nil {
+		for _, u := range b.batch.State {
+			r.remembers.Add(u.Row, u.Diff)
+		}
+	}
 	now := repr.TimestampTZ(c.opts.Clock.Now().UnixMicro() + unixEpochMicros)
 	for _, u := range b.batch.Errors {
 		// The first column is the time at which the error was met.
@@ -102,18 +113,36 @@ func (c *Coordinator) queueBatch(b sourceBatch) {
 	c.queuedRows += len(b.batch.Updates) + len(b.batch.Errors)
 }
 
-// bind adds the offsets that the tick binds to its record, and notes when the first reading has ended.
-func (r *sourceRun) bind(out []SourceOffset) []SourceOffset {
+// bind gives the offsets that the tick binds.
+func (r *sourceRun) bind(out []sourceOffset) []sourceOffset {
 	parts := make([]int32, 0, len(r.moved))
 	for p := range r.moved {
 		parts = append(parts, p)
 	}
 	slices.Sort(parts)
 	for _, p := range parts {
-		out = append(out, SourceOffset{Source: r.id, Partition: p, Next: r.next[p]})
+		out = append(out, sourceOffset{source: r.id, partition: p, next: r.next[p]})
 	}
+	r.bound = parts
 	clear(r.moved)
 	return out
+}
+
+// remember gives what the connector wants kept with the tick.
+func (r *sourceRun) remember() arrangement.Batch {
+	r.kept = r.remembers.Seal()
+	r.remembers.Reset()
+	return r.kept
+}
+
+// unbind leaves what the last tick bound to the next.
+func (r *sourceRun) unbind() {
+	for i := range r.kept.Len() {
+		r.remembers.Add(r.kept.Row(i), r.kept.Diff(i))
+	}
+	for _, p := range r.bound {
+		r.moved[p] = true
+	}
 }
 
 // settleSources notes, after a tick, which sources have read what their topics held at first.
@@ -128,6 +157,8 @@ func (c *Coordinator) settleSources() {
 		}
 		if done {
 			r.caughtUp = true
+			c.notes = append(c.notes, journal.Note{Key: readyNote(r.id), Value: []byte{1}})
+			c.queued = true
 			r.wake()
 		}
 	}
@@ -158,6 +189,7 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 		return nil, err
 	}
 	it.Desc, it.Keys, it.CreateSQL, it.Depends, it.Def = made.desc, made.keys, createText(st), spec.depends, spec
+	it.Statement = ast.Format(st)
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
@@ -176,25 +208,38 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	return &Result{Tag: tag}, nil
 }
 
-// openSource is a connector that is ready to run, with the shape of what it gives.
+// openSource is a connector that is ready to run, with the shape of what it gives and where it goes on.
 type openSource struct {
 	connector sources.Connector
 	desc      repr.RowDesc
 	keys      [][]int
 	topic     string
+	from      map[int32]int64 // nil: from the beginning
+	caughtUp  bool            // the first reading has ended before
+	failed    *repr.Error     // why it cannot run
 }
 
 // startSource makes the collections of a source and runs its connector. It runs in the loop.
 func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource) {
+	c.runSource(it, c.addBase(it.ID, it.Name), c.addBase(errs.ID, errs.Name), made)
+}
+
+// runSource runs the connector of a source into its collections. It runs in the loop.
+func (c *Coordinator) runSource(it *catalog.Item, col, errCol *collection, made *openSource) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	r := &sourceRun{c: c, id: it.ID, topic: made.topic, cancel: cancel, state: sources.State{Status: "starting"},
 		next: map[int32]int64{}, high: map[int32]int64{}, moved: map[int32]bool{}, target: map[int32]int64{},
-		ready: make(chan struct{}), col: c.addBase(it.ID, it.Name), errCol: c.addBase(errs.ID, errs.Name)}
+		ready: make(chan struct{}), col: col, errCol: errCol, remembers: arrangement.NewBuilder(), caughtUp: made.caughtUp}
+	maps.Copy(r.next, made.from)
 	c.sources[it.ID] = r
+	if made.failed != nil {
+		r.state = sources.State{Status: "failed", Error: made.failed.Error(), Hint: made.failed.Hint}
+		return
+	}
 	c.running.Add(1)
 	go func() {
 		defer c.running.Done()
-		err := c.guarded("source "+it.Name, func() error { return made.connector.Run(ctx, nil, r) })
+		err := c.guarded("source "+it.Name, func() error { return made.connector.Run(ctx, made.from, r) })
 		if err != nil && ctx.Err() == nil {
 			e := asError(err)
 			r.Report(sources.State{Status: "failed", Error: e.Error(), Hint: e.Hint})

@@ -256,9 +256,7 @@ func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Er
 // newView makes a view of a graph, not filled yet.
 func (c *Coordinator) newView(g *dataflow.Graph, inputs []uint64, id uint64, name string) *view {
 	flow := dataflow.New(g, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock, MaxIterations: maxIterations})
-	out := &collection{id: id, name: name, ok: arrangement.NewTrace(), errs: arrangement.NewTrace(),
-		next: arrangement.NewBuilder(), readers: map[*subscription]struct{}{}}
-	return &view{out: out, flow: flow, inputs: inputs}
+	return &view{out: emptyCollection(id, name), flow: flow, inputs: inputs}
 }
 
 // maxIterations is how many rounds a recursion of a maintained view may take, unless it says so itself: a view that does not

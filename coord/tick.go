@@ -11,17 +11,27 @@ import (
 // tick binds everything that waits to the time t and makes t complete.
 func (c *Coordinator) tick(t repr.Time) {
 	c.queued, c.queuedRows = false, 0
-	if err := c.commitInputs(t); err != nil {
-		c.broken = err
-		c.opts.Log.Error("journal failed, nothing more is acknowledged", "err", err)
-		c.failWaiting(err)
+	commit, err := c.commitInputs(t)
+	switch {
+	case isFull(err):
+		c.refuse()
+		return
+	case err != nil:
+		c.breakDown(err)
 		return
 	}
+	c.full, c.notes, c.dropped = false, nil, nil
 	for _, col := range c.order {
 		col.apply(t)
 	}
 	for _, v := range c.views {
 		c.stepView(v, t)
+	}
+	if commit != nil { // what the tick made is not shown before it is durable
+		if err := commit.Wait(); err != nil {
+			c.breakDown(err)
+			return
+		}
 	}
 	c.oracle.finish(t)
 	c.stats.Ticks.Add(1)
@@ -31,6 +41,9 @@ func (c *Coordinator) tick(t repr.Time) {
 	for _, col := range c.collections {
 		col.settle()
 		col.advance(since)
+	}
+	if c.opts.Journal != nil {
+		c.opts.Journal.Hold(uint64(c.keepFrom(since)))
 	}
 	c.lastWork = c.work(workFuel)
 	for _, w := range c.waiting {
@@ -55,22 +68,6 @@ func (c *Coordinator) tickSafely(t repr.Time) {
 		c.broken = err
 		c.failWaiting(err)
 	}
-}
-
-// commitInputs closes the inputs of the tick and writes its record.
-func (c *Coordinator) commitInputs(t repr.Time) error {
-	rec := &Record{Time: t}
-	for _, col := range c.order {
-		col.close()
-		if col.dirty {
-			b := col.delta.OK
-			rec.Updates = append(rec.Updates, CollectionUpdates{Collection: col.id, Rows: b.Len(), Bytes: int64(b.Bytes())})
-		}
-	}
-	for _, s := range c.sources {
-		rec.Offsets = s.bind(rec.Offsets)
-	}
-	return c.opts.Journal.Append(rec)
 }
 
 // stepView brings one view to t.

@@ -17,6 +17,7 @@ import (
 // config is everything that can be set. A flag wins over the environment, that over the file, that over the default.
 type config struct {
 	DataDir     string
+	Volatile    bool
 	SQLListen   string
 	HTTPListen  string
 	Workers     int
@@ -34,6 +35,7 @@ const envPrefix = "MILLRACE_"
 
 // flags declares the flags that every command with a server has.
 func (c *config) flags(fs *flag.FlagSet) {
+	fs.BoolVar(&c.Volatile, "volatile", false, "keep nothing: what is there is lost when the server stops")
 	fs.StringVar(&c.DataDir, "data-dir", "./millrace-data", "`folder` that the server keeps its data in")
 	fs.StringVar(&c.SQLListen, "sql-listen", "127.0.0.1:6875", "`host:port` for psql and drivers")
 	fs.StringVar(&c.HTTPListen, "http-listen", "127.0.0.1:6874", "`host:port` for health, metrics and profiles")

@@ -30,6 +30,7 @@ func runDemo(ctx context.Context, args []string) (err error) {
 		return fmt.Errorf("start the demo's shop: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	c.Volatile = true // the broker of the demo keeps nothing either
 	if c.LogLevel == "info" {
 		c.LogLevel = "warn"
 	}

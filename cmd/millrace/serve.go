@@ -16,6 +16,8 @@ import (
 
 	"millrace/console"
 	"millrace/coord"
+	"millrace/internal/disk"
+	"millrace/internal/journal"
 	"millrace/pgwire"
 )
 
@@ -26,6 +28,7 @@ const gcPercent = 200
 // server is a running server.
 type server struct {
 	coord *coord.Coordinator
+	ticks *journal.Journal // nil when nothing is kept
 	sql   *pgwire.Server
 	http  *http.Server
 	log   *slog.Logger
@@ -63,9 +66,6 @@ func start(c *config) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
-	}
 	debug.SetMemoryLimit(memory)
 	debug.SetGCPercent(gcPercent)
 	sqlListener, err := listen("SQL", c.SQLListen)
@@ -76,16 +76,46 @@ func start(c *config) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, sqlListener.Close())
 	}
-	co := coord.New(coord.Options{Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
+	co, ticks, err := c.open(coord.Options{Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
 		HostAliases: aliases, Log: log, Version: version})
-	s := &server{coord: co, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: make(chan error, 2)}
+	if err != nil {
+		return nil, errors.Join(err, sqlListener.Close(), webListener.Close())
+	}
+	s := &server{coord: co, ticks: ticks, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: make(chan error, 2)}
 	metrics := console.NewMetrics(version, runtime.Version(), sampler{co})
-	s.sql = pgwire.NewServer(co, pgwire.Options{Log: log, Observe: metrics.ObserveQuery, Welcome: "millrace " + version + ": views that are always up to date. " +
-		"What is kept in this version is lost when the server stops; sources are read again."})
+	s.sql = pgwire.NewServer(co, pgwire.Options{Log: log, Observe: metrics.ObserveQuery, Welcome: c.welcome()})
 	go func() { s.fail <- s.sql.Serve(sqlListener) }()
 	s.http = &http.Server{Handler: s.console(metrics), ReadHeaderTimeout: 10 * time.Second}
 	go func() { s.fail <- s.http.Serve(webListener) }()
 	return s, nil
+}
+
+// open starts the coordinator, on the data directory unless nothing is to be kept.
+func (c *config) open(opts coord.Options) (*coord.Coordinator, *journal.Journal, error) {
+	if c.Volatile {
+		return coord.New(opts), nil, nil
+	}
+	ticks, err := journal.Open(journal.Options{Dir: c.DataDir, Log: opts.Log})
+	if errors.Is(err, disk.ErrLocked) {
+		return nil, nil, fmt.Errorf("another millrace runs on the data directory %s: %w", c.DataDir, err)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the data directory %s: %w", c.DataDir, err)
+	}
+	opts.Journal = ticks
+	co, err := coord.Open(opts)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("start from the data directory %s: %w", c.DataDir, err), ticks.Close())
+	}
+	return co, ticks, nil
+}
+
+func (c *config) welcome() string {
+	text := "millrace " + version + ": views that are always up to date."
+	if c.Volatile {
+		text += " This server keeps nothing: what is there is lost when it stops."
+	}
+	return text
 }
 
 // listen opens a port; only loopback is allowed while there are no passwords.
@@ -127,6 +157,11 @@ func (s *server) close() {
 		s.log.Warn("close http", "err", err)
 	}
 	s.coord.Close()
+	if s.ticks != nil {
+		if err := s.ticks.Close(); err != nil {
+			s.log.Error("close the data directory", "err", err)
+		}
+	}
 }
 
 func (s *server) console(metrics *console.Metrics) http.Handler {

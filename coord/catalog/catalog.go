@@ -35,6 +35,12 @@ var kindNames = [...]string{
 // String is the word for people.
 func (k Kind) String() string { return kindNames[k] }
 
+// KindNamed is the kind that String calls by a name.
+func KindNamed(name string) (Kind, bool) {
+	i := slices.Index(kindNames[:], name)
+	return Kind(max(i, 0)), i >= 0
+}
+
 // IsRelation says whether a query can read an object of the kind.
 func (k Kind) IsRelation() bool {
 	switch k {
@@ -55,6 +61,7 @@ type Item struct {
 	Desc      repr.RowDesc // of a relation
 	Keys      [][]int      // sets of columns known to be unique
 	CreateSQL string       // the statement that makes it, normalised, without secrets
+	Statement string       // the same with its secrets: it is for making the object again, never to be shown
 	Query     *ast.Query   // of a view or materialized view
 	QueryText string       // the text of Query
 	Path      []string     // the search path it was created under

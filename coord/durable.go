@@ -1,0 +1,205 @@
+package coord
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"millrace/coord/catalog"
+	"millrace/internal/journal"
+	"millrace/repr"
+)
+
+// What a tick makes durable beside rows are notes. Their keys:
+//
+//	catalog             the schemas and the next numbers
+//	catalog/<id>        an object
+//	offset/<id>/<part>  how far a source has read a partition: the next offset, as a varint
+//	ready/<id>          a source has read what its topic held at first
+const (
+	frameNote     = "catalog"
+	itemNotes     = "catalog/"
+	offsetNotes   = "offset/"
+	noteIDDigits  = 16
+	errDiskFull   = "53100"
+	diskFullHint  = "reads go on; writes do again by themselves when there is space"
+	errLogBroken  = "58030"
+	logBrokenHint = "the server must be started anew; what was acknowledged is there"
+)
+
+func itemNote(id uint64) string { return fmt.Sprintf("%s%0*x", itemNotes, noteIDDigits, id) }
+
+func offsetNote(source uint64, partition int32) string {
+	return fmt.Sprintf("%s%0*x/%d", offsetNotes, noteIDDigits, source, partition)
+}
+
+func readyNote(source uint64) string { return fmt.Sprintf("ready/%0*x", noteIDDigits, source) }
+
+// parseOffsetNote reads the key of an offset.
+func parseOffsetNote(key string) (source uint64, partition int32, ok bool) {
+	rest, ok := strings.CutPrefix(key, offsetNotes)
+	if !ok {
+		return 0, 0, false
+	}
+	id, part, _ := strings.Cut(rest, "/")
+	source, err := strconv.ParseUint(id, 16, 64)
+	p, err2 := strconv.ParseInt(part, 10, 32)
+	return source, int32(p), err == nil && err2 == nil
+}
+
+// sourceOffset binds how far a source partition was read.
+type sourceOffset struct {
+	source    uint64
+	partition int32
+	next      int64
+}
+
+// commitInputs closes the inputs of the tick and starts to make them durable.
+func (c *Coordinator) commitInputs(t repr.Time) (*journal.Commit, error) {
+	rec := &journal.Record{Time: uint64(t), Notes: c.notes, Dropped: c.dropped}
+	for _, col := range c.order {
+		col.close()
+		if col.dirty {
+			rec.Changes = append(rec.Changes, journal.Change{Collection: col.id, Rows: col.delta.OK})
+		}
+	}
+	for _, s := range c.sources {
+		if b := s.remember(); b.Len() > 0 {
+			rec.Changes = append(rec.Changes, journal.Change{Collection: stateOf(s.id), Rows: b})
+		}
+		for _, o := range s.bind(nil) {
+			rec.Notes = append(rec.Notes, journal.Note{Key: offsetNote(o.source, o.partition), Value: binary.AppendVarint(nil, o.next)})
+		}
+	}
+	if c.opts.Journal == nil {
+		return nil, nil
+	}
+	return c.opts.Journal.Append(rec)
+}
+
+// refuse takes a tick back whose record found no space on the disk. Writers are told; what sources have read waits for a
+// later tick, and they for it.
+func (c *Coordinator) refuse() {
+	if !c.full {
+		c.opts.Log.Error("the disk is full: writes are refused, and sources wait")
+	}
+	c.full = true
+	for _, col := range c.order {
+		rows := col.delta.OK
+		col.settle()
+		if c.fedBySource(col) {
+			for i := range rows.Len() {
+				col.queue(rows.Row(i), rows.Diff(i))
+			}
+			c.queuedRows += rows.Len()
+		}
+	}
+	for _, s := range c.sources {
+		s.unbind()
+	}
+	c.failWaiting(fullError())
+}
+
+func fullError() *repr.Error {
+	return repr.NewError(errDiskFull, "the disk is full: nothing of this was written").WithHint(diskFullHint)
+}
+
+// fedBySource says whether a base collection is a source's.
+func (c *Coordinator) fedBySource(col *collection) bool {
+	for _, r := range c.sources {
+		if r.col == col || r.errCol == col {
+			return true
+		}
+	}
+	return false
+}
+
+// breakDown ends all ticks: nothing more is acknowledged or shown, and what was complete stays readable.
+func (c *Coordinator) breakDown(err error) {
+	e := repr.NewError(errLogBroken, "the log of the server cannot be written").WithDetail(err.Error()).WithHint(logBrokenHint)
+	c.opts.Log.Error("the log cannot be written, nothing more is acknowledged", "err", err)
+	c.broken = e
+	c.failWaiting(e)
+}
+
+// commitCatalog makes a change of the catalog durable, in a tick that also takes what waits, and then shows it. On an error
+// the catalog is as it was. It runs in the loop.
+func (c *Coordinator) commitCatalog(next *catalog.Snapshot) *repr.Error {
+	ch := next.Since(c.catalog.Load())
+	if c.opts.Journal == nil || ch.Empty() {
+		c.catalog.Store(next)
+		return nil
+	}
+	if c.broken != nil {
+		return asError(c.broken)
+	}
+	before := c.notes
+	c.notes = append(slices.Clone(before), c.catalogNotes(next, ch)...)
+	for _, it := range ch.Gone {
+		c.dropped = append(c.dropped, it.ID, stateOf(it.ID))
+	}
+	c.full = false
+	c.tickSafely(c.oracle.after())
+	switch {
+	case c.broken != nil:
+		return asError(c.broken)
+	case c.full:
+		c.notes, c.dropped = before, nil
+		return fullError()
+	}
+	c.catalog.Store(next)
+	return nil
+}
+
+func (c *Coordinator) catalogNotes(next *catalog.Snapshot, ch *catalog.Change) []journal.Note {
+	notes := []journal.Note{{Key: frameNote, Value: encode(next.Frame())}}
+	for _, it := range ch.Gone {
+		notes = append(notes, journal.Note{Key: itemNote(it.ID)})
+		if r := c.sources[it.ID]; r != nil {
+			notes = append(notes, journal.Note{Key: readyNote(it.ID)})
+			for p := range r.next {
+				notes = append(notes, journal.Note{Key: offsetNote(it.ID, p)})
+			}
+		}
+	}
+	for _, it := range ch.Set {
+		if it.Kind != catalog.System {
+			notes = append(notes, journal.Note{Key: itemNote(it.ID), Value: encode(noteOf(it))})
+		}
+	}
+	slices.SortFunc(notes, func(a, b journal.Note) int { return strings.Compare(a.Key, b.Key) })
+	return notes
+}
+
+// encode writes a note. What it is given has a JSON form.
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return []byte("null")
+	}
+	return b
+}
+
+// isFull says whether a record found no space.
+func isFull(err error) bool { return errors.Is(err, journal.ErrFull) }
+
+// keepFrom is the time whose content must still be read from the journal after a restart: what readers hold, and what sinks
+// have not written. It runs in the loop.
+func (c *Coordinator) keepFrom(since repr.Time) repr.Time {
+	for _, r := range c.sinks {
+		since = min(since, r.needs())
+	}
+	return since
+}
+
+// waitingView is a view that a restart has not filled yet; nil for others. It runs in the loop.
+func (c *Coordinator) waitingView(id uint64) *waitingView {
+	if c.revival == nil {
+		return nil
+	}
+	return c.revival.waiting[id]
+}

@@ -1,0 +1,98 @@
+package coord
+
+import (
+	"testing"
+
+	"millrace/internal/journal"
+	"millrace/internal/sim"
+)
+
+// machine is a server on a simulated disk, which can crash and start again.
+type machine struct {
+	t    *testing.T
+	disk *sim.Disk
+	opts Options
+	c    *Coordinator
+}
+
+func newMachine(t *testing.T, opts Options) *machine {
+	t.Helper()
+	m := &machine{t: t, disk: sim.NewDisk(1), opts: opts}
+	m.start()
+	t.Cleanup(func() {
+		if m.c != nil {
+			m.c.Close()
+		}
+	})
+	return m
+}
+
+func (m *machine) start() {
+	m.t.Helper()
+	j, err := journal.Open(journal.Options{FS: m.disk, Dir: "data", SegmentBytes: 64 << 10})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	opts := m.opts
+	opts.Journal = j
+	if m.c, err = Open(opts); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// crash ends the server as a loss of power does, and starts it again.
+func (m *machine) crash() {
+	m.t.Helper()
+	m.disk.Crash()
+	j := m.c.opts.Journal
+	m.c.Close()
+	_ = j.Close()
+	m.disk.Restart()
+	m.start()
+}
+
+// TestRestart: tables, views, indexes and the rest of the catalog are there after a crash, with their content.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, quiet())
+	cl := connect(t, m.c)
+	cl.must("CREATE SCHEMA shop")
+	cl.must("CREATE TABLE shop.orders (id int NOT NULL, customer text DEFAULT 'nobody', amount numeric(10,2))")
+	cl.must("CREATE VIEW big AS SELECT * FROM shop.orders WHERE amount > 10")
+	cl.must("SET search_path = shop, public")
+	cl.must("CREATE MATERIALIZED VIEW per_customer AS SELECT customer, count(*) AS n, sum(amount) AS total FROM orders GROUP BY customer")
+	cl.must("CREATE MATERIALIZED VIEW top AS SELECT * FROM per_customer ORDER BY total DESC NULLS LAST LIMIT 1")
+	cl.must("CREATE INDEX orders_by_customer ON orders (customer)")
+	cl.must("COMMENT ON TABLE orders IS 'what was bought'")
+	cl.must("INSERT INTO orders VALUES (1, 'ada', 12.50), (2, 'bob', 3), (3, 'ada', 1)")
+	cl.must("INSERT INTO orders (id) VALUES (4)")
+	cl.must("DELETE FROM orders WHERE id = 2")
+	cl.must("CREATE TABLE gone (a int)")
+	cl.must("INSERT INTO gone VALUES (1)")
+	cl.must("DROP TABLE gone")
+	ask := func() [][]string {
+		cl := connect(t, m.c)
+		var out [][]string
+		for _, q := range []string{
+			"SELECT * FROM shop.orders ORDER BY id", "SELECT * FROM shop.per_customer ORDER BY 1", "SELECT * FROM shop.top", "SELECT id FROM public.big",
+			"SELECT id FROM shop.orders WHERE customer = 'ada' ORDER BY 1", "SELECT schema_name FROM information_schema.schemata ORDER BY 1",
+			"SELECT name, create_sql FROM mz_objects WHERE id LIKE 'u%' ORDER BY 1", "SELECT obj_description('shop.orders'::regclass)",
+			"SELECT relname, oid FROM pg_class WHERE oid > 16000 ORDER BY 1",
+		} {
+			out = append(out, append([]string{q}, cl.must(q)...))
+		}
+		return out
+	}
+	before := ask()
+	for range 3 {
+		m.crash()
+		for i, after := range ask() {
+			same(t, before[i][0], after, before[i]...)
+		}
+	}
+	cl = connect(t, m.c)
+	cl.must("INSERT INTO shop.orders VALUES (5, 'cy', 100)")
+	if got := cl.one("SELECT customer FROM shop.top"); got != "cy" {
+		t.Errorf("after a restart the view says %s", got)
+	}
+}

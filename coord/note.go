@@ -1,0 +1,78 @@
+package coord
+
+import (
+	"millrace/coord/catalog"
+	"millrace/repr"
+	"millrace/sql/parse"
+	"millrace/sql/plan"
+)
+
+// objectNote is how an object of the catalog is kept: as the statement that made it, with what was found out when it was made
+// and may be otherwise now.
+type objectNote struct {
+	ID       uint64         `json:"id"`
+	OID      uint32         `json:"oid"`
+	Schema   string         `json:"schema"`
+	Name     string         `json:"name"`
+	Kind     string         `json:"kind"`
+	SQL      string         `json:"sql,omitempty"` // with its secrets
+	Shown    string         `json:"shown,omitempty"`
+	Path     []string       `json:"path,omitempty"`
+	Depends  []uint64       `json:"depends,omitempty"`
+	On       uint64         `json:"on,omitempty"`
+	Index    []int          `json:"index,omitempty"`
+	Hidden   bool           `json:"hidden,omitempty"`
+	Comments map[int]string `json:"comments,omitempty"`
+	Columns  []columnNote   `json:"columns,omitempty"` // of a source
+	Keys     [][]int        `json:"keys,omitempty"`
+	Schemas  []string       `json:"schemas,omitempty"` // of a source: what its values and keys are read with
+}
+
+type columnNote struct {
+	Name    string `json:"name"`
+	Type    string `json:"type"`
+	NotNull bool   `json:"notNull,omitempty"`
+}
+
+func noteOf(it *catalog.Item) *objectNote {
+	n := &objectNote{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: it.Kind.String(), SQL: it.Statement,
+		Path: it.Path, Depends: it.Depends, On: it.On, Index: it.IndexCols, Hidden: it.Hidden, Comments: it.Comments}
+	if it.CreateSQL != it.Statement {
+		n.Shown = it.CreateSQL
+	}
+	if it.Kind == catalog.Source {
+		n.Keys = it.Keys
+		for _, c := range it.Desc {
+			n.Columns = append(n.Columns, columnNote{Name: c.Name, Type: c.Type.String(), NotNull: c.NotNull})
+		}
+		if spec, ok := it.Def.(*sourceSpec); ok {
+			n.Schemas = []string{spec.valueSchema, spec.keySchema}
+		}
+	}
+	return n
+}
+
+// item is the object as far as it can be made without planning.
+func (n *objectNote) item() (*catalog.Item, *repr.Error) {
+	it := &catalog.Item{ID: n.ID, OID: n.OID, Schema: n.Schema, Name: n.Name, Statement: n.SQL, CreateSQL: n.SQL, Path: n.Path,
+		Depends: n.Depends, On: n.On, IndexCols: n.Index, Hidden: n.Hidden, Comments: n.Comments, Keys: n.Keys}
+	if n.Shown != "" {
+		it.CreateSQL = n.Shown
+	}
+	var ok bool
+	if it.Kind, ok = catalog.KindNamed(n.Kind); !ok {
+		return nil, repr.NewError(repr.CodeInternal, "an object of the unknown kind \""+n.Kind+"\"")
+	}
+	for _, c := range n.Columns {
+		name, err := parse.ParseType(c.Type)
+		if err != nil {
+			return nil, asError(err)
+		}
+		typ, e := plan.Type(name)
+		if e != nil {
+			return nil, e
+		}
+		it.Desc = append(it.Desc, repr.Column{Name: c.Name, Type: typ, NotNull: c.NotNull})
+	}
+	return it, nil
+}

@@ -1,0 +1,434 @@
+package coord
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"millrace/arrangement"
+	"millrace/coord/catalog"
+	"millrace/internal/journal"
+	"millrace/repr"
+	"millrace/sources"
+	"millrace/sql/ast"
+	"millrace/sql/parse"
+	"millrace/sql/plan"
+)
+
+// restoring brings a coordinator to where its journal ends, before the loop runs: the catalog as it was last, and the base
+// collections with their history since a base time. Views, sources and sinks are started behind it, by the revival.
+type restoring struct {
+	c      *Coordinator
+	j      *journal.Journal
+	notes  map[string][]byte
+	items  []*catalog.Item // in the order of their numbers
+	base   repr.Time       // earlier times cannot be read
+	last   repr.Time
+	loads  map[uint64]*load
+	states map[uint64]*arrangement.Builder // what connectors remember, by source
+}
+
+// load is a base collection being read from the journal.
+type load struct {
+	col   *collection
+	rows  *arrangement.Builder
+	chunk repr.Time // pseudo times before the base
+}
+
+// restore reads the journal.
+func (c *Coordinator) restore() (*restoring, *repr.Error) {
+	st := c.opts.Journal.State()
+	r := &restoring{c: c, j: c.opts.Journal, notes: st.Notes, base: repr.Time(st.Folded), last: repr.Time(st.Last), loads: map[uint64]*load{},
+		states: map[uint64]*arrangement.Builder{}}
+	if frame, ok := st.Notes[frameNote]; ok {
+		if err := r.catalog(frame); err != nil {
+			return nil, err
+		}
+	}
+	if r.last == 0 {
+		return r, nil
+	}
+	r.chooseBase()
+	if err := r.read(); err != nil {
+		return nil, repr.NewError(repr.CodeInternal, "cannot read the journal").WithDetail(err.Error())
+	}
+	c.oracle.complete = r.last
+	return r, nil
+}
+
+// catalog makes the objects again, one after the other, as each may name those before it.
+func (r *restoring) catalog(frame []byte) *repr.Error {
+	var f catalog.Frame
+	if err := json.Unmarshal(frame, &f); err != nil {
+		return damagedNote(frameNote, err)
+	}
+	snap := r.c.catalog.Load().Within(f)
+	r.c.catalog.Store(snap)
+	var keys []string
+	for k := range r.notes {
+		if strings.HasPrefix(k, itemNotes) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		n := &objectNote{}
+		if err := json.Unmarshal(r.notes[k], n); err != nil {
+			return damagedNote(k, err)
+		}
+		it, err := r.c.objectOf(n)
+		if err != nil {
+			return repr.NewError(repr.CodeInternal, "cannot make "+n.Kind+" \""+n.Name+"\" again: "+err.Message).WithDetail(n.Shown).
+				WithHint("the release that made it can; millrace dump writes what is there as SQL")
+		}
+		r.c.catalog.Store(r.c.catalog.Load().With(it))
+		r.items = append(r.items, it)
+	}
+	return nil
+}
+
+func damagedNote(key string, err error) *repr.Error {
+	return repr.NewError(repr.CodeInternal, "the note \""+key+"\" of the journal does not parse").WithDetail(err.Error())
+}
+
+// maker is a session as the one that made an object was, as far as that matters to its statement.
+func (c *Coordinator) maker(path []string) *Session {
+	s := &Session{c: c, opts: SessionOptions{User: catalog.DefaultUser}, settings: newSettings(c, catalog.DefaultUser),
+		prepared: map[string]*Prepared{}, cursors: map[string]*cursor{}}
+	quoted := make([]string, len(path))
+	for i, p := range path {
+		quoted[i] = ast.QuoteIdent(p)
+	}
+	s.settings.values["search_path"] = strings.Join(quoted, ", ")
+	return s
+}
+
+// objectOf makes an object of the catalog again.
+func (c *Coordinator) objectOf(n *objectNote) (*catalog.Item, *repr.Error) {
+	it, err := n.item()
+	if err != nil || n.SQL == "" {
+		return it, err
+	}
+	parsed, e := parse.Parse(n.SQL)
+	if e != nil {
+		return nil, asError(e)
+	}
+	s := c.maker(n.Path)
+	switch st := parsed[0].Stmt.(type) {
+	case *ast.CreateTable:
+		if it.Desc, _, err = plan.Columns(st.Columns, st.Constraints); err == nil {
+			it.Columns, err = s.columnDefs(st, it.Desc)
+		}
+	case *ast.CreateView:
+		err = s.queryOf(it, st.Query, st.Columns)
+	case *ast.CreateMaterializedView:
+		err = s.queryOf(it, st.Query, st.Columns)
+	case *ast.CreateIndex:
+	case *ast.CreateConnection:
+		it.Def, err = connectionOf(st)
+	case *ast.CreateSource:
+		var spec *sourceSpec
+		if spec, err = s.sourceSpec(st); err == nil {
+			if len(n.Schemas) == 2 {
+				spec.valueSchema, spec.keySchema = n.Schemas[0], n.Schemas[1]
+			}
+			it.Def = spec
+		}
+	case *ast.CreateSink:
+		it.Def, err = s.sinkSpec(st, c.Catalog().Item(n.On))
+	default:
+		err = repr.NewError(repr.CodeInternal, "a statement that makes no object")
+	}
+	return it, err
+}
+
+// queryOf binds the query of a view.
+func (s *Session) queryOf(it *catalog.Item, q *ast.Query, columns []ast.Ident) *repr.Error {
+	bound, err := plan.QueryAsView(s.env(s.c.Catalog()), q, columns, it.Kind == catalog.MaterializedView)
+	if err != nil {
+		return err
+	}
+	it.Desc, it.Query, it.QueryText = bound.Cols, q, ast.Format(q)
+	return nil
+}
+
+// chooseBase says from which time on times can be told apart: as far back as AS OF reaches, or as far as the journal does
+// where sinks may still have to write what is older.
+func (r *restoring) chooseBase() {
+	isSink := func(it *catalog.Item) bool { return it.Kind == catalog.Sink }
+	if !slices.ContainsFunc(r.items, isSink) {
+		r.base = max(r.base, r.last-repr.Time(r.c.opts.RetainHistory.Milliseconds()))
+	}
+	r.base = max(r.base, 1)
+}
+
+// read fills the base collections.
+func (r *restoring) read() error {
+	for _, it := range r.items {
+		if it.Kind != catalog.Table && it.Kind != catalog.Source {
+			continue
+		}
+		col := emptyCollection(it.ID, it.Name)
+		r.c.collections[it.ID] = col
+		r.c.order = append(r.c.order, col)
+		r.loads[it.ID] = &load{col: col, rows: arrangement.NewBuilder()}
+		if it.Kind == catalog.Source && !it.Hidden {
+			r.states[stateOf(it.ID)] = arrangement.NewBuilder()
+		}
+	}
+	for _, id := range r.j.Collections() {
+		if err := r.j.Read(id, r.take(id)); err != nil {
+			return fmt.Errorf("read collection %d: %w", id, err)
+		}
+	}
+	err := r.j.Ticks(func(rec *journal.Record) error {
+		if repr.Time(rec.Time) > r.base {
+			r.settle() // all before is in
+		}
+		for _, ch := range rec.Changes {
+			r.apply(repr.Time(rec.Time), ch)
+		}
+		return nil
+	})
+	r.settle()
+	for _, l := range r.loads {
+		if l.col.ok.Upper() <= r.last {
+			l.col.ok.Append(r.last, arrangement.Batch{})
+			l.col.errs.Append(r.last, arrangement.Batch{})
+		}
+	}
+	return err
+}
+
+// take adds rows to what a collection held at the base time.
+func (r *restoring) take(id uint64) func(row []byte, diff int64) error {
+	if b := r.states[id]; b != nil {
+		return func(row []byte, diff int64) error { b.Add(row, diff); return nil }
+	}
+	l := r.loads[id]
+	if l == nil {
+		return func([]byte, int64) error { return nil } // it was dropped behind the fold
+	}
+	return func(row []byte, diff int64) error {
+		l.rows.Add(row, diff)
+		if l.rows.Len() >= hydrateChunk {
+			l.flush()
+		}
+		return nil
+	}
+}
+
+func (l *load) flush() {
+	if l.rows.Len() == 0 {
+		return
+	}
+	l.chunk++
+	l.col.ok.Append(l.chunk, l.rows.Seal())
+	l.col.ok.Advance(l.chunk)
+	l.rows.Reset()
+	l.col.ok.Work(hydrateChunk)
+}
+
+// settle ends the base: what is added from now on has a time of its own.
+func (r *restoring) settle() {
+	for _, l := range r.loads {
+		if l.col.ok.Upper() > r.base {
+			continue
+		}
+		l.flush()
+		l.col.ok.Append(r.base, arrangement.Batch{})
+		l.col.errs.Append(r.base, arrangement.Batch{})
+		l.col.advance(r.base)
+	}
+}
+
+// apply takes a change of a tick: into the base, or as a change at its time.
+func (r *restoring) apply(t repr.Time, ch journal.Change) {
+	l := r.loads[ch.Collection]
+	if l == nil || t <= r.base {
+		take := r.take(ch.Collection)
+		for i := range ch.Rows.Len() {
+			_ = take(ch.Rows.Row(i), ch.Rows.Diff(i)) // it never fails
+		}
+		return
+	}
+	for i := range ch.Rows.Len() {
+		l.rows.Add(ch.Rows.Row(i), ch.Rows.Diff(i))
+	}
+	l.col.ok.Append(t, l.rows.Seal())
+	l.col.errs.Append(t, arrangement.Batch{})
+	l.col.changed = t
+	l.rows.Reset()
+}
+
+// offsets are how far a source has read.
+func (r *restoring) offsets(source uint64) map[int32]int64 {
+	out := map[int32]int64{}
+	for k, v := range r.notes {
+		if id, p, ok := parseOffsetNote(k); ok && id == source {
+			out[p], _ = binary.Varint(v)
+		}
+	}
+	return out
+}
+
+// remembered gives a connector what it remembered.
+func (r *restoring) remembered(source uint64, to sources.Connector) error {
+	s, ok := to.(sources.Stateful)
+	if !ok {
+		return nil
+	}
+	b := r.states[stateOf(source)].Seal()
+	return s.Restore(func(yield func(row []byte, diff repr.Diff) bool) {
+		for i := range b.Len() {
+			if !yield(b.Row(i), b.Diff(i)) {
+				return
+			}
+		}
+	})
+}
+
+// stateOf is the number under which the journal keeps what the connector of a source remembers.
+func stateOf(source uint64) uint64 { return source | 1<<62 }
+
+// revival starts what runs, after a restart: views are filled from the base collections as of the base time, each behind
+// those that it reads, and then go through the ticks since, as a new view does; sources go on behind their offsets, and sinks
+// where they stopped. Until then who reads a view waits for it.
+type revival struct {
+	c       *Coordinator
+	r       *restoring
+	hold    *hold
+	waiting map[uint64]*waitingView // views that are not there yet; it belongs to the loop
+}
+
+// waitingView is a view that is not filled yet.
+type waitingView struct {
+	name     string
+	progress string
+	failed   *repr.Error
+	ready    chan struct{}
+}
+
+// begin notes what is to come, before the loop runs.
+func (v *revival) begin() {
+	v.hold = &hold{at: v.r.base}
+	v.c.holds[v.hold] = struct{}{}
+	v.c.revival = v
+	for _, it := range v.r.items {
+		if it.Kind == catalog.MaterializedView || it.Kind == catalog.Index && len(it.IndexCols) > 0 {
+			v.waiting[it.ID] = &waitingView{name: it.FullName(), ready: make(chan struct{})}
+		}
+	}
+}
+
+// run starts everything, in the order in which it was made.
+func (v *revival) run(ctx context.Context) {
+	began := v.c.opts.Clock.Now()
+	slices.SortFunc(v.r.items, func(a, b *catalog.Item) int { return cmp.Compare(a.ID, b.ID) })
+	for _, it := range v.r.items {
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case it.Kind == catalog.MaterializedView || it.Kind == catalog.Index && len(it.IndexCols) > 0:
+			v.view(ctx, it)
+		case it.Kind == catalog.Source && !it.Hidden:
+			v.source(ctx, it)
+		}
+	}
+	for _, it := range v.r.items {
+		if it.Kind == catalog.Sink && ctx.Err() == nil {
+			v.sink(ctx, it)
+		}
+	}
+	v.c.release(v.hold)
+	v.c.opts.Log.Info("what was there runs again", "objects", len(v.r.items), "took", took(v.c.opts.Clock.Now().Sub(began)))
+}
+
+// view fills a view again.
+func (v *revival) view(ctx context.Context, it *catalog.Item) {
+	w := v.waiting[it.ID]
+	s := v.c.maker(it.Path)
+	var made *view
+	var err *repr.Error
+	if it.Kind == catalog.Index {
+		made = s.newIndex(it)
+	} else {
+		made, err = s.newView(it.Query, it.ID, it.Name)
+	}
+	if err == nil {
+		err = s.hydrateAt(ctx, made, v.hold, func(p string) {
+			v.c.opts.Log.Info("filling", "object", it.Name, "progress", p)
+			v.c.later(func() { w.progress = p })
+		})
+	}
+	if err != nil && ctx.Err() == nil {
+		v.c.opts.Log.Error("a view cannot be filled", "object", it.Name, "err", err)
+	}
+	v.c.later(func() {
+		if w.failed = err; err == nil {
+			delete(v.waiting, it.ID)
+		}
+		close(w.ready)
+	})
+}
+
+// source lets a source go on.
+func (v *revival) source(ctx context.Context, it *catalog.Item) {
+	spec := it.Def.(*sourceSpec)
+	connector, err := spec.connector(v.c)
+	if err == nil {
+		if e := v.r.remembered(it.ID, connector); e != nil {
+			err = asError(e)
+		}
+	}
+	if err != nil {
+		v.c.opts.Log.Error("a source cannot go on", "object", it.Name, "err", err)
+	}
+	from, ready := v.r.offsets(it.ID), v.r.notes[readyNote(it.ID)] != nil
+	delete(v.r.states, stateOf(it.ID))
+	_ = v.c.do(ctx, func() {
+		errs := v.c.errorsOf(it)
+		if v.c.Catalog().Item(it.ID) == nil || errs == nil {
+			return
+		}
+		made := &openSource{connector: connector, desc: it.Desc, keys: it.Keys, topic: spec.topic, from: from, caughtUp: ready, failed: err}
+		v.c.runSource(it, v.c.collections[it.ID], v.c.collections[errs.ID], made)
+	})
+}
+
+// errorsOf is the relation that keeps the bad records of a source.
+func (c *Coordinator) errorsOf(source *catalog.Item) *catalog.Item {
+	for _, it := range c.Catalog().Items() {
+		if it.Hidden && it.On == source.ID {
+			return it
+		}
+	}
+	return nil
+}
+
+// sink lets a sink go on: it is given the content at the base time and all changes since, and leaves out what it has written.
+func (v *revival) sink(ctx context.Context, it *catalog.Item) {
+	connector, err := it.Def.(*sinkSpec).connector(v.c, it.ID)
+	if err != nil {
+		v.c.opts.Log.Error("a sink cannot go on", "object", it.Name, "err", err)
+		return
+	}
+	_ = v.c.do(ctx, func() {
+		col := v.c.collections[it.On]
+		if col == nil || v.c.Catalog().Item(it.ID) == nil {
+			return
+		}
+		started, err := v.c.subscribe(col, v.hold.at)
+		if err != nil {
+			v.c.opts.Log.Error("a sink cannot go on", "object", it.Name, "err", err)
+			return
+		}
+		started.sub.limit = v.c.opts.SubscriberBytes * 4
+		v.c.startSink(it, it.On, connector, started)
+	})
+}
