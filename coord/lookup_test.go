@@ -180,6 +180,22 @@ func benchSession(b *testing.B, opts Options) (*Session, func(text string) int) 
 	}
 }
 
+// TestSomeRows takes rows of a relation by LIMIT and OFFSET, without an order: those that stand first in its own.
+func TestSomeRows(t *testing.T) {
+	t.Parallel()
+	cl := connect(t, start(t, quiet()))
+	cl.must("CREATE TABLE t (a int); INSERT INTO t VALUES (3), (1), (2), (2), (5)")
+	for _, c := range []struct {
+		clause string
+		want   []string
+	}{
+		{"LIMIT 2", []string{"1", "2"}}, {"LIMIT 0", nil}, {"LIMIT 9", []string{"1", "2", "2", "3", "5"}}, {"OFFSET 3", []string{"3", "5"}},
+		{"LIMIT 1 OFFSET 2", []string{"2"}}, {"OFFSET 9", nil}, {"LIMIT ALL", []string{"1", "2", "2", "3", "5"}},
+	} {
+		same(t, c.clause, cl.must("SELECT * FROM t "+c.clause), c.want...)
+	}
+}
+
 // BenchmarkPointSelect is a SELECT of one row among a million, inside the server, by an index.
 func BenchmarkPointSelect(b *testing.B) {
 	s, run := benchSession(b, quiet())

@@ -243,15 +243,18 @@ func (s *Session) runQuery(ctx context.Context, p *queryPlan, h *hold) (*Result,
 	return res, err
 }
 
-// direct gives the rows of a collection as they are when the query wants no more than that.
+// direct gives the rows of a collection as they are, or some of them, when the query wants no more than that.
 func (p *queryPlan) direct(r *reading) (Rows, bool) {
 	id, ok := p.compiled.Passthrough()
-	if !ok || !p.finish.trivial() || r.ok[id] == nil || r.errs[id].Rows() > 0 {
+	if !ok || len(p.finish.order) > 0 || p.finish.hidden > 0 || r.ok[id] == nil || r.errs[id].Rows() > 0 {
 		return nil, false
 	}
 	cur := r.ok[id].Cursor()
 	cur.Seek(nil)
-	return &cursorRows{cur: cur}, true
+	if p.finish.trivial() {
+		return &cursorRows{cur: cur}, true
+	}
+	return &someRows{Rows: &cursorRows{cur: cur}, skip: p.finish.offset, left: p.finish.limit}, true
 }
 
 // addSystem makes the rows of the system tables that a query reads.

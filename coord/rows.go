@@ -122,6 +122,27 @@ func (r *cursorRows) Close() {
 	}
 }
 
+// someRows are rows without the first and with no more than a number of them.
+type someRows struct {
+	Rows
+	skip int64
+	left int64 // negative: all
+}
+
+// Next gives the next row.
+func (r *someRows) Next(ctx context.Context) ([]byte, bool, *repr.Error) {
+	for ; r.skip > 0; r.skip-- {
+		if _, ok, err := r.Rows.Next(ctx); err != nil || !ok {
+			return nil, false, err
+		}
+	}
+	if r.left == 0 {
+		return nil, false, nil
+	}
+	r.left--
+	return r.Rows.Next(ctx)
+}
+
 // finish is what comes after the last operator: ORDER BY, OFFSET, LIMIT, and dropping the columns that only the
 // order needed.
 type finish struct {

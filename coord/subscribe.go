@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -249,7 +250,7 @@ func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Er
 		}
 	}
 	v := s.c.newView(compiled.Graph, compiled.Inputs, id, name)
-	v.keys = compiled.Keys()
+	v.keys = slices.DeleteFunc(compiled.Keys(), func(k []int) bool { return len(k) > 0 && slices.Max(k) >= len(bound.Cols) })
 	return v, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"millrace/sql"
 	"millrace/sql/ast"
 	"millrace/sql/expr"
+	"millrace/sql/opt"
 	"millrace/sql/parse"
 	"millrace/sql/plan"
 	"millrace/sql/rel"
@@ -92,6 +93,28 @@ func TestTPCH(t *testing.T) {
 			continue
 		}
 		golden.File(t, strings.TrimSuffix(path, ".sql")+".plan", compiled.Explain(sql.StageOptimized))
+	}
+}
+
+// TestTPCHComesToRest counts the rounds until no rule changes a plan any more.
+func TestTPCHComesToRest(t *testing.T) {
+	t.Parallel()
+	c := tpch(t)
+	paths, _ := filepath.Glob(filepath.Join("testdata", "tpch", "*.sql"))
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, failure := opt.Decorrelate(bindIn(t, c, string(text)))
+		if failure != nil {
+			t.Fatal(failure)
+		}
+		ctx := &opt.Context{Env: &expr.Env{}}
+		opt.Optimize(ctx, r)
+		if ctx.Rounds() > 6 {
+			t.Errorf("%s: %d rounds", path, ctx.Rounds())
+		}
 	}
 }
 

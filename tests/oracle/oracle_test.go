@@ -313,7 +313,8 @@ type stage struct {
 	plan rel.Rel
 }
 
-// stagesOf are the plan as given, decorrelated, after every rule of two rounds, and optimised.
+// stagesOf are the plan as given, decorrelated, after every rule of two rounds, and optimised, with one rule left out
+// and with all.
 func stagesOf(t *testing.T, plan rel.Rel) []stage {
 	t.Helper()
 	decorrelated, err := opt.Decorrelate(plan)
@@ -329,6 +330,9 @@ func stagesOf(t *testing.T, plan rel.Rel) []stage {
 			out = append(out, stage{fmt.Sprintf("%s, round %d", rule.Name, round), r})
 		}
 	}
+	rules := slices.Concat(opt.Rules, opt.Final)
+	without := &opt.Context{Env: &expr.Env{}, Without: rules[len(rel.Fingerprint(plan))%len(rules)].Name}
+	out = append(out, stage{"optimization without " + without.Without, opt.Optimize(without, decorrelated)})
 	return append(out, stage{"optimization", opt.Optimize(c, decorrelated)})
 }
 
