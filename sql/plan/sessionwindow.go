@@ -71,7 +71,9 @@ func selected(e ast.Expr, name string) ast.Target {
 	return ast.Target{At: ast.At{Pos: place(e)}, Expr: e, Alias: name}
 }
 
-func (s *sessions) column(name string) ast.Expr { return &ast.ColumnRef{At: s.at, Parts: []string{name}} }
+func (s *sessions) column(name string) ast.Expr {
+	return &ast.ColumnRef{At: s.at, Parts: []string{name}}
+}
 
 func (s *sessions) call(name string, over *ast.WindowSpec, arg ast.Expr) ast.Expr {
 	return &ast.FuncCall{At: s.at, Name: ast.Name{At: s.at, Parts: []string{name}}, Args: []ast.Expr{arg}, Over: over}
