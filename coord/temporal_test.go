@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"millrace/internal/clock"
+	"millrace/repr"
 )
 
 // millis is a time of the test as SUBSCRIBE shows it.
@@ -190,5 +191,53 @@ func TestQueryTime(t *testing.T) {
 		if got := cl.one("SELECT mz_now()::bigint FROM t AS OF " + millis(written)); got != millis(written) {
 			t.Errorf("the time of a read in the past is %s", got)
 		}
+	})
+}
+
+// temporalShapes have conditions on time in every place of a query that may hold one.
+var temporalShapes = []string{
+	"SELECT id, n FROM (SELECT id, row_number() OVER (PARTITION BY k ORDER BY at DESC) AS n FROM t WHERE at > mz_now() - interval '5 s') AS x WHERE n <= 2",
+	"SELECT id, n FROM (SELECT id, at, rank() OVER (PARTITION BY k ORDER BY at) AS n FROM t) AS x WHERE at > mz_now() - interval '5 s'",
+	"SELECT k, (SELECT count(*) FROM t AS b WHERE b.k = a.k AND b.at > mz_now()) AS n FROM t AS a",
+	"SELECT id FROM t WHERE id NOT IN (SELECT id FROM t WHERE at > mz_now())",
+	"SELECT id FROM t AS a WHERE NOT EXISTS (SELECT FROM t AS b WHERE b.k = a.k AND b.at > mz_now() AND b.at < a.at)",
+	"SELECT DISTINCT ON (k) k, id FROM t WHERE mz_now() < at + interval '3 s' ORDER BY k, at, id",
+	"SELECT k, count(*), max(at) FROM t WHERE at <= mz_now() GROUP BY ROLLUP (k)",
+	"SELECT k, max(at) FROM t GROUP BY k HAVING max(at) > mz_now() + interval '3 s'",
+	"SELECT id FROM t WHERE at < mz_now() EXCEPT ALL SELECT id + 3 FROM t WHERE at < mz_now()",
+	"SELECT id, window_end FROM hop(t, at, '1 s', '3 s') WHERE mz_now() < window_end",
+	"SELECT id FROM t WHERE 100 / (id - 5) > 0 AND at > mz_now()",
+}
+
+// TestTemporalShapes holds views with conditions on time to the queries that they are of, while time goes on alone. A view
+// on a row of which a condition before that on time fails, fails, and heals when the row goes.
+func TestTemporalShapes(t *testing.T) {
+	bubble(t, quiet(), func(t *testing.T, c *Coordinator) {
+		cl := connect(t, c)
+		cl.must("CREATE TABLE t (id int, k int, at timestamptz)")
+		for i, q := range temporalShapes {
+			cl.must(fmt.Sprintf("CREATE MATERIALIZED VIEW m%d AS %s", i, q))
+		}
+		cl.must("INSERT INTO t SELECT g, g % 3, now() + (g - 5) * interval '1 second' FROM generate_series(1, 12) AS g WHERE g <> 5")
+		for range 9 {
+			time.Sleep(1300 * time.Millisecond)
+			cl.must("BEGIN")
+			for i, q := range temporalShapes {
+				got, want := cl.must(fmt.Sprintf("SELECT * FROM m%d", i)), cl.must(q)
+				slices.Sort(got)
+				if slices.Sort(want); !slices.Equal(got, want) {
+					t.Errorf("%s\nis\n%s\nwant\n%s", q, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+			}
+			cl.must("COMMIT")
+		}
+		cl.must("INSERT INTO t VALUES (5, 1, now() + interval '2 seconds')")
+		last := fmt.Sprintf("SELECT * FROM m%d", len(temporalShapes)-1)
+		if _, err := cl.run(t.Context(), last); err == nil || err.Code != repr.CodeDivisionByZero {
+			t.Errorf("a row divides by zero: %v", err)
+		}
+		time.Sleep(20 * time.Second)
+		cl.must("DELETE FROM t WHERE id = 5")
+		cl.must(last)
 	})
 }
