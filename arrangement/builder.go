@@ -13,6 +13,7 @@ import (
 type Builder struct {
 	b     Batch
 	order sorter
+	spare []repr.Diff // room for the counts of a later round
 }
 
 // NewBuilder makes an empty builder.
@@ -34,13 +35,25 @@ func (b *Builder) Keep(data []byte, diff repr.Diff) {
 	}
 	b.b.data = data
 	if diff != 1 && b.b.diffs == nil {
-		b.b.diffs = ones(b.b.n, max(cap(b.b.ends), 64))
+		b.b.diffs = b.ones()
 	}
 	b.b.ends = append(b.b.ends, uint32(len(data)))
 	b.b.n++
 	if b.b.diffs != nil {
 		b.b.diffs = append(b.b.diffs, diff)
 	}
+}
+
+// ones are the counts of what was added, all 1, in the room of an earlier round if there is some.
+func (b *Builder) ones() []repr.Diff {
+	if cap(b.spare) < b.b.n || cap(b.spare) == 0 {
+		return ones(b.b.n, max(cap(b.b.ends), 64))
+	}
+	out := b.spare[:b.b.n]
+	for i := range out {
+		out[i] = 1
+	}
+	return out
 }
 
 // ones are n counts of 1.
@@ -65,6 +78,9 @@ func (b *Builder) Reset() {
 		return
 	}
 	b.b.data, b.b.ends, b.b.n = b.b.data[:0], b.b.ends[:0], 0
+	if b.b.diffs != nil {
+		b.spare = b.b.diffs
+	}
 	b.b.diffs = nil
 }
 
