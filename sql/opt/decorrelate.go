@@ -1,7 +1,6 @@
 package opt
 
 import (
-	"fmt"
 	"slices"
 
 	"millrace/internal/check"
@@ -244,21 +243,6 @@ func (u *unnester) let(n *rel.Let, sc scope) rel.Rel {
 		return &rel.Let{ID: n.ID, Value: u.bind(n.Value, scope{}), Body: u.bind(n.Body, sc)}
 	}
 	return u.bind(substitute(n.Body, n.ID, n.Value), sc)
-}
-
-// letRec keeps a recursion that does not refer to the outer row as it is.
-func (u *unnester) letRec(n *rel.LetRec, sc scope) rel.Rel {
-	c := *n
-	c.Bindings = slices.Clone(n.Bindings)
-	for i, b := range c.Bindings {
-		if rel.HasOuter(b.Value) {
-			u.fail(repr.NewError(repr.CodeFeatureNotSupported, fmt.Sprintf("a recursive query that refers to the query around it is not supported: %q", b.Name)))
-			return n
-		}
-		c.Bindings[i].Value = u.bind(b.Value, scope{})
-	}
-	c.Body = u.bind(n.Body, sc)
-	return &c
 }
 
 // substitute puts a plan in the place of the references to it; references out of it keep their meaning.

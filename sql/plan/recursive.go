@@ -64,9 +64,6 @@ func (r *recursiveWith) bind(c *cte) *repr.Error {
 	c.phase = phaseDone
 	l := let{cte: c, value: value}
 	if c.self > 0 {
-		if rel.HasOuter(value) {
-			return unsupported("a recursive query that refers to the query around it", c.def.Pos)
-		}
 		l.rec = &rel.LetRec{Bindings: []rel.Binding{{ID: c.id, Name: c.name, Value: value}}}
 	}
 	r.lets = append(r.lets, l)
@@ -319,11 +316,7 @@ func (b *binder) mutualValue(c *cte, fr frame) (rel.Rel, *repr.Error) {
 		return nil, err
 	}
 	value := collapse(out)
-	value = projectTo(value, columnsOf(value), namesOf(c.cols))
-	if rel.HasOuter(value) {
-		return nil, unsupported("a recursive query that refers to the query around it", c.def.Pos)
-	}
-	return value, nil
+	return projectTo(value, columnsOf(value), namesOf(c.cols)), nil
 }
 
 // recursionLimit reads the options of WITH MUTUALLY RECURSIVE.

@@ -336,7 +336,7 @@ func (g *generator) recursion(depth int, o shapes) rel.Rel {
 		g.inLet = append(g.inLet, &rel.Ref{ID: g.lets, Cols: repr.RowDesc{{Name: "i", Type: int8Type}, {Name: "i", Type: int8Type}}})
 	}
 	for i := range n.Bindings {
-		n.Bindings[i].Value = g.recursive(depth, outer)
+		n.Bindings[i].Value = g.recursive(depth, outer, o)
 	}
 	g.inRec, g.timed = false, timed
 	n.Body = g.plan(depth-1, o)
@@ -349,9 +349,9 @@ func (g *generator) recursion(depth int, o shapes) rel.Rel {
 
 // recursive is a plan of two integers that may be in a recursion: most often something to begin with and a step from a
 // binding, at outer or behind it in the list of names.
-func (g *generator) recursive(depth, outer int) rel.Rel {
+func (g *generator) recursive(depth, outer int, o shapes) rel.Rel {
 	if g.IntN(4) == 0 {
-		return g.ints(2, depth-1, nil)
+		return g.ints(2, depth-1, o)
 	}
 	ref := g.inLet[outer+g.IntN(len(g.inLet)-outer)]
 	var step rel.Rel = ref
@@ -360,9 +360,9 @@ func (g *generator) recursive(depth, outer int) rel.Rel {
 		step = &rel.Join{Kind: rel.JoinKind(g.IntN(6)), Left: ref, Right: table, On: g.preds(1, both(ref, table), nil, depth-2)}
 	}
 	cols := step.Columns()
-	m := &rel.Map{Input: step, Exprs: []expr.Scalar{g.intExpr(cols, nil, 0), g.intExpr(cols, nil, 0)}, Names: []string{"i", "i"}}
+	m := &rel.Map{Input: step, Exprs: []expr.Scalar{g.intExpr(cols, o, 0), g.intExpr(cols, o, 0)}, Names: []string{"i", "i"}}
 	step = &rel.Project{Input: m, Cols: []int{len(cols), len(cols) + 1}}
-	var out rel.Rel = &rel.Union{Inputs: []rel.Rel{g.ints(2, depth-2, nil), step}}
+	var out rel.Rel = &rel.Union{Inputs: []rel.Rel{g.ints(2, depth-2, o), step}}
 	if g.IntN(3) > 0 {
 		out = &rel.Distinct{Input: out}
 	}
