@@ -102,7 +102,7 @@ func (b *Builder) Seal() Batch {
 	for i := range n {
 		order[i] = entry{prefix: prefixOf(b.b.row(i)[skip:]), i: uint32(i)}
 	}
-	order = b.order.sort(&b.b)
+	order = b.order.sort(&b.b, skip)
 	out := newOutput(n, len(b.b.data), b.b.diffs != nil, width)
 	for i := 0; i < n; {
 		row := b.b.row(int(order[i].i))
