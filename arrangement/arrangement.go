@@ -13,7 +13,7 @@ import (
 const (
 	blockRows  = 192
 	blockBytes = 32 << 10
-	foldRatio  = 8
+	foldRatio  = 16
 	foldLeast  = 4096
 	mostRuns   = 4
 	workPerRow = 6 // rows of merging that each inserted row pays for

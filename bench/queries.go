@@ -46,6 +46,8 @@ var Queries = []Query{
 		`min(price), max(price), trunc(avg(price))::bigint AS avg, sum(price)::bigint AS sum FROM bid GROUP BY 1, 2`},
 	{Name: "q18", File: "nexmark", SQL: `SELECT DISTINCT ON (bidder, auction) auction, bidder, price, channel, url, ts, extra ` +
 		`FROM bid ORDER BY bidder, auction, ts DESC, price DESC`},
+	{Name: "q19", File: "nexmark", SQL: `SELECT * FROM (` +
+		`SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS rn FROM bid) b WHERE rn <= 10`},
 	{Name: "q20", File: "nexmark", SQL: `SELECT b.auction, b.bidder, b.price, b.channel, b.url, b.ts, b.extra, a.item, a.descr, ` +
 		`a.initb, a.reserve, a.seller, a.category, a.extra AS aextra FROM bid b JOIN auction a ON b.auction = a.id WHERE a.category = 10`},
 }

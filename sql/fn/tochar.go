@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -183,23 +184,67 @@ func formatTime(micros int64, infinite bool, zone string, offset int, template s
 }
 
 func (t timeText) format(template string) repr.Datum {
-	var out strings.Builder
+	var room [48]byte
+	out := room[:0]
 	for _, it := range timeTemplate(template) {
 		if it.pattern == "" {
-			out.WriteString(it.text)
+			out = append(out, it.text...)
+			continue
+		}
+		if n, width := t.digits(it); width > 0 {
+			out = appendDigits(out, n, width)
 			continue
 		}
 		s := t.item(it)
-		out.WriteString(s)
+		out = append(out, s...)
 		if it.suffix != "" && s != "" && s[len(s)-1] >= '0' && s[len(s)-1] <= '9' {
 			th := ordinal(s)
 			if it.suffix == "th" {
 				th = strings.ToLower(th)
 			}
-			out.WriteString(th)
+			out = append(out, th...)
 		}
 	}
-	return repr.Text(out.String())
+	return repr.TextBytes(bytes.Clone(out))
+}
+
+// digits is the number that a common pattern shows with a fixed width; 0 is no width.
+func (t timeText) digits(it templateItem) (n, width int) {
+	if !it.fill || it.suffix != "" {
+		return 0, 0
+	}
+	switch it.key {
+	case "YYYY":
+		if t.year > 0 && t.year <= 9999 && !t.interval {
+			return t.year, 4
+		}
+	case "MM":
+		n, width = t.month, 2
+	case "DD":
+		n, width = t.day, 2
+	case "HH24":
+		n, width = t.hour, 2
+	case "MI":
+		n, width = t.minute, 2
+	case "SS":
+		n, width = t.second, 2
+	}
+	if n < 0 || n > 99 {
+		return 0, 0
+	}
+	return n, width
+}
+
+// appendDigits writes a number that is not negative with at most so many digits.
+func appendDigits(dst []byte, n, width int) []byte {
+	for range width {
+		dst = append(dst, '0')
+	}
+	for i := len(dst) - 1; n > 0; i-- {
+		dst[i] += byte(n % 10)
+		n /= 10
+	}
+	return dst
 }
 
 // asPattern gives a word the case of its pattern: DAY, Day or day.
