@@ -17,13 +17,18 @@ func (p *printer) query(q *Query) {
 		p.put(" ")
 		p.orderBy(q.OrderBy)
 	}
-	if q.Limit != nil {
+	if q.Limit != nil && !q.Ties {
 		p.put(" LIMIT ")
 		p.expr(q.Limit, 0)
 	}
 	if q.Offset != nil {
 		p.put(" OFFSET ")
 		p.expr(q.Offset, 0)
+	}
+	if q.Ties {
+		p.put(" FETCH FIRST (")
+		p.expr(q.Limit, 0)
+		p.put(") ROWS WITH TIES")
 	}
 	for _, l := range q.Locking {
 		p.put(" FOR ", l.Strength)

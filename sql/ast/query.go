@@ -7,6 +7,7 @@ type Query struct {
 	Body    QueryBody
 	OrderBy []OrderItem
 	Limit   Expr // nil without LIMIT, and for LIMIT ALL
+	Ties    bool // FETCH FIRST Limit ROWS WITH TIES
 	Offset  Expr // nil without OFFSET
 	Locking []Locking
 	AsOf    *AsOf // nil without AS OF; only at the end of a whole statement

@@ -115,6 +115,8 @@ type parser struct {
 	depth  int // of statements within statements
 	err    error
 
+	ties [][2]int // where each FETCH FIRST … WITH TIES begins and ends, in characters
+
 	defaultDepth int // how deep in the tree of what is being read DEFAULT may stand; 0 where it may not
 }
 

@@ -447,7 +447,8 @@ func (s *skeleton) fetch() {
 	}
 	s.i = min(end+1, s.hi)
 	if s.peek(0).isWord("with") && s.peek(1).isWord("ties") {
-		s.p.unsupported("FETCH FIRST … WITH TIES", s.peek(0))
+		s.p.ties = append(s.p.ties, [2]int{s.p.toks[at].char, s.peek(0).char})
+		s.advance(2, true)
 		return
 	}
 	if !s.peek(0).isWord("only") {

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/auxten/postgresql-parser/pkg/sql/sem/tree"
@@ -49,6 +50,9 @@ func (t *translator) limit(q *ast.Query, l *tree.Limit) {
 	}
 	if l.Count != nil {
 		q.Limit = t.expr(l.Count)
+		q.Ties = slices.ContainsFunc(t.p.ties, func(at [2]int) bool {
+			return at[0] <= q.Limit.Position() && q.Limit.Position() < at[1]
+		})
 	}
 	if l.Offset != nil {
 		q.Offset = t.expr(l.Offset)

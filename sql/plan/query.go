@@ -116,8 +116,46 @@ func (b *binder) queryOf(q *ast.Query, fr frame, bind func(frame) (body, *repr.E
 	if out.offset, err = b.limit(q.Offset, "OFFSET", out.offset); err != nil {
 		return nil, err
 	}
+	if q.Ties {
+		if err := b.withTies(out, q.Limit); err != nil {
+			return nil, err
+		}
+	}
 	out.rel = wrapLets(lets, out.rel)
 	return out, nil
+}
+
+// withTies keeps, in the place of a limit, the rows whose rank in the order is within it: those that are equal to the last
+// one too.
+func (b *binder) withTies(out *output, at ast.Expr) *repr.Error {
+	if len(out.order) == 0 {
+		return errAt(repr.CodeSyntax, "WITH TIES cannot be specified without ORDER BY clause", place(at))
+	}
+	if out.limit == nil {
+		return nil
+	}
+	x := b.constExpr("LIMIT")
+	last := out.limit
+	if out.offset != nil {
+		var err *repr.Error
+		if last, err = x.operator("+", out.limit, out.offset, place(at)); err != nil {
+			return err
+		}
+	}
+	if expr.Any(last, func(n expr.Scalar) bool { _, ok := n.(*expr.Param); return ok }) {
+		return unsupported("a parameter in FETCH FIRST … WITH TIES", place(at))
+	}
+	width := len(out.rel.Columns())
+	int8 := repr.TypeOf(repr.KindInt8)
+	rank := &rel.Window{Input: out.rel, Order: out.order, Funcs: []rel.WindowFunc{{Name: "rank", Typ: int8,
+		Frame: rel.WindowFrame{Mode: ast.FrameRange, End: rel.WindowBound{Kind: ast.CurrentRow}}}}}
+	within, err := x.operator("<=", &expr.Column{Index: width, Typ: int8, Name: "rank"}, last, place(at))
+	if err != nil {
+		return err
+	}
+	out.rel = &rel.Project{Input: &rel.Filter{Input: rank, Preds: []expr.Scalar{within}}, Cols: upTo(width)}
+	out.limit = nil
+	return nil
 }
 
 // body is what stands between WITH and ORDER BY, bound but for the types that its surroundings decide: a column
