@@ -22,7 +22,7 @@ type lexer struct {
 
 // lex returns all tokens of the text, closed by one tokEOF.
 func lex(src string) ([]token, error) {
-	l := &lexer{src: src, char: 1}
+	l := &lexer{src: src, char: 1, toks: make([]token, 0, len(src)/8+8)}
 	for {
 		if err := l.skipSpace(); err != nil {
 			return nil, err

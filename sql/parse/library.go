@@ -14,6 +14,15 @@ import (
 
 // queryIn reads the tokens in [lo, hi) as a query expression.
 func (p *parser) queryIn(lo, hi int) *ast.Query {
+	if rows := p.literalRows(lo, hi); rows != nil {
+		p.pos = hi
+		return rows
+	}
+	return p.libraryQuery(lo, hi)
+}
+
+// libraryQuery reads the tokens in [lo, hi) with the library.
+func (p *parser) libraryQuery(lo, hi int) *ast.Query {
 	q := &ast.Query{At: ast.At{Pos: p.toks[lo].char}, Body: &ast.Values{}}
 	if p.err != nil {
 		return q
