@@ -344,9 +344,20 @@ type Snapshot struct {
 	from    int
 	runs    []Batch
 	rows    int64
+	limit   []byte // rows from here on are left out; nil: none are
 }
 
-// Rows is the number of rows, each as often as it counts.
+// Below is the part of the content with the rows that come before a limit; nil is no limit.
+func (s *Snapshot) Below(limit []byte) *Snapshot {
+	part := *s
+	part.limit = limit
+	return &part
+}
+
+// Empty says whether nothing is in it, not even rows whose counts cancel out.
+func (s *Snapshot) Empty() bool { return s.base.Len() == 0 && s.folding.Len() == 0 && len(s.runs) == 0 }
+
+// Rows is the number of rows, each as often as it counts, those from a limit on too.
 func (s *Snapshot) Rows() int64 { return s.rows }
 
 // Batch is the whole content as one batch.

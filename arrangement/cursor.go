@@ -17,6 +17,7 @@ type Cursor struct {
 	open   bool // the tree stands on the block of places[0]
 	ended  bool // the base is used up; it must not be opened again
 	places []place
+	limit  []byte // of the snapshot
 	bound  []byte // the walk ends where rows do not begin with this
 	under  uint32 // the places, as bits, that stand on row
 	row    []byte
@@ -37,7 +38,7 @@ var noRows Batch
 
 // Cursor makes a cursor; Seek or SeekKey comes first.
 func (s *Snapshot) Cursor() *Cursor {
-	c := &Cursor{tree: s.base.Iter(), places: make([]place, 1, len(s.runs)+2)}
+	c := &Cursor{tree: s.base.Iter(), limit: s.limit, places: make([]place, 1, len(s.runs)+2)}
 	c.places[0].b = &noRows
 	if s.folding.n > 0 {
 		c.places = append(c.places, place{b: &s.folding, i: s.from})
@@ -174,6 +175,9 @@ func (c *Cursor) settle() {
 				c.under |= 1 << i
 				c.diff += p.b.diff(p.i)
 			}
+		}
+		if c.valid && c.limit != nil && bytes.Compare(c.row, c.limit) >= 0 {
+			c.valid = false
 		}
 		if !c.valid || c.diff != 0 {
 			return

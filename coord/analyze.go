@@ -72,13 +72,14 @@ func (s *Session) analyzeQuery(ctx context.Context, q *ast.Query) (*Result, *rep
 	if err != nil {
 		return nil, err
 	}
-	in := r.deltas(p)
+	run := s.c.oneShot(p.compiled.Graph, p.compiled.Arranged, r.has)
+	in := r.deltas(p, run.graph)
 	if err := s.addSystem(ctx, p, in); err != nil {
 		return nil, err
 	}
-	flow := dataflow.New(p.compiled.Graph, dataflow.Options{Workers: 1, Clock: s.c.opts.Clock})
+	flow := run.flow()
 	defer flow.Close()
-	batch, err := stepOnce(ctx, flow, in)
+	batch, err := run.on(ctx, flow, in)
 	if err != nil {
 		return nil, err
 	}

@@ -95,10 +95,13 @@ func (c *collection) bytes() int64 { return c.ok.Bytes() + c.errs.Bytes() }
 
 // view is a collection kept up to date by a dataflow.
 type view struct {
-	out    *collection
-	flow   *dataflow.Dataflow
-	inputs []uint64
-	failed *repr.Error // set when its dataflow broke; it no longer steps
-	due    repr.Time   // when it changes next without input
-	keys   [][]int     // sets of columns by which its rows are unique
+	out       *collection
+	flow      *dataflow.Dataflow
+	inputs    []uint64 // all collections that it depends on directly, also by an import
+	imports   []*imported
+	named     bool        // it is in the catalog, not the hidden view of a subscription
+	installed bool        // it is part of the tick
+	failed    *repr.Error // set when its dataflow broke; it no longer steps
+	due       repr.Time   // when it changes next without input
+	keys      [][]int     // sets of columns by which its rows are unique
 }

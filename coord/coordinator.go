@@ -62,6 +62,7 @@ type Coordinator struct {
 	commands chan func()
 	batches  chan sourceBatch
 	catalog  atomic.Pointer[catalog.Snapshot]
+	kept     atomic.Pointer[kept]
 	ctx      context.Context
 	stop     context.CancelCauseFunc
 	done     chan struct{}
@@ -74,6 +75,7 @@ type Coordinator struct {
 	collections map[uint64]*collection
 	order       []*collection // base collections: tables, sources
 	views       []*view       // in an order in which each comes after its inputs
+	sharing     sharing
 	sources     map[uint64]*sourceRun
 	sinks       map[uint64]*sinkRun
 	holds       map[*hold]struct{}
@@ -147,6 +149,8 @@ func prepare(opts Options) *Coordinator {
 	}
 	c.oracle = oracle{now: opts.Clock.Now}
 	c.oracle.complete = repr.Time(max(opts.Clock.Now().UnixMilli(), 1))
+	c.sharing = sharing{byName: map[string]*shared{}, byCollection: map[uint64][]*shared{}}
+	c.publishKept()
 	c.catalog.Store(catalog.New(catalog.SystemItems()))
 	return c
 }
@@ -293,11 +297,23 @@ func (c *Coordinator) work(fuel int) bool {
 			more = true
 		}
 	}
+	for _, s := range c.sharing.byName {
+		if s.failed != nil {
+			continue
+		}
+		if !s.arr.Work(fuel) {
+			more = true
+		}
+		s.arr.Settle()
+	}
 	return more
 }
 
 func (c *Coordinator) closeFlows() {
 	for _, v := range c.views {
 		v.flow.Close()
+	}
+	for _, s := range c.sharing.byName {
+		s.arr.Close()
 	}
 }

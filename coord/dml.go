@@ -148,7 +148,7 @@ func (q *modification) attempt(ctx context.Context) (*Result, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	in := r.deltas(q.plan)
+	in := r.deltas(q.plan, q.plan.compiled.Graph)
 	if err := s.addSystem(ctx, q.plan, in); err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 			return
 		}
 		var batch arrangement.Batch
-		if batch, failure = s.c.once(ctx, q.plan.compiled.Graph, r.deltas(q.plan)); failure != nil {
+		if batch, failure = s.c.once(ctx, q.plan.compiled.Graph, r.deltas(q.plan, q.plan.compiled.Graph)); failure != nil {
 			return
 		}
 		var writes []write

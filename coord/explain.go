@@ -59,6 +59,7 @@ func (s *Session) explainModify(st *ast.Explain) (*Result, *repr.Error) {
 
 // stageLines is a plan after the stage that was asked for; of a query that is run once also how it reads.
 func (s *Session) stageLines(st *ast.Explain, compiled *sql.Compiled, kept bool) []string {
+	compiled.Graph, _ = importing(compiled.Graph, s.c.keptOf(compiled.Arranged))
 	stage := map[ast.ExplainStage]sql.Stage{ast.ExplainRaw: sql.StageRaw, ast.ExplainDecorrelated: sql.StageDecorrelated,
 		ast.ExplainDataflow: sql.StageDataflow, ast.ExplainPhysical: sql.StagePhysical}
 	show, ok := stage[st.Stage]
@@ -142,14 +143,14 @@ func (s *Session) compileFor(st *ast.Explain, q *ast.Query) (compiled *sql.Compi
 		if err != nil {
 			return nil, false, err
 		}
-		compiled, err = sql.Compile(&expr.Env{}, bound.Rel)
+		compiled, err = sql.CompileWith(&expr.Env{}, bound.Rel, s.c.lowering())
 		return compiled, true, err
 	}
 	bound, err := plan.Query(env, q)
 	if err != nil {
 		return nil, false, err
 	}
-	compiled, err = sql.Compile(env.Eval, bound.Rel)
+	compiled, err = sql.CompileWith(env.Eval, bound.Rel, s.c.lowering())
 	return compiled, false, err
 }
 

@@ -18,9 +18,12 @@ type hydration struct {
 	c     *Coordinator
 	view  *view
 	hold  *hold
-	read  *reading
+	read  *reading // of the as-of
 	cols  map[uint64]*collection
-	chunk repr.Time // pseudo times of the chunks, all before the as-of
+	has   []*dataflow.Content // what the imports of the view hold, at the time that the view has reached
+	own   []bool              // of the imports: not shared yet, filled with the view
+	exact bool                // the view has to be readable at every tick from the as-of on
+	chunk repr.Time           // pseudo times of the chunks, all before the as-of
 	fed   int64
 	total int64
 }
@@ -28,8 +31,12 @@ type hydration struct {
 // hydrateChunk is how many rows of an input one step of a hydration takes.
 const hydrateChunk = 64 << 10
 
-// catchUpTicks is how many ticks the loop may run for a view when it takes it over.
-const catchUpTicks = 8
+// Limits of what the loop does for a view when it takes it over: rows that it has missed, or that the loop would take as long
+// for in a tick; and how often the view runs after the loop before it is taken over with more.
+const (
+	catchUpRows   = 20_000
+	catchUpRounds = 100
+)
 
 // hydrate fills a view and hands it to the loop. When it returns an error nothing of the view is left.
 func (s *Session) hydrate(ctx context.Context, v *view, progress func(string)) *repr.Error {
@@ -48,13 +55,14 @@ func (s *Session) hydrateAt(ctx context.Context, v *view, at *hold, progress fun
 	}
 	if err != nil {
 		v.flow.Close()
+		s.c.later(func() { s.c.releaseImports(v) })
 	}
 	return err
 }
 
 // beginHydration claims the inputs at the newest complete time, or at one that is held.
 func (s *Session) beginHydration(ctx context.Context, v *view, at *hold) (*hydration, *repr.Error) {
-	h := &hydration{c: s.c, view: v, cols: map[uint64]*collection{}}
+	h := &hydration{c: s.c, view: v, cols: map[uint64]*collection{}, exact: at != nil}
 	var failure *repr.Error
 	err := s.c.do(ctx, func() {
 		h.hold = s.c.newHold()
@@ -69,8 +77,13 @@ func (s *Session) beginHydration(ctx context.Context, v *view, at *hold) (*hydra
 		}
 		for _, id := range v.inputs {
 			h.cols[id] = s.c.collections[id]
-			h.total += h.read.ok[id].Rows()
 		}
+		s.c.claim(v, h.exact)
+		h.has = v.contents()
+		for _, x := range v.imports {
+			h.own = append(h.own, !s.c.isShared(x.shared))
+		}
+		h.count()
 	})
 	if err == nil {
 		err = failure
@@ -98,9 +111,41 @@ func (h *hydration) run(ctx context.Context, progress func(string)) *repr.Error 
 	return err
 }
 
-// fill reads the inputs at the as-of in chunks.
+// count finds out how many rows have to be read: those of each collection once for the view, and once for the
+// arrangements of it that are new.
+func (h *hydration) count() {
+	for _, id := range h.view.inputs {
+		if h.view.flow.Graph().Reads(id) {
+			h.total += h.read.ok[id].Rows()
+		}
+		if len(h.newOf(id)) > 0 {
+			h.total += h.read.ok[id].Rows()
+		}
+	}
+}
+
+// newOf are the new arrangements of a collection.
+func (h *hydration) newOf(id uint64) []*shared {
+	var out []*shared
+	for i, x := range h.view.imports {
+		if h.own[i] && x.what.Collection == id {
+			out = append(out, x.shared)
+		}
+	}
+	return out
+}
+
+// fill reads the inputs at the as-of in chunks: first into new arrangements, then what the view imports, then the rest.
 func (h *hydration) fill(ctx context.Context, say func()) *repr.Error {
 	h.view.flow.Postpone(true) // a recursion is computed once, not anew for every chunk
+	for _, id := range h.view.inputs {
+		if err := h.fillNew(ctx, id, say); err != nil {
+			return err
+		}
+	}
+	if err := h.fillImports(ctx, say); err != nil {
+		return err
+	}
 	for _, id := range h.view.inputs {
 		if err := h.fillInput(ctx, id, say); err != nil {
 			return err
@@ -118,11 +163,51 @@ func (h *hydration) fill(ctx context.Context, say func()) *repr.Error {
 	return nil
 }
 
+// fillNew fills the new arrangements of a collection.
+func (h *hydration) fillNew(ctx context.Context, id uint64, say func()) *repr.Error {
+	own := h.newOf(id)
+	if len(own) == 0 {
+		return nil
+	}
+	for b := range h.read.ok[id].Chunks(hydrateChunk) {
+		for _, s := range own {
+			if err := s.arr.Step(ctx, dataflow.Delta{OK: b}); err != nil {
+				return asError(err)
+			}
+			s.arr.Settle()
+		}
+		h.fed += int64(b.Len())
+		say()
+	}
+	for i, x := range h.view.imports {
+		if x.what.Collection == id && h.own[i] {
+			h.has[i] = x.shared.arr.Content()
+		}
+	}
+	return nil
+}
+
+// fillImports gives the view what its arrangements hold.
+func (h *hydration) fillImports(ctx context.Context, say func()) *repr.Error {
+	for _, u := range inUnits(h.view.imports, h.has) {
+		for in := range h.view.flow.Fill(u.numbers, u.contents, hydrateChunk) {
+			if err := h.step(ctx, in); err != nil {
+				return err
+			}
+			say()
+		}
+	}
+	return nil
+}
+
 func (h *hydration) fillInput(ctx context.Context, id uint64, say func()) *repr.Error {
 	if errs := h.read.errs[id].Batch(); errs.Len() > 0 {
 		if err := h.step(ctx, map[uint64]dataflow.Delta{id: {Err: errs}}); err != nil {
 			return err
 		}
+	}
+	if !h.view.flow.Graph().Reads(id) {
+		return nil
 	}
 	for b := range h.read.ok[id].Chunks(hydrateChunk) {
 		if err := h.step(ctx, map[uint64]dataflow.Delta{id: {OK: b}}); err != nil {
@@ -153,17 +238,27 @@ func (h *hydration) step(ctx context.Context, in map[uint64]dataflow.Delta) *rep
 	return nil
 }
 
-// catchUp runs the ticks that passed meanwhile, and hands the view to the loop when few are left.
+// missed is what happened to the inputs between the time that a view has reached and a later one.
+type missed struct {
+	upTo  repr.Time
+	in    map[uint64]dataflow.Delta
+	now   []*dataflow.Content // what the imports hold at upTo
+	rows  int
+	ticks int
+	each  []*missed // tick by tick, where that is wanted
+}
+
+// catchUp runs the view after the loop, and hands it over when little is left.
 func (h *hydration) catchUp(ctx context.Context, say func()) *repr.Error {
 	done := h.read.at
-	for {
-		var newest repr.Time
+	for round := 0; ; round++ {
+		var m *missed
 		var failure *repr.Error
 		handed := false
 		err := h.c.do(ctx, func() {
-			newest = h.c.oracle.complete
-			if h.pending(done, newest) <= catchUpTicks {
-				failure = h.replay(ctx, done, newest)
+			m = h.missed(done)
+			if m.rows <= catchUpRows || m.ticks <= 1 || round >= catchUpRounds {
+				failure = h.passAll(ctx, m)
 				handed = failure == nil
 			}
 			if handed {
@@ -176,45 +271,112 @@ func (h *hydration) catchUp(ctx context.Context, say func()) *repr.Error {
 		if err != nil || handed {
 			return err
 		}
-		if err := h.replay(ctx, done, newest); err != nil {
+		if err := h.passAll(ctx, m); err != nil {
 			return err
 		}
-		done = newest
+		done = m.upTo
 		say()
 	}
 }
 
-// pending is how many ticks after done changed an input.
-func (h *hydration) pending(done, newest repr.Time) int {
-	n := 0
-	for _, col := range h.cols {
-		for range col.deltas(done, newest) {
-			n++
+// missed gathers what happened after done. It runs in the loop.
+func (h *hydration) missed(done repr.Time) *missed {
+	m := &missed{upTo: h.c.oracle.complete, in: map[uint64]dataflow.Delta{}, now: slices.Clone(h.has)}
+	for id, col := range h.cols {
+		ticks := 0
+		d := dataflow.Sum(func(yield func(dataflow.Delta) bool) {
+			for _, d := range col.deltas(done, m.upTo) {
+				ticks++
+				m.rows += d.OK.Len() + d.Err.Len()
+				yield(d)
+			}
+		})
+		m.ticks = max(m.ticks, ticks)
+		if ticks > 0 {
+			m.in[id] = d
 		}
 	}
-	return n
+	for i, x := range h.view.imports {
+		if !h.own[i] {
+			m.now[i] = x.shared.arr.Content()
+		}
+	}
+	if h.exact {
+		m.each = h.eachTick(done, m)
+	}
+	return m
 }
 
-// replay steps the view through the ticks after done up to newest.
-func (h *hydration) replay(ctx context.Context, done, newest repr.Time) *repr.Error {
+// eachTick takes what was missed apart into ticks. Then all imports are the view's own.
+func (h *hydration) eachTick(done repr.Time, all *missed) []*missed {
 	byTime := map[repr.Time]map[uint64]dataflow.Delta{}
 	for id, col := range h.cols {
-		for t, d := range col.deltas(done, newest) {
+		for t, d := range col.deltas(done, all.upTo) {
 			if byTime[t] == nil {
 				byTime[t] = map[uint64]dataflow.Delta{}
 			}
 			byTime[t][id] = d
 		}
 	}
+	var out []*missed
 	for _, t := range slices.Sorted(maps.Keys(byTime)) {
-		if err := h.stepTo(ctx, t, byTime[t]); err != nil {
+		out = append(out, &missed{upTo: t, in: byTime[t], now: all.now})
+	}
+	return append(out, &missed{upTo: all.upTo, now: all.now})
+}
+
+// passAll takes the view through what it missed: as one step, which is all that is known of it then, or tick by tick.
+func (h *hydration) passAll(ctx context.Context, m *missed) *repr.Error {
+	for _, tick := range m.each {
+		if err := h.pass(ctx, tick); err != nil {
 			return err
 		}
 	}
-	if h.view.out.ok.Upper() <= newest {
-		return h.stepTo(ctx, newest, nil)
+	if h.exact {
+		return nil
 	}
+	if err := h.pass(ctx, m); err != nil {
+		return err
+	}
+	h.view.out.advance(m.upTo)
 	return nil
+}
+
+// pass takes the view through what it missed as one step.
+func (h *hydration) pass(ctx context.Context, m *missed) *repr.Error {
+	if h.view.out.ok.Upper() > m.upTo {
+		return nil // no tick has passed
+	}
+	in := map[uint64]dataflow.Delta{}
+	maps.Copy(in, m.in)
+	for i, x := range h.view.imports {
+		d, changed := m.in[x.what.Collection]
+		if !changed {
+			continue
+		}
+		step, err := h.passImport(ctx, i, m.now[i], d)
+		if err != nil {
+			return err
+		}
+		in[x.number] = step
+	}
+	return h.stepTo(ctx, m.upTo, in)
+}
+
+// passImport is what an import of the view does when its collection changes by delta.
+func (h *hydration) passImport(ctx context.Context, i int, now *dataflow.Content, delta dataflow.Delta) (dataflow.Delta, *repr.Error) {
+	x := h.view.imports[i]
+	was := h.has[i]
+	h.has[i] = now
+	if !h.own[i] {
+		return h.c.between(ctx, x, was, now, delta)
+	}
+	if err := x.shared.arr.Step(ctx, delta); err != nil {
+		return dataflow.Delta{}, asError(err)
+	}
+	step := x.shared.arr.Delta()
+	x.shared.arr.Settle()
+	return step, nil
 }
 
 // install takes a filled view into the common tick. It runs in the loop.
@@ -222,6 +384,8 @@ func (c *Coordinator) install(v *view) {
 	c.collections[v.out.id] = v.out
 	v.settleDue()
 	c.views = append(c.views, v)
+	c.share(v)
+	v.installed = true
 }
 
 // uninstall takes a view out of the tick and frees what it holds. It runs in the loop.
@@ -233,6 +397,7 @@ func (c *Coordinator) uninstall(id uint64) {
 	v := c.views[i]
 	c.views = slices.Delete(c.views, i, i+1)
 	v.flow.Close()
+	c.releaseImports(v)
 	c.dropCollection(v.out)
 }
 

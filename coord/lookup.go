@@ -138,7 +138,7 @@ func (s *Session) newIndex(it *catalog.Item) *view {
 	g := &dataflow.Graph{}
 	in := g.Add(dataflow.Input{Collection: it.On}, "relation")
 	g.Output = g.Add(dataflow.Map{New: func() dataflow.RowFunc { return indexRow(it.IndexCols) }}, "index", in)
-	return s.c.newView(g, []uint64{it.On}, it.ID, it.Name)
+	return s.c.newView(g, nil, []uint64{it.On}, it.ID, it.Name)
 }
 
 // indexRow puts the canonical forms of columns in front of a row.

@@ -50,7 +50,7 @@ func (s *Session) planQuery(q *ast.Query, given bindings) (*queryPlan, *repr.Err
 	}
 	timed := bound.ReadsLogicalTime()
 	bound = bound.Bind(given.values, env.Eval)
-	compiled, err := sql.Compile(env.Eval, bound.Rel)
+	compiled, err := sql.CompileWith(env.Eval, bound.Rel, s.c.lowering())
 	if err != nil {
 		return nil, err
 	}
@@ -231,11 +231,12 @@ func (s *Session) runQuery(ctx context.Context, p *queryPlan, h *hold) (*Result,
 		res.Rows = rows
 		return res, nil
 	}
-	in := r.deltas(p)
+	run := s.c.oneShot(p.compiled.Graph, p.compiled.Arranged, r.has)
+	in := r.deltas(p, run.graph)
 	if err := s.addSystem(ctx, p, in); err != nil {
 		return nil, err
 	}
-	batch, err := s.c.once(ctx, p.compiled.Graph, in)
+	batch, err := run.result(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -276,28 +277,6 @@ func (s *Session) addSystem(ctx context.Context, p *queryPlan, in map[uint64]dat
 		in[id] = dataflow.Delta{OK: b.Seal()}
 	}
 	return nil
-}
-
-// once runs a graph over constant inputs.
-func (c *Coordinator) once(ctx context.Context, g *dataflow.Graph, in map[uint64]dataflow.Delta) (arrangement.Batch, *repr.Error) {
-	flow := dataflow.New(g, dataflow.Options{Workers: 1, Clock: c.opts.Clock})
-	defer flow.Close()
-	return stepOnce(ctx, flow, in)
-}
-
-// stepOnce gives a new dataflow its only input.
-func stepOnce(ctx context.Context, flow *dataflow.Dataflow, in map[uint64]dataflow.Delta) (arrangement.Batch, *repr.Error) {
-	out, err := flow.Step(ctx, 1, in)
-	if err != nil {
-		if ctx.Err() != nil {
-			return arrangement.Batch{}, ctxError(ctx)
-		}
-		return arrangement.Batch{}, asError(err)
-	}
-	if e := firstError(out.Err); e != nil {
-		return arrangement.Batch{}, e
-	}
-	return out.OK, nil
 }
 
 // firstError is the error of the first row of an err batch; nil when it is empty.

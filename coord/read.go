@@ -8,6 +8,7 @@ import (
 	"millrace/arrangement"
 	"millrace/dataflow"
 	"millrace/repr"
+	"millrace/sql/lower"
 )
 
 // reading is the content of several collections at one time.
@@ -16,7 +17,8 @@ type reading struct {
 	hold *hold
 	ok   map[uint64]*arrangement.Snapshot
 	errs map[uint64]*arrangement.Snapshot
-	by   map[uint64]*lookup // how collections are read of which only some rows are needed; nil: whole
+	by   map[uint64]*lookup  // how collections are read of which only some rows are needed; nil: whole
+	has  []*dataflow.Content // of the plan's arrangements; nil: that one is not kept
 }
 
 // newReading is a reading to be filled.
@@ -42,6 +44,7 @@ func (s *Session) read(ctx context.Context, p *queryPlan, h *hold) (*reading, *r
 			r.at = h.at
 		}
 		failure = s.c.snapshots(r, ids)
+		r.has = s.c.sharedContents(r.at, p.compiled.Arranged)
 	})
 	if err == nil {
 		err = failure
@@ -95,22 +98,34 @@ func (c *Coordinator) viewOf(id uint64) *view {
 	return nil
 }
 
-// deltas gives the reading to a dataflow as its first input. An index that is not readable at the time, for it is
-// younger, is done without.
-func (r *reading) deltas(p *queryPlan) map[uint64]dataflow.Delta {
+// deltas gives the reading to the dataflow of a graph as its first input. An index that is not readable at the time, for
+// it is younger, is done without.
+func (r *reading) deltas(p *queryPlan, g *lower.Graph) map[uint64]dataflow.Delta {
 	in := make(map[uint64]dataflow.Delta, len(p.live))
 	for _, id := range p.live {
-		snap, l := r.ok[id], r.by[id]
-		if l != nil && l.index != nil {
-			snap = r.ok[l.index.ID]
+		d := dataflow.Delta{Err: r.errs[id].Batch()}
+		if g.Reads(id) {
+			d.OK = r.rows(id)
 		}
-		if l == nil || snap == nil {
-			in[id] = dataflow.Delta{OK: r.ok[id].Batch(), Err: r.errs[id].Batch()}
-		} else {
-			in[id] = dataflow.Delta{OK: l.rows(snap), Err: r.errs[id].Batch()}
-		}
+		in[id] = d
 	}
 	return in
+}
+
+// rows are the rows of a collection that are needed.
+func (r *reading) rows(id uint64) arrangement.Batch {
+	l := r.by[id]
+	if l == nil {
+		return r.ok[id].Batch()
+	}
+	snap := r.ok[id]
+	if l.index != nil {
+		snap = r.ok[l.index.ID]
+	}
+	if snap == nil {
+		return r.ok[id].Batch()
+	}
+	return l.rows(snap)
 }
 
 // awaitReady waits until the sources behind the collections have read what their topics held at first.

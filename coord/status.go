@@ -2,6 +2,8 @@ package coord
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"millrace/coord/catalog"
 	"millrace/repr"
@@ -30,6 +32,12 @@ func (c *Coordinator) status() *catalog.Status {
 			o.Status, o.Error = "failed", v.failed.Error()
 		}
 		st.Objects[v.out.id] = o
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.sharing.byCollection)) {
+		for _, s := range c.sharing.byCollection[id] {
+			st.Shared = append(st.Shared, catalog.SharedStatus{Collection: id, Label: s.what.Label, Rows: s.arr.Rows(),
+				Bytes: s.arr.Bytes(), Users: s.users})
+		}
 	}
 	for id, r := range c.sources {
 		o := st.Objects[id]

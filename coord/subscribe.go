@@ -13,6 +13,7 @@ import (
 	"millrace/sql"
 	"millrace/sql/ast"
 	"millrace/sql/expr"
+	"millrace/sql/lower"
 	"millrace/sql/plan"
 )
 
@@ -239,7 +240,7 @@ func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Er
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := sql.Compile(&expr.Env{}, bound.Rel)
+	compiled, err := sql.CompileWith(&expr.Env{}, bound.Rel, s.c.lowering())
 	if err != nil {
 		return nil, err
 	}
@@ -249,15 +250,16 @@ func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Er
 				WithHint("a plain view (CREATE VIEW) can read system tables")
 		}
 	}
-	v := s.c.newView(compiled.Graph, compiled.Inputs, id, name)
+	v := s.c.newView(compiled.Graph, compiled.Arranged, compiled.Inputs, id, name)
 	v.keys = slices.DeleteFunc(compiled.Keys(), func(k []int) bool { return len(k) > 0 && slices.Max(k) >= len(bound.Cols) })
 	return v, nil
 }
 
-// newView makes a view of a graph, not filled yet.
-func (c *Coordinator) newView(g *dataflow.Graph, inputs []uint64, id uint64, name string) *view {
+// newView makes a view of a graph, not filled yet. It imports what may be shared.
+func (c *Coordinator) newView(g *dataflow.Graph, arranged []*lower.Arranged, inputs []uint64, id uint64, name string) *view {
+	g, imports := importing(g, arranged)
 	flow := dataflow.New(g, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock, MaxIterations: maxIterations})
-	return &view{out: emptyCollection(id, name), flow: flow, inputs: inputs}
+	return &view{out: emptyCollection(id, name), flow: flow, inputs: inputs, imports: imports, named: id != 0}
 }
 
 // maxIterations is how many rounds a recursion of a maintained view may take, unless it says so itself: a view that does not

@@ -322,14 +322,14 @@ func TestSubscriptionsLeaveNothing(t *testing.T) {
 }
 
 // remains is what the loop keeps for sessions.
-type remains struct{ collections, bases, views, holds, readers, items int }
+type remains struct{ collections, bases, views, holds, readers, items, shared int }
 
 func left(t *testing.T, c *Coordinator) remains {
 	t.Helper()
 	var r remains
 	err := c.do(context.Background(), func() {
 		r = remains{collections: len(c.collections), bases: len(c.order), views: len(c.views), holds: len(c.holds),
-			items: len(c.Catalog().Items())}
+			items: len(c.Catalog().Items()), shared: len(c.sharing.byName)}
 		for _, col := range c.collections {
 			r.readers += len(col.readers)
 		}

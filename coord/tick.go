@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 
@@ -23,9 +24,11 @@ func (c *Coordinator) tick(t repr.Time) {
 	c.full, c.notes, c.dropped = false, nil, nil
 	for _, col := range c.order {
 		col.apply(t)
+		c.stepShared(col)
 	}
 	for _, v := range c.views {
 		c.stepView(v, t)
+		c.stepShared(v.out)
 	}
 	if commit != nil { // what the tick made is not shown before it is durable
 		if err := commit.Wait(); err != nil {
@@ -39,6 +42,7 @@ func (c *Coordinator) tick(t repr.Time) {
 	c.settleSources()
 	since := c.since()
 	for _, col := range c.collections {
+		c.settleShared(col)
 		col.settle()
 		col.advance(since)
 	}
@@ -74,7 +78,7 @@ func (c *Coordinator) tickSafely(t repr.Time) {
 func (c *Coordinator) stepView(v *view, t repr.Time) {
 	if v.failed == nil {
 		if in := c.deltasOf(v.inputs); len(in) > 0 || v.due <= t {
-			out, err := v.flow.Step(c.ctx, t, in)
+			out, err := v.step(c.ctx, t, in)
 			if err != nil {
 				c.failView(v, err)
 			} else {
@@ -85,6 +89,17 @@ func (c *Coordinator) stepView(v *view, t repr.Time) {
 		}
 	}
 	v.out.apply(t)
+}
+
+// step gives the dataflow of the view a tick.
+func (v *view) step(ctx context.Context, t repr.Time, in map[uint64]dataflow.Delta) (dataflow.Delta, error) {
+	if in == nil {
+		in = map[uint64]dataflow.Delta{}
+	}
+	if err := v.addImports(in); err != nil {
+		return dataflow.Delta{}, err
+	}
+	return v.flow.Step(ctx, t, in)
 }
 
 // deltasOf gathers what changed of the inputs in the tick that runs.

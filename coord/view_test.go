@@ -146,6 +146,38 @@ func settled(cl *client) int64 {
 	return heap()
 }
 
+// TestSharedArrangementsFreeMemory has two views join by one arrangement: the second costs about nothing, and with both of
+// them it goes. It is not parallel: it looks at the heap of the process.
+func TestSharedArrangementsFreeMemory(t *testing.T) {
+	c := start(t, Options{TickInterval: time.Hour, RetainHistory: time.Millisecond})
+	cl := connect(t, c)
+	fillTable(cl, "t", 200_000)
+	cl.must("CREATE TABLE other (a int)")
+	cl.must("CREATE TABLE few (id int, x int)")
+	cl.must("INSERT INTO few VALUES (1, 2), (3, 4)")
+	empty := settled(cl)
+	const view = " AS SELECT few.x, t.word FROM few JOIN t ON t.id = few.id"
+	cl.must("CREATE MATERIALIZED VIEW one" + view)
+	first := settled(cl) - empty
+	if first < 200_000*20 {
+		t.Errorf("the first view takes %d bytes", first)
+	}
+	cl.must("CREATE MATERIALIZED VIEW two" + view + " WHERE few.x > 1")
+	cl.must("INSERT INTO t VALUES (3, 3, 'three')")
+	if second := settled(cl) - empty - first; second > first/4 {
+		t.Errorf("the first view takes %d bytes, the second %d", first, second)
+	}
+	same(t, "arrangements of t", cl.must("SELECT count(*) FROM mz_internal.mz_object_memory WHERE name LIKE 't (%'"), "1")
+	cl.must("DROP MATERIALIZED VIEW one")
+	same(t, "the second view", cl.must("SELECT * FROM two ORDER BY word"), "4|three", "2|word 1", "4|word 3")
+	cl.must("DROP MATERIALIZED VIEW two")
+	same(t, "arrangements of t", cl.must("SELECT count(*) FROM mz_internal.mz_object_memory WHERE name LIKE 't (%'"), "0")
+	if now := settled(cl); now > empty+first/10 {
+		t.Errorf("heap was %d, with the views %d more, after DROP %d", empty, first, now)
+	}
+	runtime.KeepAlive(c)
+}
+
 // TestDropFreesMemory is not parallel: it looks at the heap of the process.
 func TestDropFreesMemory(t *testing.T) {
 	c := start(t, Options{TickInterval: time.Hour, RetainHistory: time.Millisecond})
@@ -164,13 +196,13 @@ func TestDropFreesMemory(t *testing.T) {
 	few()
 	full := settled(cl)
 	memory := func(name string) int64 {
-		n, err := strconv.ParseInt(cl.one("SELECT bytes + operator_bytes FROM mz_internal.mz_object_memory WHERE name = '"+name+"'"), 10, 64)
+		n, err := strconv.ParseInt(cl.one("SELECT sum(bytes + operator_bytes)::bigint FROM mz_internal.mz_object_memory WHERE name LIKE '"+name+"'"), 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return n
 	}
-	told, grown := memory("m"), full-empty
+	told, grown := memory("m")+memory("t (%"), full-empty
 	if told < grown/2 || told > grown*2 {
 		t.Errorf("mz_object_memory says %d bytes, the heap has grown by %d", told, grown)
 	}

@@ -95,13 +95,26 @@ func (d *Dataflow) Close() { d.workers = nil }
 
 // Step takes the deltas of inputs at t and gives the delta of the output. After an error the dataflow is broken.
 func (d *Dataflow) Step(ctx context.Context, t repr.Time, in map[uint64]Delta) (Delta, error) {
+	d.at = t
+	if err := d.advance(ctx, in); err != nil {
+		return Delta{}, err
+	}
+	d.errs.Reset()
+	d.gatherErrors()
+	for _, delta := range in {
+		appendAll(d.errs, delta.Err)
+	}
+	return Delta{OK: d.gather(), Err: d.errs.Seal()}, nil
+}
+
+// advance takes all workers through a step.
+func (d *Dataflow) advance(ctx context.Context, in map[uint64]Delta) error {
 	if d.broken != nil {
-		return Delta{}, d.broken
+		return d.broken
 	}
 	if err := ctx.Err(); err != nil {
-		return Delta{}, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	d.at = t
 	d.canceled.Store(false)
 	stop := context.AfterFunc(ctx, func() { d.canceled.Store(true) })
 	defer stop()
@@ -110,10 +123,10 @@ func (d *Dataflow) Step(ctx context.Context, t repr.Time, in map[uint64]Delta) (
 			err = context.Cause(ctx)
 		}
 		d.broken = err
-		return Delta{}, err
+		return err
 	}
 	d.started = true
-	return d.gather(in), nil
+	return nil
 }
 
 // NextDue is the first time at which a temporal operator changes its output without input; ok is false when there is
@@ -170,28 +183,23 @@ func (d *Dataflow) run(in map[uint64]Delta) error {
 	return nil
 }
 
-// gather makes one delta of what the workers put out.
-func (d *Dataflow) gather(in map[uint64]Delta) Delta {
-	d.errs.Reset()
-	for _, w := range d.workers {
-		appendAll(d.errs, w.errs.Rows.View())
-	}
-	for i := range d.graph.Nodes {
-		if input, ok := d.graph.Nodes[i].Op.(Input); ok {
-			appendAll(d.errs, in[input.Collection].Err)
-		}
-	}
-	out := Delta{Err: d.errs.Seal()}
+// gather makes one batch of what the workers put out.
+func (d *Dataflow) gather() arrangement.Batch {
 	if d.opts.Unsorted && len(d.workers) == 1 {
-		out.OK = d.workers[0].outputs[d.graph.Output]
-		return out
+		return d.workers[0].outputs[d.graph.Output]
 	}
 	d.out.Reset()
 	for _, w := range d.workers {
 		appendAll(d.out, w.outputs[d.graph.Output])
 	}
-	out.OK = d.out.Seal()
-	return out
+	return d.out.Seal()
+}
+
+// gatherErrors adds the errors of the workers to those of the step.
+func (d *Dataflow) gatherErrors() {
+	for _, w := range d.workers {
+		appendAll(d.errs, w.errs.Rows.View())
+	}
 }
 
 func appendAll(dst *arrangement.Builder, b arrangement.Batch) {

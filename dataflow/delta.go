@@ -4,13 +4,16 @@ import (
 	"strings"
 
 	"millrace/arrangement"
+	"millrace/dataflow/op"
 	"millrace/repr"
 )
 
-// Delta is what changed of a collection at one time: its rows, and the rows of its errors.
+// Delta is what changed of a collection at one time: its rows, and the rows of its errors. That of an arrangement that is
+// imported has a shard for each worker in place of the rows; its errors are those of the function that made it.
 type Delta struct {
-	OK  arrangement.Batch
-	Err arrangement.Batch
+	OK     arrangement.Batch
+	Err    arrangement.Batch
+	Shards []op.Index
 }
 
 // AppendErr packs an error row: SQLSTATE, message, detail, hint, and the row that caused it. A NUL in a text, which no text

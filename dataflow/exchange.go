@@ -13,13 +13,16 @@ import (
 // wholeRow, as a number of key columns, says that rows are sent by all of their bytes.
 const wholeRow = -1
 
+// placement says which worker a key belongs to. It is one for all dataflows, so that each finds the rows of its shard in an
+// arrangement that another fills.
+var placement = maphash.MakeSeed()
+
 // errPeerFailed ends a worker whose peer has failed.
 var errPeerFailed = errors.New("another worker failed")
 
 // exchange sends rows between the workers of a step: each puts down one batch for every other, all meet, and each
 // takes up what is for it. All workers pass the same exchanges in the same order.
 type exchange struct {
-	seed  maphash.Seed
 	boxes [][]*arrangement.Builder // from, to
 	votes [2][]int                 // of a worker: in turn, so that one meeting is enough
 
@@ -31,7 +34,7 @@ type exchange struct {
 }
 
 func newExchange(n int) *exchange {
-	x := &exchange{seed: maphash.MakeSeed()}
+	x := &exchange{}
 	x.cond = sync.NewCond(&x.mu)
 	for range n {
 		row := make([]*arrangement.Builder, n)
@@ -85,7 +88,7 @@ func (x *exchange) route(me int, b arrangement.Batch, keys int, buf *arrangement
 		}
 		to := 0
 		if len(key) > 0 {
-			to = int(maphash.Bytes(x.seed, key) % uint64(len(mine)))
+			to = int(maphash.Bytes(placement, key) % uint64(len(mine)))
 		}
 		mine[to].Add(row, b.Diff(i))
 	}

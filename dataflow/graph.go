@@ -1,7 +1,10 @@
 package dataflow
 
 import (
+	"slices"
+
 	"millrace/dataflow/op"
+	"millrace/internal/check"
 	"millrace/repr"
 )
 
@@ -40,6 +43,72 @@ func (g *Graph) Add(op Op, label string, inputs ...NodeID) NodeID {
 	return NodeID(len(g.Nodes) - 1)
 }
 
+// keysOf is the number of key columns of an arrangement.
+func (g *Graph) keysOf(id NodeID) int {
+	switch o := g.Nodes[id].Op.(type) {
+	case Arrange:
+		return o.Keys
+	case Import:
+		return o.Keys
+	}
+	check.Never("node %d is no arrangement", id)
+	return 0
+}
+
+// WithImports is a graph with arrangements of its own replaced by imported ones, without what then has no use.
+func (g *Graph) WithImports(imports map[NodeID]Import) *Graph {
+	used := make([]bool, len(g.Nodes))
+	used[g.Output] = true
+	for i := len(g.Nodes) - 1; i >= 0; i-- {
+		if _, ok := imports[NodeID(i)]; ok || !used[i] {
+			continue
+		}
+		for _, from := range g.Nodes[i].Inputs {
+			used[from] = true
+		}
+	}
+	out := &Graph{}
+	at := make([]NodeID, len(g.Nodes))
+	for i, n := range g.Nodes {
+		if !used[i] {
+			continue
+		}
+		if x, ok := imports[NodeID(i)]; ok {
+			n = Node{Op: x, Label: n.Label}
+		}
+		inputs := make([]NodeID, len(n.Inputs))
+		for k, from := range n.Inputs {
+			inputs[k] = at[from]
+		}
+		at[i] = out.Add(n.Op, n.Label, inputs...)
+	}
+	out.Output = at[g.Output]
+	return out
+}
+
+// Meets says whether what comes of some nodes is joined with one of them, by whatever way.
+func (g *Graph) Meets(nodes []NodeID) bool {
+	from := make([]bool, len(g.Nodes)) // is one of the nodes, or comes of one
+	for i, n := range g.Nodes {
+		from[i] = slices.Contains(nodes, NodeID(i)) || slices.ContainsFunc(n.Inputs, func(in NodeID) bool { return from[in] })
+	}
+	return slices.ContainsFunc(g.Nodes, func(n Node) bool {
+		if len(n.Inputs) != 2 {
+			return false
+		}
+		a, b := n.Inputs[0], n.Inputs[1]
+		return from[a] && slices.Contains(nodes, b) || from[b] && slices.Contains(nodes, a)
+	})
+}
+
+// Reads says whether the graph has an Input node of a collection.
+func (g *Graph) Reads(collection uint64) bool {
+	return slices.ContainsFunc(g.Nodes, func(n Node) bool {
+		in, ok := n.Op.(Input)
+		return ok && in.Collection == collection
+	})
+}
+
 // Op is one kind of operator. The set is closed.
 type Op interface{ isOp() }
 
@@ -69,6 +138,14 @@ type Threshold struct{ Distinct bool }
 type Arrange struct {
 	Keys int
 	New  func() RowFunc
+}
+
+// Import is an arrangement that is kept outside of the graph and passed to Step under its number. It stands where an Arrange
+// node with as many keys could stand.
+type Import struct {
+	Arrangement uint64
+	Keys        int
+	From        string // the collection, as EXPLAIN calls it
 }
 
 // Join pairs the rows of two Arrange nodes that have equal keys. Inputs: left, right. Both have the same Keys;
@@ -144,6 +221,7 @@ func (Union) isOp()     {}
 func (Negate) isOp()    {}
 func (Threshold) isOp() {}
 func (Arrange) isOp()   {}
+func (Import) isOp()    {}
 func (Join) isOp()      {}
 func (HalfJoin) isOp()  {}
 func (Reduce) isOp()    {}

@@ -28,6 +28,7 @@ type node struct {
 	row      RowFunc
 	flat     *op.FlatMap
 	arranged *op.Arranged
+	index    *op.Index // what joins read of an arrangement, the graph's own or an imported one
 	join     *op.Join
 	half     *op.HalfJoin
 	reduce   *op.Reduce
@@ -58,11 +59,13 @@ func (w *worker) instance(n *Node) node {
 		x.flat = &op.FlatMap{F: o.New(), Stop: &w.flow.canceled}
 	case Arrange:
 		x.row, x.keys, x.arranged = o.New(), o.Keys, op.NewArranged()
+		x.index = &x.arranged.Index
+	case Import:
+		x.index = &op.NewArranged().Index
 	case Join:
-		left := w.flow.graph.Nodes[n.Inputs[0]].Op.(Arrange)
-		right := w.flow.graph.Nodes[n.Inputs[1]].Op.(Arrange)
-		check.That(left.Keys == right.Keys, "a join over %d and %d keys", left.Keys, right.Keys)
-		x.join = &op.Join{Keys: left.Keys, F: o.New(), Stop: &w.flow.canceled}
+		keys := w.flow.graph.keysOf(n.Inputs[0])
+		check.That(keys == w.flow.graph.keysOf(n.Inputs[1]), "a join over different numbers of keys")
+		x.join = &op.Join{Keys: keys, F: o.New(), Stop: &w.flow.canceled}
 	case HalfJoin:
 		x.keys = o.Keys
 		x.half = &op.HalfJoin{Join: op.Join{Keys: o.Keys, F: o.New(), Stop: &w.flow.canceled}, Before: o.Before}
@@ -152,6 +155,14 @@ func (w *worker) stepNode(id NodeID, n *Node, in map[uint64]Delta) error {
 	case Input:
 		w.outputs[id] = w.share(in[o.Collection].OK, x.out)
 		return nil
+	case Import:
+		if d, ok := in[o.Arrangement]; ok {
+			*x.index = d.Shards[w.index]
+		} else {
+			x.index.Settle()
+		}
+		w.outputs[id] = x.index.Delta
+		return nil
 	case Constant:
 		if !w.flow.started && w.index == 0 {
 			for _, row := range o.Rows {
@@ -173,7 +184,7 @@ func (w *worker) stepNode(id NodeID, n *Node, in map[uint64]Delta) error {
 	case HalfJoin:
 		return w.stepHalf(id, n)
 	case Join:
-		if !x.join.Step(w.nodes[n.Inputs[0]].arranged, w.nodes[n.Inputs[1]].arranged, x.out, w.errs) {
+		if !x.join.Step(w.nodes[n.Inputs[0]].index, w.nodes[n.Inputs[1]].index, x.out, w.errs) {
 			return errCanceled
 		}
 	case Loop:
@@ -252,7 +263,7 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 func (w *worker) stepHalf(id NodeID, n *Node) error {
 	x := &w.nodes[id]
 	input := w.outputs[n.Inputs[0]]
-	if w.nodes[n.Inputs[0]].arranged == nil {
+	if w.nodes[n.Inputs[0]].index == nil {
 		x.keyed.Reset()
 		if w.flow.exchange != nil {
 			got, err := w.flow.exchange.route(w.index, input, x.keys, x.keyed)
@@ -263,7 +274,7 @@ func (w *worker) stepHalf(id NodeID, n *Node) error {
 		}
 		input = sealed(input, x.keyed)
 	}
-	if !x.half.Step(input, w.nodes[n.Inputs[1]].arranged, x.out, w.errs) {
+	if !x.half.Step(input, w.nodes[n.Inputs[1]].index, x.out, w.errs) {
 		return errCanceled
 	}
 	w.outputs[id] = x.out.View()

@@ -24,12 +24,18 @@ const (
 type Compiled struct {
 	Raw, Decorrelated, Optimized rel.Rel
 	Graph                        *lower.Graph
-	Inputs                       []uint64 // the collections that the graph reads, sorted
+	Inputs                       []uint64          // the collections that the graph reads, sorted
+	Arranged                     []*lower.Arranged // the arrangements of the graph that others may share
 }
 
 // Compile takes a plan through all stages. The plan holds no parameter any more. The environment is that of the
 // statement; a maintained view has an empty one.
 func Compile(env *expr.Env, r rel.Rel) (*Compiled, *repr.Error) {
+	return CompileWith(env, r, lower.Options{})
+}
+
+// CompileWith is Compile with choices for the last stage.
+func CompileWith(env *expr.Env, r rel.Rel, opts lower.Options) (*Compiled, *repr.Error) {
 	c := &Compiled{Raw: r}
 	var err *repr.Error
 	if c.Decorrelated, err = opt.Decorrelate(c.Raw); err != nil {
@@ -39,9 +45,11 @@ func Compile(env *expr.Env, r rel.Rel) (*Compiled, *repr.Error) {
 	if err = opt.CheckTemporal(c.Optimized); err != nil {
 		return nil, err
 	}
-	if c.Graph, c.Inputs, err = lower.Plan(c.Optimized, env); err != nil {
+	planned, err := lower.PlanWith(c.Optimized, env, opts)
+	if err != nil {
 		return nil, err
 	}
+	c.Graph, c.Inputs, c.Arranged = planned.Graph, planned.Inputs, planned.Arranged
 	return c, nil
 }
 

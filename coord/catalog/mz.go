@@ -93,10 +93,17 @@ var mzTables = []builtin{
 		return out
 	}},
 	{schema: "mz_internal", name: "mz_object_memory", cols: "id text!, name text!, rows int8!, bytes int8!, operator_bytes int8!", rows: func(e *SystemEnv) [][]repr.Datum {
-		return e.each(func(it *Item) []repr.Datum {
+		out := e.each(func(it *Item) []repr.Datum {
 			o := e.Status.Of(it)
 			return []repr.Datum{id(it), text(it.Name), i8(o.Rows), i8(o.Bytes), i8(o.FlowBytes)}
 		}, Table, Source, MaterializedView, Index)
+		// What views share belongs to none of them: it is listed under the collection that is arranged.
+		for _, s := range e.Status.Shared {
+			if it := e.Snapshot.Item(s.Collection); it != nil {
+				out = append(out, []repr.Datum{id(it), text(it.Name + " (" + s.Label + ")"), i8(s.Rows), i8(0), i8(s.Bytes)})
+			}
+		}
+		return out
 	}},
 	{schema: "mz_internal", name: "mz_operator_stats", cols: "object_id text!, name text!, operator int8!, description text!, rows_in int8!, rows_out int8!, rows_held int8!, bytes int8!, elapsed_ms float8!",
 		rows: func(e *SystemEnv) [][]repr.Datum {

@@ -12,6 +12,16 @@ type Status struct {
 	Ticks         int64
 	Objects       map[uint64]ObjectStatus // by number
 	Subscriptions []SubscriptionStatus
+	Shared        []SharedStatus // by collection
+}
+
+// SharedStatus is an arrangement of a collection that views share.
+type SharedStatus struct {
+	Collection uint64
+	Label      string
+	Rows       int64
+	Bytes      int64
+	Users      int // views that read it
 }
 
 // ObjectStatus is the state of one object that runs.

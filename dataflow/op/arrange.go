@@ -2,12 +2,20 @@ package op
 
 import "millrace/arrangement"
 
-// Arranged is an indexed input of joins: the content before and after a step, and what the step changed.
-type Arranged struct {
-	arr   *arrangement.Arrangement
+// Index is an arrangement as joins see it in a step: the content before and after, and what the step changed.
+type Index struct {
 	Prev  *arrangement.Snapshot
 	Cur   *arrangement.Snapshot
 	Delta arrangement.Batch
+}
+
+// Settle makes an index one that the next step does not change.
+func (x *Index) Settle() { x.Prev, x.Delta = x.Cur, arrangement.Batch{} }
+
+// Arranged is an index and the arrangement behind it.
+type Arranged struct {
+	Index
+	arr *arrangement.Arrangement
 }
 
 // NewArranged makes an empty index.
@@ -24,6 +32,15 @@ func (a *Arranged) Step(delta arrangement.Batch) {
 	a.arr.Insert(delta)
 	a.Cur = a.arr.Snapshot()
 }
+
+// Settle ends a step: merging may have moved what is content still.
+func (a *Arranged) Settle() {
+	a.Cur = a.arr.Snapshot()
+	a.Index.Settle()
+}
+
+// Work merges in the background, up to about fuel rows, and says whether nothing is left to do.
+func (a *Arranged) Work(fuel int) bool { return a.arr.Work(fuel) }
 
 // Rows and Bytes are the size of the index.
 func (a *Arranged) Rows() int64 { return a.arr.Rows() }

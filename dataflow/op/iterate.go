@@ -36,11 +36,11 @@ func (a *Arranged) StepAt(delta arrangement.Batch, iteration int) {
 
 // Fix is the view of an index from outside of a loop during one run of it: Delta is what came since the last run.
 func Fix(prev, cur *arrangement.Snapshot, delta arrangement.Batch) *Arranged {
-	return &Arranged{Prev: prev, Cur: cur, Delta: delta}
+	return &Arranged{Index: Index{Prev: prev, Cur: cur, Delta: delta}}
 }
 
 // Rest says that nothing more comes in this run.
-func (a *Arranged) Rest() { a.Prev, a.Delta = a.Cur, arrangement.Batch{} }
+func (a *Arranged) Rest() { a.Index.Settle() }
 
 // LoopJoin is a join in a loop. Two updates meet at the later of their iterations; a side that is fixed comes from outside
 // of the loop, where all is of iteration 0 and bears none.

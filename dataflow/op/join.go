@@ -23,7 +23,7 @@ type Join struct {
 }
 
 // Step emits the change of the join. It says whether it came to the end.
-func (j *Join) Step(left, right *Arranged, out *arrangement.Builder, errs *Errors) bool {
+func (j *Join) Step(left, right *Index, out *arrangement.Builder, errs *Errors) bool {
 	to := output{out, errs}
 	return j.probe(left.Delta, right.Cur, false, to) && j.probe(right.Delta, left.Prev, true, to)
 }
@@ -35,7 +35,7 @@ type HalfJoin struct {
 }
 
 // Step emits the pairs; the stream is sorted. It says whether it came to the end.
-func (h *HalfJoin) Step(stream arrangement.Batch, index *Arranged, out *arrangement.Builder, errs *Errors) bool {
+func (h *HalfJoin) Step(stream arrangement.Batch, index *Index, out *arrangement.Builder, errs *Errors) bool {
 	snap := index.Cur
 	if h.Before {
 		snap = index.Prev

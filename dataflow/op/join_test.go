@@ -28,7 +28,7 @@ func BenchmarkJoin(b *testing.B) {
 	out, errs := arrangement.NewBuilder(), &Errors{}
 	for b.Loop() {
 		out.Reset()
-		j.Step(left, right, out, errs)
+		j.Step(&left.Index, &right.Index, out, errs)
 	}
 	if out.Len() != 2*step {
 		b.Fatalf("%d rows", out.Len())

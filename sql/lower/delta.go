@@ -233,11 +233,11 @@ func (g edge) field(key expr.Scalar) field {
 
 // index is a leaf arranged by the edges of a hop.
 type index struct {
-	keys   []field // over the columns of the leaf
-	values []field
-	at     []int // of all columns: the place in key, then value; -1: not carried
-	label  string
-	what   string
+	keys  []field // over the columns of the leaf
+	place layout
+	at    []int // of all columns: the place in key, then value; -1: not carried
+	label string
+	what  string
 }
 
 func indexName(leaf int, edges []int) string { return fmt.Sprint(leaf, edges) }
@@ -261,10 +261,11 @@ func (m *multiway) indexOf(leaf int, edges []int) *index {
 		key, _ := m.edges[p].of(leaf)
 		keys[i] = joinKey{left: rel.ShiftColumns(key, 0, -l.start), as: m.edges[p].as, nulls: m.edges[p].nulls}
 	}
-	placed := place(keys, false, l.cols, need.Shift(-l.start))
-	x := &index{keys: sideKeys(keys, false), values: placed.values, label: keysLabel(keys, l.cols, false), at: m.nowhere()}
-	copy(x.at[l.start:], placed.at)
-	x.what = arrangeKey(l.side, x.keys, x.values)
+	x := &index{keys: sideKeys(keys, false), place: place(keys, false, l.cols, need.Shift(-l.start)),
+		label: keysLabel(keys, l.cols, false), at: m.nowhere()}
+	m.b.widen(l.side, x.keys, &x.place)
+	copy(x.at[l.start:], x.place.at)
+	x.what = m.b.arrangementKey(l.side, x.keys, x.place)
 	m.index[name] = x
 	return x
 }
@@ -354,6 +355,13 @@ func (m *multiway) lower() stream {
 		w := &walk{m: m, start: i, tail: tail}
 		parts[i] = w.lower()
 	}
+	for i := range m.leaves {
+		var nodes []dataflow.NodeID
+		for _, x := range m.indexesOf(i) {
+			nodes = append(nodes, m.node(i, x))
+		}
+		m.b.tie(nodes)
+	}
 	return stream{node: m.b.add(dataflow.Union{}, "", "delta join", parts...), f: rest}
 }
 
@@ -364,5 +372,5 @@ func (f linear) canFail() bool {
 
 // node is the arrangement of an index.
 func (m *multiway) node(leaf int, x *index) dataflow.NodeID {
-	return m.b.arrange(m.leaves[leaf].side, x.keys, x.values, x.label)
+	return m.b.arrangeAs(m.leaves[leaf].side, x.keys, x.place, x.label)
 }

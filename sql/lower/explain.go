@@ -122,6 +122,8 @@ func describe(n dataflow.Node) string {
 		s += fmt.Sprintf(" rows=%d", len(op.Rows))
 	case dataflow.Arrange:
 		s += fmt.Sprintf(" keys=%d", op.Keys)
+	case dataflow.Import:
+		s += fmt.Sprintf(" %s keys=%d", op.From, op.Keys)
 	case dataflow.HalfJoin:
 		s += fmt.Sprintf(" keys=%d", op.Keys)
 	case dataflow.Reduce:

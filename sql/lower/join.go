@@ -1,8 +1,6 @@
 package lower
 
 import (
-	"fmt"
-
 	"millrace/dataflow"
 	"millrace/repr"
 	"millrace/sql/expr"
@@ -80,6 +78,9 @@ func (j *joining) node(g linear, nl int) (dataflow.NodeID, int) {
 	need := g.used()
 	l := place(j.keys, false, j.left.cols, need)
 	r := place(j.keys, true, j.right.cols, need.Shift(-nl))
+	leftKeys, rightKeys := sideKeys(j.keys, false), sideKeys(j.keys, true)
+	j.b.widen(j.left, leftKeys, &l)
+	j.b.widen(j.right, rightKeys, &r)
 	to := make([]int, g.in)
 	for i := range to {
 		if i < nl {
@@ -89,8 +90,8 @@ func (j *joining) node(g linear, nl int) (dataflow.NodeID, int) {
 		}
 	}
 	g = g.rebase(len(j.keys)+len(l.values)+len(r.values), to)
-	left := j.b.arrange(j.left, sideKeys(j.keys, false), l.values, keysLabel(j.keys, j.left.cols, false))
-	right := j.b.arrange(j.right, sideKeys(j.keys, true), r.values, keysLabel(j.keys, j.right.cols, true))
+	left := j.b.arrangeAs(j.left, leftKeys, l, keysLabel(j.keys, j.left.cols, false))
+	right := j.b.arrangeAs(j.right, rightKeys, r, keysLabel(j.keys, j.right.cols, true))
 	fields := make([]field, len(g.out))
 	for i, c := range g.out {
 		fields[i] = field{expr: &expr.Column{Index: i, Typ: g.typeOf(c, j, l, r)}}
@@ -119,25 +120,4 @@ func (f linear) typeOf(c int, j *joining, l, r layout) repr.Type {
 		}
 	}
 	return repr.TypeOf(repr.KindNull)
-}
-
-// arrange indexes a side by its keys. Equal arrangements of one stream are one node.
-func (b *builder) arrange(s side, keys, values []field, label string) dataflow.NodeID {
-	if out, ok := b.outside(s.s); ok {
-		return b.enter(b.loop.around.arrange(side{s: out, cols: s.cols}, keys, values, label))
-	}
-	fields := append(append([]field(nil), keys...), values...)
-	op := dataflow.Arrange{Keys: len(keys), New: rowFunc(s.s.f, fields, b.env)}
-	return b.add(op, arrangeKey(s, keys, values), "arrange"+label, s.s.node)
-}
-
-// arrangeKey says what an arrangement of a stream computes.
-func arrangeKey(s side, keys, values []field) string {
-	return fmt.Sprintf("%d %s ->%s%s", len(keys), s.s.f.key(), fieldsKey(keys), fieldsKey(values))
-}
-
-// hasArrangement says whether the graph has an arrangement of the stream that computes what the text says.
-func (b *builder) hasArrangement(s side, what string) bool {
-	_, ok := b.nodes[nodeKey(dataflow.Arrange{}, what, s.s.node)]
-	return ok
 }

@@ -140,8 +140,9 @@ func (k joinKey) carried(right bool) int {
 
 // layout says where the columns of a side stand: in the key, or behind it in the value of its arrangement.
 type layout struct {
-	at     []int   // for each column: its place in key, then value; -1: not carried
-	values []field // the columns of the value
+	at     []int     // for each column: its place in key, then value; -1: not carried
+	values []field   // the columns of the value
+	kept   *Arranged // an arrangement that is kept for others, laid out so; nil: one is made of the values
 }
 
 // place lays out the needed columns of one side: first those that the key holds, then the rest in order.

@@ -2,6 +2,7 @@ package lower
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"millrace/dataflow"
@@ -23,51 +24,38 @@ func Passthrough(g *Graph) (collection uint64, ok bool) {
 // Plan turns a plan into a dataflow graph and says which collections it reads, sorted. The plan holds no Apply,
 // no subquery and no parameter any more. The error is one of a constant, such as a LIMIT that is no number.
 func Plan(r rel.Rel, env *expr.Env) (*Graph, []uint64, *repr.Error) {
-	return PlanWith(r, env, Options{})
-}
-
-// JoinMode is how joins of three inputs or more are made.
-type JoinMode uint8
-
-// The modes.
-const (
-	AutoJoins   JoinMode = iota // a delta join where it adds fewer arrangements
-	BinaryJoins                 // never a delta join
-	DeltaJoins                  // a delta join wherever it can be
-)
-
-// Options are the choices of a plan. The zero value is what a server does.
-type Options struct {
-	Joins JoinMode
+	p, err := PlanWith(r, env, Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.Graph, p.Inputs, nil
 }
 
 // PlanWith is Plan with choices of its own.
-func PlanWith(r rel.Rel, env *expr.Env, opts Options) (*Graph, []uint64, *repr.Error) {
+func PlanWith(r rel.Rel, env *expr.Env, opts Options) (*Planned, *repr.Error) {
 	b := newBuilder(env, opts)
 	out := b.lower(r)
 	if b.err != nil {
-		return nil, nil, b.err
+		return nil, b.err
 	}
 	b.g.Output = b.rows(out, r.Columns(), "output")
-	var inputs []uint64
-	for id := range b.inputs {
-		inputs = append(inputs, id)
-	}
-	slices.Sort(inputs)
-	return b.g, inputs, nil
+	return &Planned{Graph: b.g, Inputs: slices.Sorted(maps.Keys(b.inputs)), Arranged: b.shared()}, nil
 }
 
 // builder makes the graph. Nodes are made once for each text that says what they compute.
 type builder struct {
-	opts   Options
-	sides  map[rel.Rel]stream // of the inputs of joins
-	g      *dataflow.Graph
-	env    *expr.Env
-	nodes  map[string]dataflow.NodeID
-	lets   map[int]stream
-	inputs map[uint64]bool
-	err    *repr.Error
-	loop   *looping // of the body of a loop
+	opts     Options
+	sides    map[rel.Rel]stream // of the inputs of joins
+	g        *dataflow.Graph
+	env      *expr.Env
+	nodes    map[string]dataflow.NodeID
+	lets     map[int]stream
+	inputs   map[uint64]bool
+	noted    map[dataflow.NodeID]bool            // that are arranged
+	tied     map[dataflow.NodeID]dataflow.NodeID // arrangements of one leaf of a delta join
+	arranged []*Arranged
+	err      *repr.Error
+	loop     *looping // of the body of a loop
 }
 
 func newBuilder(env *expr.Env, opts Options) *builder {
@@ -79,6 +67,8 @@ func newBuilder(env *expr.Env, opts Options) *builder {
 		nodes:  map[string]dataflow.NodeID{},
 		lets:   map[int]stream{},
 		inputs: map[uint64]bool{},
+		noted:  map[dataflow.NodeID]bool{},
+		tied:   map[dataflow.NodeID]dataflow.NodeID{},
 	}
 }
 

@@ -26,7 +26,7 @@ func (w *walk) lower() dataflow.NodeID {
 	path := m.paths[w.start]
 	w.used = make([]bool, len(m.preds))
 	first := m.indexOf(w.start, path[0].edges)
-	node, at, values := m.node(w.start, first), first.at, len(first.values)
+	node, at, values := m.node(w.start, first), first.at, len(first.place.values)
 	w.see(w.start)
 	for i, h := range path {
 		step := w.meet(h, at, values)
@@ -74,7 +74,7 @@ func (w *walk) meet(h hop, stream []int, values int) *meeting {
 	m := w.m
 	x := m.indexOf(h.leaf, h.edges)
 	keys := len(h.edges)
-	s := &meeting{cols: m.cols, in: keys + values + len(x.values), at: m.nowhere()}
+	s := &meeting{cols: m.cols, in: keys + values + len(x.place.values), at: m.nowhere()}
 	for c := range s.at {
 		switch {
 		case stream[c] >= 0:

@@ -44,12 +44,17 @@ func (g *generator) joinTree(n int) rel.Rel {
 // joinInput is a table, sometimes filtered or with a computed column in place of its first.
 func (g *generator) joinInput() rel.Rel {
 	var r rel.Rel = tables[g.IntN(2)]
-	switch g.IntN(6) {
+	// A calm tree joins the first table with itself more often than not.
+	kinds := 6
+	if g.calm {
+		kinds, r = 2, tables[g.IntN(4)/3]
+	}
+	switch g.IntN(kinds) {
 	case 0:
-		r = tables[2]
-	case 1:
 		r = &rel.Filter{Input: r, Preds: []expr.Scalar{callOf(lessFunc, intConst(0), g.intColumn(r))}}
 	case 2:
+		r = tables[2]
+	case 3:
 		cols := []int{len(r.Columns()), 1}
 		r = &rel.Project{Input: &rel.Map{Input: r, Exprs: []expr.Scalar{callOf(divFunc, g.intColumn(r), g.intColumn(r))}}, Cols: cols}
 	}
@@ -71,12 +76,12 @@ func (g *generator) between(left, right rel.Rel) []expr.Scalar {
 	nl := len(left.Columns())
 	r := func() expr.Scalar { return rel.ShiftColumns(g.intColumn(right), 0, nl) }
 	on := []expr.Scalar{callOf(eqFunc, g.intColumn(left), r())}
-	switch g.IntN(5) {
-	case 0:
+	switch kind := g.IntN(5); {
+	case kind == 0:
 		on = append(on, callOf(lessFunc, g.intColumn(left), r()))
-	case 1:
+	case kind == 1 && !g.calm:
 		on = append(on, callOf(lessFunc, callOf(divFunc, g.intColumn(left), r()), intConst(2)))
-	case 2:
+	case kind == 2:
 		on = append(on, callOf(eqFunc, r(), g.intColumn(left)))
 	}
 	return on

@@ -79,6 +79,7 @@ var tables = []*rel.Get{
 // generator makes random plans.
 type generator struct {
 	*rand.Rand
+	calm   bool // join trees hold no expression that can fail
 	lets   int
 	inLet  []*rel.Ref
 	inRec  bool // in the values of a recursion
