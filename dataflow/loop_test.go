@@ -545,3 +545,39 @@ func BenchmarkReachability(b *testing.B) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(2*b.N), "ns/change")
 	})
 }
+
+// BenchmarkChain loads a chain of 10,000 edges, one iteration each, and then takes away and puts back its last edge, and its
+// first one, on which all others depend.
+func BenchmarkChain(b *testing.B) {
+	const edges = 10_000
+	builder := arrangement.NewBuilder()
+	for i := range int64(edges) {
+		builder.Add(edge{i, i + 1, 1}.row(), 1)
+	}
+	in := map[uint64]Delta{1: {OK: builder.Seal()}, 2: delta(repr.Append(nil, repr.Int8(0)), 1)}
+	load := func() *Dataflow {
+		f := New(reachability(), Options{})
+		if n := mustStep(b, f, 1, in).OK.Len(); n != edges+1 {
+			b.Fatalf("%d nodes", n)
+		}
+		return f
+	}
+	b.Run("load", func(b *testing.B) {
+		for b.Loop() {
+			load()
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/edges, "ns/iteration")
+	})
+	for name, at := range map[string]int64{"last": edges - 1, "first": 0} {
+		b.Run(name, func(b *testing.B) {
+			f, tick := load(), repr.Time(2)
+			for b.Loop() {
+				for _, d := range []repr.Diff{-1, 1} {
+					mustStep(b, f, tick, map[uint64]Delta{1: delta(edge{at, at + 1, 1}.row(), d)})
+					tick++
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(2*b.N), "ns/change")
+		})
+	}
+}

@@ -87,7 +87,7 @@ func (p *loopProbe) probe(delta arrangement.Batch, other *arrangement.Snapshot, 
 		for end < delta.Len() && bytes.HasPrefix(delta.Row(end), key) {
 			end++
 		}
-		for cur.Seek(key); cur.Valid() && bytes.HasPrefix(cur.Row(), key); cur.Next() {
+		for cur.SeekKey(key); cur.Valid(); cur.Next() {
 			row, at := cur.Row(), p.iteration
 			if !p.fixed {
 				bare, i := iterated(row)
@@ -150,7 +150,7 @@ func (t *LoopThreshold) Step(in, again arrangement.Batch, iteration int, out *ar
 
 // tally sums the count of a row before and up to an iteration, and gives the next one at which it changes; 0: none.
 func tally(cur *arrangement.Cursor, row []byte, iteration int) (before, at repr.Diff, next int) {
-	for cur.Seek(row); cur.Valid() && bytes.HasPrefix(cur.Row(), row); cur.Next() {
+	for cur.SeekKey(row); cur.Valid(); cur.Next() {
 		_, i := iterated(cur.Row())
 		switch {
 		case i < iteration:

@@ -1,8 +1,6 @@
 package op
 
 import (
-	"bytes"
-
 	"millrace/arrangement"
 	"millrace/repr"
 )
@@ -101,7 +99,7 @@ func gather(snap *arrangement.Snapshot, keys arrangement.Batch, s LoopStep, f fu
 	cur := snap.Cursor()
 	for i := range keys.Len() {
 		key, next := keys.Row(i), 0
-		for cur.Seek(key); cur.Valid() && bytes.HasPrefix(cur.Row(), key); cur.Next() {
+		for cur.SeekKey(key); cur.Valid(); cur.Next() {
 			row, at := iterated(cur.Row())
 			switch {
 			case at <= s.Iteration:
