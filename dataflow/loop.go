@@ -131,6 +131,9 @@ func (l *loop) instance(n *Node, around *Node) loopNode {
 	case TopK:
 		x.topk, x.keys = newTopK(&o), len(o.Group)
 		x.redo = redoTopK(&o)
+	case Window:
+		x.window, x.keys = newWindow(&o), len(o.Partition)
+		x.redo = redoWindow(&o)
 	case Threshold:
 		x.thresh, x.keys = op.NewLoopThreshold(o.Distinct), wholeRow
 	case Union, Negate, Variable:
@@ -143,7 +146,7 @@ func (l *loop) instance(n *Node, around *Node) loopNode {
 // InLoop says whether an operator may stand in the body of a loop.
 func InLoop(o Op) bool {
 	switch o.(type) {
-	case Enter, Map, FlatMap, Arrange, Join, Reduce, TopK, Threshold, Union, Negate, Variable:
+	case Enter, Map, FlatMap, Arrange, Join, Reduce, TopK, Window, Threshold, Union, Negate, Variable:
 		return true
 	}
 	return false
@@ -187,6 +190,15 @@ func redoTopK(o *TopK) *op.Redo {
 			return dst
 		},
 		Run: func(in arrangement.Batch, out *arrangement.Builder, _ *op.Errors) { newTopK(o).Step(in, out) }}
+	r.Init()
+	return r
+}
+
+func redoWindow(o *Window) *op.Redo {
+	r := &op.Redo{Keys: len(o.Partition), Pack: AppendErr,
+		Run: func(in arrangement.Batch, out *arrangement.Builder, errs *op.Errors) {
+			newWindow(o).Step(in, out, errs)
+		}}
 	r.Init()
 	return r
 }

@@ -38,7 +38,7 @@ func (l *loop) feedback(id NodeID) (arrangement.Batch, error) {
 	b := arrangement.NewBuilder()
 	batch := l.outputs[id]
 	switch l.op.Body.Nodes[id].Op.(type) {
-	case Threshold, Reduce, TopK: // equal rows are on one worker already
+	case Threshold, Reduce, TopK, Window: // equal rows are on one worker already
 	default:
 		if x := l.w.flow.exchange; x != nil {
 			got, err := x.route(l.w.index, batch, wholeRow, b)

@@ -115,7 +115,7 @@ func (l *loop) stepNode(id NodeID, i int) error {
 		return nil
 	case Join:
 		return l.stepJoin(id, i)
-	case Arrange, Reduce, TopK, Threshold:
+	case Arrange, Reduce, TopK, Window, Threshold:
 		return l.stepKeyed(id, i)
 	case Map:
 		x.out.Reset()
@@ -200,6 +200,11 @@ func (l *loop) stepKeyed(id NodeID, i int) error {
 	case x.topk != nil:
 		for k := range input.Len() {
 			x.keyed.Keep(x.topk.Key(x.keyed.Open(), input.Row(k)), input.Diff(k))
+		}
+		input = x.keyed.View()
+	case x.window != nil:
+		for k := range input.Len() {
+			x.keyed.Keep(x.window.Key(x.keyed.Open(), input.Row(k)), input.Diff(k))
 		}
 		input = x.keyed.View()
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"millrace/arrangement"
+	"millrace/dataflow/op"
 	"millrace/repr"
 )
 
@@ -38,6 +39,7 @@ func loopCases() []loopCase {
 		{name: "distances", graph: distances, plain: plainDistances},
 		{name: "closure", graph: closure, plain: plainClosure},
 		{name: "nearest", graph: nearest, plain: plainNearest},
+		{name: "ranked", graph: ranked, plain: plainNearest},
 		{name: "rounds", graph: rounds, plain: plainRounds},
 		{name: "counts", graph: counts, plain: plainCounts},
 	}
@@ -211,6 +213,27 @@ func plainClosure(edges map[edge]repr.Diff, _ map[int64]repr.Diff) rows {
 
 // nearest is, of each node, the two least nodes that reach it (itself among them), by a top-k of a distinct within the loop.
 func nearest() *Graph {
+	return nearestBy(func(b *Graph, once NodeID) NodeID {
+		return b.Add(TopK{Group: []int{0}, Order: []OrderCol{{Col: 1}}, Limit: 2}, "top-k", once)
+	})
+}
+
+// ranked is nearest by the number of a row in its partition.
+func ranked() *Graph {
+	return nearestBy(func(b *Graph, once NodeID) NodeID {
+		number := op.WindowFunc{Kind: op.WindowRowNumber, Filter: -1, Distance: -1, Default: -1}
+		numbered := b.Add(Window{Width: 2, Partition: []int{0}, Order: []OrderCol{{Col: 1}}, Funcs: []op.WindowFunc{number}}, "window", once)
+		return b.Add(Map{New: func() RowFunc {
+			var in []repr.Datum
+			return func(dst, row []byte) ([]byte, bool, *repr.Error) {
+				in = repr.DecodeRow(in[:0], row)
+				return repr.AppendRow(dst, in[:2]), in[2].Int() <= 2, nil
+			}
+		}}, "first two", numbered)
+	})
+}
+
+func nearestBy(two func(b *Graph, once NodeID) NodeID) *Graph {
 	g := &Graph{}
 	edges := g.Add(Arrange{Keys: 1, New: columns(1, 0, 1)}, "edges", g.Add(Input{1}, "edges"))
 	b := &Graph{}
@@ -219,7 +242,7 @@ func nearest() *Graph {
 	step := b.Add(pick(2, 1), "step", x, b.Add(Enter{0}, "edges"))
 	both := b.Add(Union{}, "both", b.Add(Enter{1}, "roots"), step)
 	once := b.Add(Threshold{Distinct: true}, "distinct", both)
-	loopOf(g, b, b.Add(TopK{Group: []int{0}, Order: []OrderCol{{Col: 1}}, Limit: 2}, "top-k", once), edges, roots)
+	loopOf(g, b, two(b, once), edges, roots)
 	return g
 }
 

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"bytes"
+
 	"millrace/arrangement"
 	"millrace/repr"
 )
@@ -11,9 +13,9 @@ import (
 // at every later iteration at which the key has rows or output, for there the difference may now be another.
 type Redo struct {
 	Keys int // leading columns of an input row that are the key
-	// KeyOf appends the key of an output row.
+	// KeyOf appends the key of an output row; nil when it cannot be told from the row. Then each key is run by itself.
 	KeyOf func(dst, row []byte) []byte
-	// Run computes the output for a sealed batch, from nothing. The rows of errs begin with the key.
+	// Run computes the output for a sealed batch, from nothing. With KeyOf, the rows of errs begin with the key.
 	Run func(in arrangement.Batch, out *arrangement.Builder, errs *Errors)
 	// Pack makes an error row.
 	Pack func(dst []byte, e *repr.Error, row []byte) []byte
@@ -116,14 +118,38 @@ func gather(snap *arrangement.Snapshot, keys arrangement.Batch, s LoopStep, f fu
 
 // compute runs the operator over rows and adds its output, behind key and tag.
 func (r *Redo) compute(rows arrangement.Batch, next *arrangement.Builder) {
+	if r.KeyOf != nil {
+		r.run(rows, nil, next)
+		return
+	}
+	group := arrangement.NewBuilder()
+	for i := 0; i < rows.Len(); {
+		first := rows.Row(i)
+		key := first[:repr.PrefixLen(first, r.Keys)]
+		group.Reset()
+		for ; i < rows.Len() && bytes.HasPrefix(rows.Row(i), key); i++ {
+			group.Add(rows.Row(i), rows.Diff(i))
+		}
+		r.run(group.Seal(), key, next)
+	}
+}
+
+// run runs the operator over the rows of one key, or of all when KeyOf tells them apart.
+func (r *Redo) run(rows arrangement.Batch, key []byte, next *arrangement.Builder) {
 	made := arrangement.NewBuilder()
 	r.Run(rows, made, &Errors{Rows: next, Pack: func(dst []byte, e *repr.Error, row []byte) []byte {
-		dst = append(append(dst, row[:repr.PrefixLen(row, r.Keys)]...), tagErr)
-		return r.Pack(dst, e, row)
+		of := key
+		if r.KeyOf != nil {
+			of = row[:repr.PrefixLen(row, r.Keys)]
+		}
+		return r.Pack(append(append(dst, of...), tagErr), e, row)
 	}})
 	for i, b := 0, made.View(); i < b.Len(); i++ {
-		row := append(r.KeyOf(next.Open(), b.Row(i)), tagRow)
-		next.Keep(append(row, b.Row(i)...), b.Diff(i))
+		row := append(next.Open(), key...)
+		if r.KeyOf != nil {
+			row = r.KeyOf(row, b.Row(i))
+		}
+		next.Keep(append(append(row, tagRow), b.Row(i)...), b.Diff(i))
 	}
 }
 

@@ -40,6 +40,8 @@ func (l *linearity) of(r rel.Rel) int {
 			what = "an aggregate function"
 		}
 		return l.only(l.set && len(n.Aggs) == 0, what, l.of(n.Input))
+	case *rel.Window:
+		return l.only(false, "a window function", l.of(n.Input))
 	case *rel.TopK:
 		return l.only(false, "LIMIT or DISTINCT ON", l.of(n.Input))
 	case *rel.Window:
