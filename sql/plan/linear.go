@@ -44,8 +44,6 @@ func (l *linearity) of(r rel.Rel) int {
 		return l.only(false, "a window function", l.of(n.Input))
 	case *rel.TopK:
 		return l.only(false, "LIMIT or DISTINCT ON", l.of(n.Input))
-	case *rel.Window:
-		return l.only(false, "a window function", l.of(n.Input))
 	case *rel.Let:
 		l.uses[n.ID] = l.of(n.Value)
 		return l.of(n.Body)
