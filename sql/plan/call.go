@@ -253,11 +253,20 @@ func (x *scalars) aggregateCall(n *ast.FuncCall) (rel.Agg, *repr.Error) {
 // insideAggregate is the binder of the operands of an aggregate, where one may stand.
 func (x *scalars) insideAggregate(pos int) (*scalars, *repr.Error) {
 	if x.inAgg {
-		return nil, errAt(repr.CodeGrouping, "aggregate function calls cannot be nested", pos)
+		return nil, errNested(pos)
 	}
 	inner := *x
 	inner.inAgg, inner.aggs, inner.sets, inner.wins = true, nil, nil, nil
+	if x.scope != nil {
+		row := *x.scope
+		row.inAgg = true
+		inner.scope, inner.fr.outer = &row, &row
+	}
 	return &inner, nil
+}
+
+func errNested(pos int) *repr.Error {
+	return errAt(repr.CodeGrouping, "aggregate function calls cannot be nested", pos)
 }
 
 // placeAggregate gives the column that stands for a bound aggregate.

@@ -41,6 +41,8 @@ func (x *scalars) outerAggregate(agg rel.Agg, level, pos int) (expr.Scalar, *rep
 		owner = owner.parent
 	}
 	switch {
+	case owner.inAgg:
+		return nil, errNested(pos)
 	case owner.lateral:
 		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in FROM clause of their own query level", pos)
 	case owner.aggs == nil:

@@ -45,6 +45,8 @@ type scope struct {
 	// aggs are the aggregates of the query whose row this is, in a clause where they may stand; clause is that clause.
 	aggs   *aggregates
 	clause string
+	// inAgg says that an operand of an aggregate of that query is bound.
+	inAgg bool
 }
 
 // frame is where a query or an item of FROM stands: what is around it.
