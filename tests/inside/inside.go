@@ -100,7 +100,7 @@ func (c *Conn) Ask(ctx context.Context, sql string) (*Answer, error) {
 	case errors.As(err, &said):
 		return &Answer{Err: &Error{said.Code, said.Message}}, ctx.Err()
 	case err != nil:
-		return nil, fmt.Errorf("ask %s: %w", sql, err)
+		return nil, fmt.Errorf("ask: %w", err)
 	case last == nil:
 		return &Answer{}, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"millrace/coord"
 	"millrace/tests/inside"
 	"millrace/tests/oracle/sqlgen"
 )
@@ -118,20 +117,12 @@ type asked struct {
 
 // run asks all queries of a world after every batch and gives a verdict for each.
 func (o *Oracle) run(ctx context.Context, w *world) ([]*asked, error) {
-	server, err := inside.Serve(coord.Options{Workers: w.workers})
+	ours, err := serve(ctx, w.workers)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = server.Close() }() // nothing of it is needed any more
-	ours, err := server.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = ours.Close() }()
+	defer ours.close()
 	if err := o.fresh(ctx); err != nil {
-		return nil, err
-	}
-	if _, err := ask(ctx, ours, limit); err != nil {
 		return nil, err
 	}
 	if err := both(ctx, o.pg, ours, w.history.Schema.String()); err != nil {
@@ -140,7 +131,7 @@ func (o *Oracle) run(ctx context.Context, w *world) ([]*asked, error) {
 	var all []*asked
 	for i, q := range w.queries {
 		a := &asked{text: q.String()}
-		made, err := ask(ctx, ours, fmt.Sprintf("CREATE MATERIALIZED VIEW view%d AS %s", i, a.text))
+		made, err := ours.ask(ctx, fmt.Sprintf("CREATE MATERIALIZED VIEW view%d AS %s", i, a.text))
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +142,7 @@ func (o *Oracle) run(ctx context.Context, w *world) ([]*asked, error) {
 }
 
 // replay does the batches on both sides, and compares after each.
-func (o *Oracle) replay(ctx context.Context, ours *inside.Conn, w *world, all []*asked) error {
+func (o *Oracle) replay(ctx context.Context, ours *millrace, w *world, all []*asked) error {
 	for number, batch := range w.history.Batches.Kids {
 		if batch == nil {
 			continue
@@ -178,18 +169,18 @@ func (o *Oracle) replay(ctx context.Context, ours *inside.Conn, w *world, all []
 }
 
 // compare asks one query three ways.
-func (o *Oracle) compare(ctx context.Context, ours *inside.Conn, i int, a *asked) error {
+func (o *Oracle) compare(ctx context.Context, ours *millrace, i int, a *asked) error {
 	theirs, err := ask(ctx, o.pg, a.text)
 	if err != nil {
 		return err
 	}
-	once, err := ask(ctx, ours, a.text)
+	once, err := ours.ask(ctx, a.text)
 	if err != nil {
 		return err
 	}
 	kept := &inside.Answer{Err: a.refused}
 	if a.refused == nil {
-		if kept, err = ask(ctx, ours, fmt.Sprintf("SELECT * FROM view%d", i)); err != nil {
+		if kept, err = ours.ask(ctx, fmt.Sprintf("SELECT * FROM view%d", i)); err != nil {
 			return err
 		}
 	}
@@ -234,12 +225,12 @@ func (d *diverged) Error() string {
 }
 
 // both runs a change on both sides, which must agree on how it went.
-func both(ctx context.Context, pg, ours *inside.Conn, sql string) error {
+func both(ctx context.Context, pg *inside.Conn, ours *millrace, sql string) error {
 	a, err := ask(ctx, pg, sql)
 	if err != nil {
 		return err
 	}
-	b, err := ask(ctx, ours, sql)
+	b, err := ours.ask(ctx, sql)
 	if err != nil {
 		return err
 	}
