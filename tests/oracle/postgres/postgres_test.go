@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"millrace/tests/oracle/sqlgen"
 	"millrace/tests/twin"
 )
 
@@ -19,9 +18,6 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
-
-// notYet is what there is not yet.
-var notYet = map[sqlgen.Feature]bool{sqlgen.Windows: true, sqlgen.Recursion: true}
 
 // worlds are asked when no time is given: 600 queries with 5 batches each.
 const worlds = 20
@@ -46,7 +42,7 @@ func TestRandom(t *testing.T) {
 	if url == "" {
 		url = server.URL(t)
 	}
-	o := New(Options{PostgreSQL: url, Keep: "../../slt/found", Without: notYet})
+	o := New(Options{PostgreSQL: url, Keep: "../../slt/found"})
 	defer func() {
 		if err := o.Close(); err != nil {
 			t.Error(err)
