@@ -42,7 +42,7 @@ func TestRandom(t *testing.T) {
 	if url == "" {
 		url = server.URL(t)
 	}
-	o := New(Options{PostgreSQL: url, Keep: "../../slt/found"})
+	o := New(Options{PostgreSQL: url, Schema: "random_" + strconv.Itoa(os.Getpid()), Keep: "../../slt/found"})
 	defer func() {
 		if err := o.Close(); err != nil {
 			t.Error(err)
