@@ -13,10 +13,10 @@ import (
 const (
 	blockRows  = 192
 	blockBytes = 32 << 10
-	foldRatio  = 16
+	foldRatio  = 8
 	foldLeast  = 4096
 	mostRuns   = 4
-	workPerRow = 6 // rows of merging that each inserted row pays for
+	workPerRow = foldRatio + 6 // rows of merging that each inserted row pays for: folding, and merging before it
 )
 
 // block is an immutable run of neighbouring rows of the base, under the first ten bytes of its first row: the tag and
@@ -128,23 +128,25 @@ func (a *Arrangement) Rows() int64 { return a.count }
 // Bytes is the memory of the arrangement.
 func (a *Arrangement) Bytes() int64 { return a.bytes }
 
-// Work merges and folds up to about fuel rows, and says whether nothing is left to do.
+// Work merges and folds up to about fuel rows, and says whether nothing is left to do. Runs are merged while one is being
+// folded, so that they do not pile up behind it.
 func (a *Arrangement) Work(fuel int) (done bool) {
 	for fuel > 0 {
 		switch {
 		case a.merge != nil:
 			fuel -= a.stepMerge(fuel)
+		case a.fold == nil && a.foldDue():
+			a.beginFold()
+		case a.mergeAt() >= 0:
+			a.beginMerge(a.mergeAt())
 		case a.fold != nil:
 			fuel -= a.stepFold(fuel)
-		case !a.begin():
+		default:
 			return true
 		}
 	}
-	return a.merge == nil && a.fold == nil && !a.pending()
+	return a.merge == nil && a.fold == nil && !a.foldDue() && a.mergeAt() < 0
 }
-
-// pending says whether a merge or fold should begin.
-func (a *Arrangement) pending() bool { return a.mergeAt() >= 0 || a.foldDue() }
 
 // mergeAt is the place of two neighbouring runs that should be one: of like size, or too many.
 func (a *Arrangement) mergeAt() int {
@@ -164,21 +166,15 @@ func (a *Arrangement) foldDue() bool {
 	return len(a.runs) > 0 && a.runs[0].Len() >= max(foldLeast, a.baseRows/foldRatio)
 }
 
-// begin starts the next merge or fold; it says whether there is one.
-func (a *Arrangement) begin() bool {
-	if a.foldDue() {
-		a.fold = &folding{run: a.runs[0]}
-		a.runs = append([]Batch(nil), a.runs[1:]...)
-		a.snapshot = nil
-		return true
-	}
-	i := a.mergeAt()
-	if i < 0 {
-		return false
-	}
+func (a *Arrangement) beginFold() {
+	a.fold = &folding{run: a.runs[0]}
+	a.runs = append([]Batch(nil), a.runs[1:]...)
+	a.snapshot = nil
+}
+
+func (a *Arrangement) beginMerge(i int) {
 	x, y := &a.runs[i], &a.runs[i+1]
 	a.merge = &merging{at: i, merger: newMerger(x, y), out: mergedOutput(x, y, x.n+y.n, len(x.data)+len(y.data))}
-	return true
 }
 
 // stepMerge merges up to fuel rows of the two runs.
