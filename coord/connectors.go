@@ -251,10 +251,13 @@ func (spec *sinkSpec) open(ctx context.Context, c *Coordinator, id uint64) (*sin
 
 // connector makes the connector of a sink without reaching for anything.
 func (spec *sinkSpec) connector(c *Coordinator, id uint64) (*sinkkafka.Sink, *repr.Error) {
-	name := "millrace-sink-" + spec.topic + "-" + itoa(int64(id))
 	cfg := sinkkafka.Config{Brokers: spec.brokers, Topic: spec.topic, Format: sinkkafka.Avro, Cols: spec.desc, Key: spec.key,
-		TransactionalID: name, ProgressTopic: "millrace-progress-" + spec.topic, Partitions: 1, Replication: 1,
+		TransactionalID: c.sinkName(spec.topic, id), ProgressTopic: "millrace-progress-" + spec.topic, Partitions: 1, Replication: 1,
 		Dialer: c.dialer(), Log: c.opts.Log, Clock: c.opts.Clock}
+	if me := c.identity; me.data != "" {
+		cfg.Writer, cfg.Restored = me.run, me.restored
+		cfg.Known = func(writer string) bool { return me.runs[writer] }
+	}
 	if spec.json {
 		cfg.Format = sinkkafka.JSON
 	}

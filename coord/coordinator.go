@@ -2,6 +2,8 @@ package coord
 
 import (
 	"context"
+	"crypto/rand"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -24,6 +26,7 @@ type Options struct {
 	SubscriberBytes int64             // what a slow subscription may hold; default 32 MiB
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
+	Random          io.Reader        // where names come from that nobody else makes; default the machine's
 	Journal         *journal.Journal // where ticks are made durable; nil: nowhere
 	Log             *slog.Logger
 	Version         string
@@ -47,6 +50,9 @@ func (o *Options) defaults() {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.System{}
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -87,6 +93,7 @@ type Coordinator struct {
 	notes       []journal.Note // of the next tick
 	dropped     []uint64       // collections that end with the next tick
 	revival     *revival       // what a restart brings back; nil without one
+	identity    *identity
 	lastWork    bool
 }
 
@@ -120,8 +127,14 @@ func Open(opts Options) (*Coordinator, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.identify(r.notes, r.last); err != nil {
+		return nil, err
+	}
 	v := &revival{c: c, r: r, waiting: map[uint64]*waitingView{}}
 	v.begin()
+	if err := c.announce(); err != nil {
+		return nil, err
+	}
 	go c.loop()
 	c.running.Add(1)
 	go func() {
@@ -146,6 +159,7 @@ func prepare(opts Options) *Coordinator {
 		sources:     map[uint64]*sourceRun{},
 		sinks:       map[uint64]*sinkRun{},
 		holds:       map[*hold]struct{}{},
+		identity:    &identity{},
 	}
 	c.oracle = oracle{now: opts.Clock.Now}
 	c.oracle.complete = repr.Time(max(opts.Clock.Now().UnixMilli(), 1))

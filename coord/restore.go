@@ -341,7 +341,7 @@ func (v *revival) run(ctx context.Context) {
 		}
 	}
 	for _, it := range v.r.items {
-		if it.Kind == catalog.Sink && ctx.Err() == nil {
+		if it.Kind == catalog.Sink && v.c.announced(ctx) {
 			v.sink(ctx, it)
 		}
 	}

@@ -83,19 +83,38 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	if err := s.awaitReady(ctx, []uint64{from.ID}); err != nil {
 		return nil, err
 	}
-	err = s.add(ctx, it, func() *repr.Error {
-		started, err := s.c.subscribe(s.c.collections[from.ID], 0)
-		if err != nil {
-			return err
-		}
-		started.sub.limit = s.c.opts.SubscriberBytes * 4
-		s.c.startSink(it, from.ID, connector, started)
-		return nil
-	})
-	if err != nil {
+	if err := s.add(ctx, it, nil); err != nil {
+		return nil, err
+	}
+	// The broker must not know of the sink before the journal does.
+	if err := s.beginSink(ctx, it, from.ID, connector); err != nil {
 		return nil, err
 	}
 	return &Result{Tag: tag}, nil
+}
+
+// beginSink starts a sink that the catalog has; on an error it is dropped.
+func (s *Session) beginSink(ctx context.Context, it *catalog.Item, from uint64, connector sinks.Sink) *repr.Error {
+	var failure *repr.Error
+	err := s.c.do(context.WithoutCancel(ctx), func() {
+		if s.c.Catalog().Item(it.ID) == nil {
+			return // somebody has dropped it already
+		}
+		started, err := s.c.subscribe(s.c.collections[from], 0)
+		if err != nil {
+			failure = err
+			return
+		}
+		started.sub.limit = s.c.opts.SubscriberBytes * 4
+		s.c.startSink(it, from, connector, started)
+	})
+	if err == nil {
+		err = failure
+	}
+	if err != nil {
+		_ = s.remove(context.WithoutCancel(ctx), it.ID) // err says more
+	}
+	return err
 }
 
 // startSink runs a sink from the snapshot that its subscription starts with. It runs in the loop.

@@ -35,6 +35,7 @@ func (c *Coordinator) tick(t repr.Time) {
 			c.breakDown(err)
 			return
 		}
+		c.identity.durable = true
 	}
 	c.oracle.finish(t)
 	c.stats.Ticks.Add(1)

@@ -92,6 +92,14 @@ func (s *Sink) explainAnswer(answer *kerr.Error, err error) (e *repr.Error, fata
 
 // fenced is the end of a sink whose place another one has taken.
 func (s *Sink) fenced() *repr.Error {
-	return repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("another writer has taken transactional id %q of topic %q on Kafka broker %s",
-		s.cfg.TransactionalID, s.cfg.Topic, s.brokers())).WithHint("Stop the other server that runs this sink, then restart this one.")
+	return repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("another server has taken over topic %q on Kafka broker %s", s.cfg.Topic, s.brokers())).
+		WithDetail(fmt.Sprintf("It writes under transactional id %q, so it runs on a copy of this server's data.", s.cfg.TransactionalID)).
+		WithHint("Keep one of the two servers; on the other drop the sink, and create it anew with another topic.")
+}
+
+// outrun is the end of a sink whose topic holds what the server's data do not.
+func (s *Sink) outrun(found progress) *repr.Error {
+	return repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("topic %q on Kafka broker %s holds changes up to time %d, and the data of this server end at %d",
+		s.cfg.Topic, s.brokers(), found.Time, s.cfg.Restored)).WithDetail("The data are an older copy of those that wrote the topic.").
+		WithHint("Drop the sink and create it anew with another topic.")
 }

@@ -143,7 +143,7 @@ func (s *Sink) endOf(ctx context.Context, created bool) (map[int32]int64, error)
 // tail is how many offsets at the end of the progress topic are read first; more only when they do not suffice.
 const tail = 1000
 
-// readProgress is the last progress of this sink that was committed.
+// readProgress is the last progress of this sink that was committed. It is an error when a stranger has written it.
 func (s *Sink) readProgress(ctx context.Context, c *connection) (progress, error) {
 	r, err := s.newReader(ctx, c, s.cfg.ProgressTopic, 0)
 	if err != nil {
@@ -152,6 +152,9 @@ func (s *Sink) readProgress(ctx context.Context, c *connection) (progress, error
 	for n := int64(tail); ; n *= 100 {
 		from := max(r.end-n, r.start)
 		found, err := s.lastProgress(ctx, r, from)
+		if err == nil && found.Writer != "" && s.cfg.Writer != "" && !s.cfg.Known(found.Writer) {
+			err = s.fenced()
+		}
 		if err != nil || found.known || from == r.start {
 			return found, err
 		}

@@ -36,8 +36,15 @@ type Config struct {
 
 	TransactionalID string // names this sink for ever; no two sinks share one
 	ProgressTopic   string // created when missing; may be shared by sinks
-	Partitions      int32  // of a topic that is created; the broker's default when 0
-	Replication     int16  // of topics that are created; the broker's default when 0
+
+	// Writer names this run of the server, in each progress; Known tells the names of this run and of those before it on the
+	// same data. What somebody else has written under the transactional id is refused. Nothing is checked when Writer is empty.
+	Writer   string
+	Known    func(writer string) bool
+	Restored repr.Time // what the server's data held when this run began; a topic that holds more is refused; 0: not checked
+
+	Partitions  int32 // of a topic that is created; the broker's default when 0
+	Replication int16 // of topics that are created; the broker's default when 0
 
 	Interval time.Duration // between the starts of two transactions at least; 100 ms when 0
 	Dialer   *dial.Dialer

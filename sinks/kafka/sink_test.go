@@ -243,7 +243,7 @@ func TestFenced(t *testing.T) {
 	second.send(tick(3, v, map[string]int64{string(row(2, "b", 2)): 1}))
 	second.written(3)
 	first.send(tick(2, view{}, map[string]int64{string(row(9, "z", 9)): 1}))
-	if err := first.end(); err == nil || !strings.Contains(err.Error(), "another writer has taken transactional id") {
+	if err := first.end(); err == nil || !strings.Contains(err.Error(), "another server has taken over topic") {
 		t.Errorf("got %v", err)
 	}
 	second.send(tick(4, v, map[string]int64{string(row(3, "c", 3)): 1}))

@@ -110,6 +110,11 @@ func (s *Sink) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !created { // whoever runs on a copy of our data is not to be fenced by us
+		if _, err = s.readProgress(ctx, c); err != nil {
+			return err
+		}
+	}
 	if _, _, err := c.client.ProducerID(ctx); err != nil {
 		return fmt.Errorf("take transactional id %s: %w", s.cfg.TransactionalID, err)
 	}
@@ -146,6 +151,9 @@ func (s *Sink) resolve(found progress) error {
 	case sent != (attempt{}) && found.Time == sent.upTo:
 		s.committed(sent)
 	case !s.progress.known && sent == (attempt{}):
+		if s.cfg.Restored > 0 && found.Time > s.cfg.Restored {
+			return s.outrun(found)
+		}
 		s.progress = found
 		s.state.Written = found.Time
 	case !s.progress.known || found.Time > s.progress.Time:
@@ -195,7 +203,7 @@ func (s *Sink) transact(ctx context.Context, group []sinks.Tick) error {
 		}
 		records += n
 	}
-	next := progress{Time: group[len(group)-1].Time, Since: s.progress.Since}
+	next := progress{Time: group[len(group)-1].Time, Writer: s.cfg.Writer, Since: s.progress.Since}
 	value, err := json.Marshal(next)
 	if err != nil {
 		return fmt.Errorf("write progress: %w", err)
@@ -306,7 +314,8 @@ func (s *Sink) flush(ctx context.Context) error {
 
 // progress is what the progress topic holds for a sink.
 type progress struct {
-	Time  repr.Time       `json:"time"`
-	Since map[int32]int64 `json:"since"` // the offsets at which the sink's first records stand, by partition
-	known bool
+	Time   repr.Time       `json:"time"`
+	Writer string          `json:"writer,omitempty"` // the run that wrote it
+	Since  map[int32]int64 `json:"since"`            // the offsets at which the sink's first records stand, by partition
+	known  bool
 }
