@@ -168,12 +168,13 @@ func (s *Session) subscribeResult(ctx context.Context, st *ast.Subscribe, _ []re
 
 // subscribeCollection subscribes to a kept collection, waiting for the as-of when it lies ahead.
 func (s *Session) subscribeCollection(ctx context.Context, id uint64, at repr.Time) (*subscribed, *repr.Error) {
-	if at == 0 {
-		if err := s.awaitReady(ctx, []uint64{id}); err != nil {
+	if err := s.awaitReady(ctx, []uint64{id}); err != nil {
+		return nil, err
+	}
+	if at != 0 {
+		if err := s.awaitTime(ctx, at); err != nil {
 			return nil, err
 		}
-	} else if err := s.awaitTime(ctx, at); err != nil {
-		return nil, err
 	}
 	var started *subscribed
 	var failure *repr.Error

@@ -27,6 +27,7 @@ type config struct {
 	HostAliases string
 	TickEvery   time.Duration
 	History     time.Duration
+	LogSegment  string
 	File        string
 }
 
@@ -46,6 +47,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.HostAliases, "host-aliases", "", "addresses to dial in place of others, as `host:port=host:port,…`: for names of a tutorial that are not yours")
 	fs.DurationVar(&c.TickEvery, "tick-interval", time.Second, "the longest time between two ticks")
 	fs.DurationVar(&c.History, "retain-history", 10*time.Second, "how far back AS OF reaches")
+	fs.StringVar(&c.LogSegment, "log-segment", "32MiB", "`size` of a file of the log, which is folded when it is full")
 	fs.StringVar(&c.File, "config", "", "a TOML `file` with these names as keys")
 }
 
@@ -122,6 +124,15 @@ func (c *config) memoryBytes() (int64, error) {
 		total, err := machineMemory()
 		return int64(float64(total) * n / 100), err
 	}
+	n, ok := parseBytes(s)
+	if !ok {
+		return 0, fmt.Errorf("memory limit %q: write a size such as 4GiB, or a share such as 75%%", s)
+	}
+	return n, nil
+}
+
+// parseBytes reads a size.
+func parseBytes(s string) (int64, bool) {
 	units := []struct {
 		suffix string
 		factor int64
@@ -132,10 +143,10 @@ func (c *config) memoryBytes() (int64, error) {
 			if err != nil || n <= 0 {
 				break
 			}
-			return int64(n * float64(u.factor)), nil
+			return int64(n * float64(u.factor)), true
 		}
 	}
-	return 0, fmt.Errorf("memory limit %q: write a size such as 4GiB, or a share such as 75%%", s)
+	return 0, false
 }
 
 // machineMemory is what the control group allows, or else what the machine has.

@@ -95,7 +95,11 @@ func (c *config) open(opts coord.Options) (*coord.Coordinator, *journal.Journal,
 	if c.Volatile {
 		return coord.New(opts), nil, nil
 	}
-	ticks, err := journal.Open(journal.Options{Dir: c.DataDir, Log: opts.Log})
+	segment, ok := parseBytes(c.LogSegment)
+	if !ok {
+		return nil, nil, fmt.Errorf("log segment %q: write a size such as 32MiB", c.LogSegment)
+	}
+	ticks, err := journal.Open(journal.Options{Dir: c.DataDir, SegmentBytes: segment, Log: opts.Log})
 	if errors.Is(err, disk.ErrLocked) {
 		return nil, nil, fmt.Errorf("another millrace runs on the data directory %s: %w", c.DataDir, err)
 	}

@@ -14,6 +14,14 @@ import (
 // basePort keeps the servers of these tests apart from those that somebody started by hand.
 const basePort = 23100
 
+// portOf is where the servers of these tests lie: STACK_BASE_PORT moves them.
+func portOf() int {
+	if os.Getenv("STACK_BASE_PORT") != "" {
+		return 0
+	}
+	return basePort
+}
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if err := shared.down(); err != nil {
@@ -48,7 +56,7 @@ func real(t *testing.T) *servers {
 	shared.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 		defer cancel()
-		if shared.stack, shared.err = stack.Up(ctx, stack.Config{BasePort: basePort, Fresh: true}); shared.err != nil {
+		if shared.stack, shared.err = stack.Up(ctx, stack.Config{BasePort: portOf(), Fresh: true}); shared.err != nil {
 			return
 		}
 		shared.registryAddr, shared.stopRegistry, shared.err = shared.stack.ServeRegistry()
@@ -62,7 +70,7 @@ func real(t *testing.T) *servers {
 // fetched is a stack with nothing running, for what is only fetched: interpreters and drivers.
 func fetched(t *testing.T) *stack.Stack {
 	t.Helper()
-	s, err := stack.New(stack.Config{BasePort: basePort})
+	s, err := stack.New(stack.Config{BasePort: portOf()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +22,7 @@ import (
 type server struct {
 	host, port string // of SQL
 	http       string // host:port
+	args       []string
 	cmd        *exec.Cmd
 	done       chan error
 	log        *syncBuffer
@@ -47,6 +50,26 @@ func (b *syncBuffer) String() string {
 // asked to stop, which it must do in good order.
 func serve(t *testing.T, flags ...string) *server {
 	t.Helper()
+	s := newServer(t, t.TempDir(), flags...)
+	s.begin(t)
+	t.Cleanup(func() { s.stop(t) })
+	eventually(t, 20*time.Second, "server ready", s.ready)
+	return s
+}
+
+// newServer is a millrace on a data folder, with addresses of its own, that does not run yet.
+func newServer(t *testing.T, dir string, flags ...string) *server {
+	t.Helper()
+	sql := freeAddress(t)
+	s := &server{http: freeAddress(t), done: make(chan error, 1), log: &syncBuffer{}}
+	s.host, s.port, _ = net.SplitHostPort(sql)
+	s.args = append([]string{"serve", "--data-dir", dir, "--sql-listen", sql, "--http-listen", s.http}, flags...)
+	return s
+}
+
+// begin starts the process.
+func (s *server) begin(t *testing.T) {
+	t.Helper()
 	binary, err := filepath.Abs("../../bin/millrace")
 	if err != nil {
 		t.Fatal(err)
@@ -54,11 +77,7 @@ func serve(t *testing.T, flags ...string) *server {
 	if _, err := os.Stat(binary); err != nil {
 		t.Fatalf("bin/millrace is missing, make build: %v", err)
 	}
-	sql := freeAddress(t)
-	s := &server{http: freeAddress(t), done: make(chan error, 1), log: &syncBuffer{}}
-	s.host, s.port, _ = net.SplitHostPort(sql)
-	args := append([]string{"serve", "--data-dir", t.TempDir(), "--sql-listen", sql, "--http-listen", s.http}, flags...)
-	s.cmd = exec.Command(binary, args...)
+	s.cmd = exec.Command(binary, s.args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
@@ -73,21 +92,28 @@ func serve(t *testing.T, flags ...string) *server {
 	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.stop(t) })
-	eventually(t, 20*time.Second, "server ready", func() error {
-		resp, err := http.Get("http://" + s.http + "/readyz")
-		if err != nil {
-			return err
-		}
-		if resp.StatusCode != http.StatusOK {
-			err = fmt.Errorf("/readyz answers %s", resp.Status)
-		}
-		if closed := resp.Body.Close(); err == nil {
-			err = closed
-		}
+}
+
+// ready is nil when the server and all that runs in it is ready.
+func (s *server) ready() error {
+	resp, err := http.Get("http://" + s.http + "/readyz")
+	if err != nil {
 		return err
-	})
-	return s
+	}
+	text, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("/readyz answers %s: %s", resp.Status, text)
+	}
+	return errors.Join(err, resp.Body.Close())
+}
+
+// kill ends the process as nothing can keep it from, and waits for its end.
+func (s *server) kill(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+	<-s.done
 }
 
 // stop asks the server to stop, which takes 5 s at most, and shows its log if the test failed.
