@@ -95,6 +95,7 @@ func (f *windowFunc) ranks() {
 		f.whole = true
 	case WindowCumeDist:
 		f.whole, f.ahead.groups = true, 0
+	default: // row_number and rank
 	}
 }
 
@@ -136,6 +137,7 @@ func (f *windowFunc) frames() {
 		}
 	case WindowAggregate:
 		f.refold = f.Agg.Fold != nil || f.Agg.Extreme != 0 && !plain
+	default: // nth_value
 	}
 	if !f.behind.all {
 		return
@@ -181,6 +183,7 @@ func (f *windowFunc) boundReach(b WindowBound, offset, unbounded BoundKind) reac
 		case FrameRange:
 			r.ranged = []int{f.number}
 		}
+	default: // the row itself, or an end on the other side
 	}
 	return r
 }

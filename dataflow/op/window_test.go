@@ -439,7 +439,7 @@ func (p *plain) place(f *WindowFrame, b *WindowBound, i, j int) int {
 }
 
 func (p *plain) framed(f *WindowFunc, frame []int, i int) (repr.Datum, *repr.Error) {
-	at := -1
+	var at int
 	switch f.Kind {
 	case WindowFirstValue:
 		at = 0

@@ -70,7 +70,7 @@ func (System) Lock(name string) (io.Closer, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 	}
 	if err != nil {

@@ -142,6 +142,7 @@ func negativeOffset(column repr.Kind, by repr.Datum) bool {
 		return by.Float() < 0 || math.IsNaN(by.Float())
 	case kNumeric:
 		return by.NumericIsNaN() || by.NumericSign() < 0
+	default: // intervals
 	}
 	if _, _, micros := by.IntervalParts(); column == kTime {
 		return micros < 0
@@ -169,6 +170,7 @@ func beyondAll(v, by repr.Datum, minus, upper bool) (repr.Datum, bool) {
 		if infinities && v.NumericSign() == side {
 			return infinite(out), true
 		}
+	default: // the others have no infinity
 	}
 	return repr.Null, false
 }
