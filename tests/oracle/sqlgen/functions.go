@@ -165,7 +165,7 @@ var aggregates = []rule{
 }
 
 // windows are the window functions; {over} is a window in a total order, {peers} one in which rows may tie, {frame}
-// one with a frame in which rows may tie.
+// one with a frame in which rows may tie, {near} one with a frame of the rows whose order is near.
 var windows = []rule{
 	{gives: Bigint, form: "row_number() OVER {over}"}, {gives: Bigint, form: "rank() OVER {peers}"},
 	{gives: Bigint, form: "dense_rank() OVER {peers}"}, {gives: Float, form: "percent_rank() OVER {peers}"},
@@ -176,5 +176,9 @@ var windows = []rule{
 	{gives: Bigint, form: "sum({int}) OVER {rows}"}, {gives: Numeric, form: "sum({numeric}) OVER {frame}"},
 	{gives: Numeric, form: "avg({int}) OVER {rows}"}, {form: "min({T}) OVER {frame}", of: ordered},
 	{form: "max({T}) OVER {rows}", of: ordered}, {gives: Text, form: "string_agg({text}, ',') OVER {over}"},
-	{gives: Bigint, form: "count(*) FILTER (WHERE {bool}) OVER {frame}"},
+	{gives: Bigint, form: "count(*) FILTER (WHERE {bool}) OVER {frame}"}, {gives: Bigint, form: "count(*) OVER {near}"},
+	{gives: Bigint, form: "sum({int}) OVER {near}"}, {gives: Float, form: "avg({exact}) OVER {near}"},
+	{form: "max({T}) OVER {near}", of: []Type{Int, Bigint, Text, Date}}, {form: "first_value({T}) OVER {rows}"},
+	{form: "lag({T}, {int}) OVER {over}"}, {gives: Bool, form: "bool_and({bool}) OVER {near}"},
+	{gives: Ints, form: "array_agg({int}) OVER {rows}"}, {gives: Float, form: "stddev({int}) OVER {rows}"},
 }

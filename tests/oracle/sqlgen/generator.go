@@ -62,6 +62,8 @@ type scope struct {
 	cols  []column
 	// rows is the scope of the rows of a grouped query, where the arguments of aggregates live; nil elsewhere.
 	rows *scope
+	// sets says that rows are made by grouping sets, so that no order of the keys is total.
+	sets bool
 	// windows says that window functions may be made here.
 	windows bool
 }
@@ -93,10 +95,10 @@ func (g *Generator) expr(sc *scope, t Type) *Node {
 	switch {
 	case g.budget <= 0 || roll < 35:
 		return g.leaf(sc, t)
-	case sc.rows != nil && roll < 70:
-		return g.aggregate(sc, t)
 	case sc.windows && roll < 45 && !g.Without[Windows]:
 		return g.apply(windows, sc, t)
+	case sc.rows != nil && roll < 70:
+		return g.aggregate(sc, t)
 	case t == Bool && roll < 55:
 		return g.predicate(sc)
 	case roll < 45 && g.budget > 8:
@@ -269,6 +271,8 @@ func (g *Generator) holeExpr(typ string, sc *scope, t Type) *Node {
 		return form("", "$::float8", g.expr(sc, Int))
 	case "over", "peers", "rows", "frame":
 		return g.window(typ, sc)
+	case "near":
+		return g.near(sc)
 	default:
 		return g.expr(sc, Type(typ))
 	}
@@ -295,19 +299,45 @@ func (g *Generator) window(kind string, sc *scope) *Node {
 		by = optional("PARTITION BY $", g.leafOf(sc))
 	}
 	frame := ""
+	excluded := pick(g.R, []string{"", "", "", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES"})
 	switch kind {
 	case "rows":
 		frame = pick(g.R, []string{"", " ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING", " ROWS UNBOUNDED PRECEDING",
-			" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", " ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING"})
+			" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", " ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING",
+			" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING", " ROWS BETWEEN 1 FOLLOWING AND 3 FOLLOWING"})
 	case "frame":
 		frame = pick(g.R, []string{"", "", " RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
 			" GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW", " RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
-			" GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW"})
-		if frame != "" && total {
-			frame = ""
-		}
+			" GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING", " GROUPS BETWEEN 1 FOLLOWING AND 2 FOLLOWING",
+			" ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"})
+		order.Optional = !strings.Contains(frame, "GROUPS")
+	}
+	if frame != "" {
+		frame += excluded
 	}
 	return form("", "($$"+frame+")", by, order)
+}
+
+// near is a window with a RANGE frame with offsets, over an expression of a type that has a distance.
+func (g *Generator) near(sc *scope) *Node {
+	typ := pick(g.R, []Type{Int, Int, Bigint, Numeric, Float, Date, Timestamp})
+	offset := func() string { return pick(g.R, []string{"0", "1", "2", "100"}) }
+	if typ == Date || typ == Timestamp {
+		offset = func() string { return pick(g.R, []string{"'1 day'", "'1 month'", "'0'", "'36 hours'"}) }
+	}
+	frame := pick(g.R, []string{"# PRECEDING", "BETWEEN # PRECEDING AND # FOLLOWING", "BETWEEN # FOLLOWING AND # FOLLOWING",
+		"BETWEEN UNBOUNDED PRECEDING AND # PRECEDING", "BETWEEN # FOLLOWING AND UNBOUNDED FOLLOWING",
+		"BETWEEN CURRENT ROW AND # FOLLOWING"})
+	for strings.Contains(frame, "#") {
+		frame = strings.Replace(frame, "#", offset(), 1)
+	}
+	frame += pick(g.R, []string{"", "", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES"})
+	var by *Node
+	if len(sc.cols) > 0 && g.chance(2) {
+		by = optional("PARTITION BY $", g.leafOf(sc))
+	}
+	direction := pick(g.R, []string{"", "", " DESC", " NULLS FIRST", " DESC NULLS LAST"})
+	return form("", "($ ORDER BY $"+direction+" RANGE "+frame+")", by, g.expr(sc, typ))
 }
 
 // leafOf is any column of the scope.

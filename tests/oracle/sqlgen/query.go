@@ -156,14 +156,13 @@ func (g *Generator) selectQuery(outer *scope, types []Type) (n, items *Node) {
 	from := g.from(sc)
 	where := g.where(sc)
 	var group, having *Node
-	grouped := g.chance(3)
-	if grouped {
+	if g.chance(3) {
 		group, sc = g.group(sc)
 		if g.chance(3) {
 			having = optional(" HAVING $", g.expr(sc, Bool))
 		}
 	}
-	sc.windows = !grouped && len(sc.cols) > 0 && g.chance(6)
+	sc.windows = !sc.sets && len(sc.cols) > 0 && g.chance(6)
 	items = list("", ", ", "")
 	for i, t := range types {
 		items.Kids = append(items.Kids, form("", fmt.Sprintf("$ AS c%d", i+1), g.expr(sc, t)))
@@ -211,6 +210,7 @@ func (g *Generator) group(rows *scope) (*Node, *scope) {
 	}
 	if len(keys.Kids) > 0 && g.chance(4) && !g.Without[GroupingSets] {
 		g.groupingSets(keys)
+		sc.sets = true
 	}
 	return keys, sc
 }

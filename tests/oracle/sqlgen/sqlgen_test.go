@@ -82,7 +82,7 @@ func shrinkTo(t *testing.T, q *Node, word string) {
 	if !fails() {
 		t.Errorf("%s is gone: %s", word, got)
 	}
-	if len(got) > 220 {
+	if len(got) > 260 {
 		t.Errorf("%s: %d bytes are left of %d: %s", word, len(got), len(was), got)
 	}
 }
