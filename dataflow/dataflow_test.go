@@ -100,6 +100,7 @@ func cases() []testCase {
 		{"reduce", graphOfReduce, plainReduce},
 		{"reduce-filtered", graphOfFiltered, plainFiltered},
 		{"topk", graphOfTopK, plainTopK},
+		{"window", graphOfWindow, plainWindow},
 	}
 }
 

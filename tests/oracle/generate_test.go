@@ -101,9 +101,14 @@ func (g *generator) plan(depth int, o shapes) rel.Rel {
 	if !g.inRec && depth > 1 && g.IntN(12) == 0 {
 		return g.recursion(depth, o)
 	}
-	switch g.IntN(16) {
+	switch g.IntN(17) {
 	case 15:
 		return g.chain(depth, o)
+	case 16:
+		if !g.inRec {
+			return g.window(depth, o)
+		}
+		return g.topK(depth, o)
 	case 0, 1, 2:
 		in := g.plan(depth-1, o)
 		return &rel.Filter{Input: in, Preds: g.timedPreds(g.preds(1+g.IntN(2), in.Columns(), o, depth), in.Columns(), o)}

@@ -108,6 +108,8 @@ func (in *interpreter) rest(r rel.Rel, o outers) []counted {
 		return out
 	case *rel.TopK:
 		return in.topK(n, o)
+	case *rel.Window:
+		return in.window(n, o)
 	case *rel.Union:
 		var out []counted
 		for _, c := range n.Inputs {

@@ -99,6 +99,14 @@ public class UseJDBC {
             }
         }
         check(found.contains("items TABLE") && found.contains("totals MATERIALIZED VIEW"), "tables " + found);
+        List<String> columns = new ArrayList<>();
+        try (ResultSet rows = conn.getMetaData().getColumns(null, "public", "items", "%")) {
+            while (rows.next()) {
+                columns.add(rows.getInt("ORDINAL_POSITION") + " " + rows.getString("COLUMN_NAME") + " " + rows.getString("TYPE_NAME"));
+            }
+        }
+        check(columns.size() == 6 && columns.get(0).equals("1 id int8") && columns.get(2).startsWith("3 price numeric"),
+                "columns " + columns);
         System.out.println("metadata");
     }
 
