@@ -171,8 +171,11 @@ func commonOf(types []repr.Type) (repr.Type, int) {
 	if same && types[0].Kind != repr.KindNull {
 		return types[0], -1
 	}
-	var last repr.Type
-	for i := range types {
+	last, err := fn.CommonType(types)
+	if err == nil {
+		return last, -1
+	}
+	for i := range types { // which one is it
 		t, err := fn.CommonType(types[:i+1])
 		if err != nil {
 			return last, i
