@@ -57,6 +57,9 @@ const maxRounds = 16
 
 // Optimize applies the rules to a plan without subqueries and Apply.
 func Optimize(c *Context, r rel.Rel) rel.Rel {
+	if v, ok := constantRows(r); ok {
+		return v
+	}
 	c.lets = highestLet(r)
 	before := rel.Fingerprint(r)
 	for c.round = range maxRounds {
@@ -78,6 +81,31 @@ func (c *Context) apply(rules []Rule, r rel.Rel) rel.Rel {
 		}
 	}
 	return r
+}
+
+// constantRows are the rows of a plan that is nothing but constants, as an INSERT of many has them: no rule finds anything in it.
+func constantRows(r rel.Rel) (*rel.Values, bool) {
+	in := r
+	if p, ok := r.(*rel.Project); ok {
+		in = p.Input
+		for i, c := range p.Cols {
+			if i != c || len(p.Cols) != len(in.Columns()) {
+				return nil, false
+			}
+		}
+	}
+	v, ok := in.(*rel.Values)
+	if !ok {
+		return nil, false
+	}
+	for _, row := range v.Rows {
+		for _, e := range row {
+			if _, ok := e.(*expr.Const); !ok {
+				return nil, false
+			}
+		}
+	}
+	return &rel.Values{Rows: v.Rows, Cols: r.Columns()}, true
 }
 
 func highestLet(r rel.Rel) int {
