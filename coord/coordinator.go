@@ -99,9 +99,10 @@ type Coordinator struct {
 
 // Counters are totals since the start, for the metrics.
 type Counters struct {
-	Ticks    atomic.Int64
-	Queries  atomic.Int64
-	Sessions atomic.Int64
+	Ticks     atomic.Int64
+	Queries   atomic.Int64
+	Sessions  atomic.Int64
+	WorstTick atomic.Int64 // how long the longest took, in nanoseconds
 }
 
 // sourceBatch is a batch on its way from a source to a tick.
@@ -175,6 +176,9 @@ func (c *Coordinator) Close() {
 	c.running.Wait()
 	<-c.done
 }
+
+// Counters are the totals; any goroutine may read them.
+func (c *Coordinator) Counters() *Counters { return &c.stats }
 
 // Catalog is the catalog as it is now.
 func (c *Coordinator) Catalog() *catalog.Snapshot { return c.catalog.Load() }

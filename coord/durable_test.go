@@ -63,6 +63,8 @@ func TestRestart(t *testing.T) {
 	cl.must("CREATE MATERIALIZED VIEW per_customer AS SELECT customer, count(*) AS n, sum(amount) AS total FROM orders GROUP BY customer")
 	cl.must("CREATE MATERIALIZED VIEW top AS SELECT * FROM per_customer ORDER BY total DESC NULLS LAST LIMIT 1")
 	cl.must("CREATE INDEX orders_by_customer ON orders (customer)")
+	cl.must("CREATE MATERIALIZED VIEW pairs AS SELECT a.id, b.id AS other FROM orders AS a JOIN orders AS b ON a.customer = b.customer")
+	cl.must("CREATE MATERIALIZED VIEW shares AS SELECT o.id, o.amount / c.total AS part FROM orders AS o JOIN per_customer AS c ON c.customer = o.customer")
 	cl.must("COMMENT ON TABLE orders IS 'what was bought'")
 	cl.must("INSERT INTO orders VALUES (1, 'ada', 12.50), (2, 'bob', 3), (3, 'ada', 1)")
 	cl.must("INSERT INTO orders (id) VALUES (4)")
@@ -74,7 +76,9 @@ func TestRestart(t *testing.T) {
 		cl := connect(t, m.c)
 		var out [][]string
 		for _, q := range []string{
-			"SELECT * FROM shop.orders ORDER BY id", "SELECT * FROM shop.per_customer ORDER BY 1", "SELECT * FROM shop.top", "SELECT id FROM public.big",
+			"SELECT * FROM shop.orders ORDER BY id", "SELECT * FROM shop.per_customer ORDER BY 1", "SELECT * FROM shop.top", "SELECT * FROM shop.pairs ORDER BY 1, 2", "SELECT * FROM shop.shares ORDER BY 1",
+			"SELECT name, rows FROM mz_internal.mz_object_memory WHERE name LIKE '%(%' ORDER BY 1",
+			"SELECT id FROM public.big",
 			"SELECT id FROM shop.orders WHERE customer = 'ada' ORDER BY 1", "SELECT schema_name FROM information_schema.schemata ORDER BY 1",
 			"SELECT name, create_sql FROM mz_objects WHERE id LIKE 'u%' ORDER BY 1", "SELECT obj_description('shop.orders'::regclass)",
 			"SELECT relname, oid FROM pg_class WHERE oid > 16000 ORDER BY 1",

@@ -65,10 +65,14 @@ func (c *Coordinator) tickSafely(t repr.Time) {
 		c.failWaiting(c.broken)
 		return
 	}
+	began := c.opts.Clock.Now()
 	err := c.guarded("a tick", func() error {
 		c.tick(t)
 		return nil
 	})
+	if took := int64(c.opts.Clock.Now().Sub(began)); took > c.stats.WorstTick.Load() {
+		c.stats.WorstTick.Store(took)
+	}
 	if err != nil {
 		c.broken = err
 		c.failWaiting(err)

@@ -53,8 +53,9 @@ func runBench(ctx context.Context, args []string) (err error) {
 	workers := fs.Int("workers", 1, "workers of the dataflow")
 	limit := fs.Int64("limit", 0, "records to read; 0 is all")
 	heap := fs.String("memprofile", "", "`file` to write a profile of the memory held at the end to")
-	if len(args) > 0 && args[0] == "tpch" {
-		return runTPCH(ctx, args[1:])
+	other := map[string]func(context.Context, []string) error{"tpch": runTPCH, "curve": runCurve, "latency": runLatency}
+	if len(args) > 0 && other[args[0]] != nil {
+		return other[args[0]](ctx, args[1:])
 	}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return fmt.Errorf("name a query: %s", queryNames())
@@ -150,12 +151,15 @@ func (c benchCatalog) Resolve(parts, _ []string) (*plan.Item, *repr.Error) {
 }
 
 // plan takes the query from its text to a dataflow.
-func (r *benchRun) plan(workers int) error {
+func (r *benchRun) plan(workers int) error { return r.planOver(r.file.Tables(), workers) }
+
+// planOver takes the query to a dataflow over tables.
+func (r *benchRun) planOver(tables []events.Table, workers int) error {
 	stmts, err := parse.Parse(r.query.SQL)
 	if err != nil {
 		return err
 	}
-	env := &plan.Env{Catalog: benchCatalog(r.file.Tables()), Path: []string{"public"}, Eval: &expr.Env{}}
+	env := &plan.Env{Catalog: benchCatalog(tables), Path: []string{"public"}, Eval: &expr.Env{}}
 	bound, perr := plan.QueryAsView(env, stmts[0].Stmt.(*ast.Query), nil, true)
 	if perr != nil {
 		return perr
@@ -168,7 +172,7 @@ func (r *benchRun) plan(workers int) error {
 	for _, id := range compiled.Inputs {
 		r.inputs[id] = true
 	}
-	for range r.file.Tables() {
+	for range tables {
 		r.builder = append(r.builder, arrangement.NewBuilder())
 	}
 	r.flow = dataflow.New(compiled.Graph, dataflow.Options{Workers: workers, Unsorted: true, Clock: clock.System{}})
