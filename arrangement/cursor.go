@@ -112,7 +112,8 @@ func (c *Cursor) openAt(key []byte) {
 	p := &c.places[0]
 	switch {
 	case c.tree.Seek(probe):
-		if !bytes.Equal(c.tree.Item().body.first, key) && !c.tree.Prev() {
+		next := c.tree.Item() // its body is not looked at without need: it is elsewhere in memory
+		if (next.tenBytes != probe.tenBytes || !bytes.Equal(next.body.first, key)) && !c.tree.Prev() {
 			c.tree.Seek(probe)
 		}
 	case !c.tree.Last():
