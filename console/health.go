@@ -27,9 +27,7 @@ func (c *console) readyz(w http.ResponseWriter, q *http.Request) {
 	r := c.opts.Readiness()
 	ok, waiting := r.ready()
 	var b strings.Builder
-	if q.URL.Query().Has("verbose") {
-		writeObjects(&b, r)
-	}
+	writeObjects(&b, r, q.URL.Query().Has("verbose"))
 	switch {
 	case ok:
 		b.WriteString("ok\n")
@@ -45,9 +43,12 @@ func (c *console) readyz(w http.ResponseWriter, q *http.Request) {
 	plain(w, status, b.String())
 }
 
-// writeObjects writes a line for each object, [+] when it is ready and [-] when not.
-func writeObjects(b *strings.Builder, r Readiness) {
+// writeObjects writes a line for each object that is not ready, [-], and with all for those that are, [+].
+func writeObjects(b *strings.Builder, r Readiness, all bool) {
 	for _, o := range r.Objects {
+		if o.Ready && !all {
+			continue
+		}
 		mark := "[-]"
 		if o.Ready {
 			mark = "[+]"

@@ -12,13 +12,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Options are what the console shows. Only Readiness and Gatherer are needed.
+// Options are what the console shows. Only Readiness is needed.
 type Options struct {
 	// Readiness is the state of the server now. It must not wait.
 	Readiness func() Readiness
 	// Live says why the server does not do its work, or nil; it gives up when ctx ends. nil: always alive.
 	Live func(ctx context.Context) error
-	// Gatherer collects the metrics.
+	// Gatherer collects the metrics. nil: there are none.
 	Gatherer prometheus.Gatherer
 	// Version and SQLAddr are shown on the page.
 	Version string
@@ -60,6 +60,9 @@ type console struct {
 func New(opts Options) http.Handler {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Gatherer == nil {
+		opts.Gatherer = prometheus.NewRegistry()
 	}
 	c := &console{opts: opts}
 	mux := http.NewServeMux()

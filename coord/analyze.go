@@ -22,6 +22,9 @@ func (s *Session) explainAnalyze(ctx context.Context, st *ast.Explain) (*Result,
 		if err != nil {
 			return nil, err
 		}
+		if it.Failed != nil {
+			return nil, errFailed(it).At(st.Name.Pos)
+		}
 		if it.Kind == catalog.MaterializedView || it.Kind == catalog.Index {
 			return s.analyzeKept(ctx, it)
 		}

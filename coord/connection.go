@@ -165,6 +165,9 @@ func (s *Session) connection(name ast.Name, kind *ast.ConnectionKind) (*connecti
 		return nil, 0, repr.NewError(repr.CodeUndefinedObject, "connection \""+name.String()+"\" does not exist").
 			WithHint("CREATE CONNECTION makes one; SHOW CONNECTIONS lists them").At(name.Pos)
 	}
+	if it.Failed != nil {
+		return nil, 0, errFailed(it).At(name.Pos)
+	}
 	spec := it.Def.(*connectionSpec)
 	if kind != nil && spec.kind != *kind {
 		return nil, 0, repr.NewError(repr.CodeWrongObjectType, "connection \""+it.Name+"\" is to "+spec.kind.String()+", not to "+kind.String()).At(name.Pos)

@@ -324,6 +324,9 @@ func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result
 	if on.Kind == catalog.View || on.Kind == catalog.System || !on.Kind.IsRelation() {
 		return nil, unsupported("an index on a "+on.Kind.String(), st.On.Pos)
 	}
+	if on.Failed != nil {
+		return nil, errFailed(on).At(st.On.Pos)
+	}
 	it := &catalog.Item{Schema: on.Schema, Kind: catalog.Index, On: on.ID, Path: s.path()}
 	var names []string
 	for _, k := range st.Keys {
@@ -405,9 +408,12 @@ func (s *Session) rename(ctx context.Context, st *ast.AlterRename) (*Result, *re
 	if err != nil || it == nil {
 		return &Result{Tag: "ALTER " + st.Kind.String()}, err
 	}
-	deps := slices.DeleteFunc(s.c.Catalog().Dependents(it.ID), func(d *catalog.Item) bool { return d.Query == nil })
+	if it.Failed != nil {
+		return nil, errFailed(it).At(st.Name.Pos)
+	}
+	deps := slices.DeleteFunc(s.c.Catalog().Dependents(it.ID), func(d *catalog.Item) bool { return !namesWhatItNeeds(d) })
 	if len(deps) > 0 {
-		return nil, repr.NewError(repr.CodeDependentObjects, "cannot rename "+it.Name+" because views name it").WithDetail(dependsText(deps, it))
+		return nil, repr.NewError(repr.CodeDependentObjects, "cannot rename "+it.Name+" because others name it").WithDetail(dependsText(deps, it))
 	}
 	err = s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		now := snap.Item(it.ID)
@@ -427,6 +433,11 @@ func (s *Session) rename(ctx context.Context, st *ast.AlterRename) (*Result, *re
 	return &Result{Tag: "ALTER " + st.Kind.String()}, err
 }
 
+// namesWhatItNeeds says whether the statement of an object is only understood while what it needs has the name it had.
+func namesWhatItNeeds(it *catalog.Item) bool {
+	return it.Query != nil || it.Failed != nil || it.Kind == catalog.Source && !it.Hidden || it.Kind == catalog.Sink
+}
+
 func (s *Session) comment(ctx context.Context, st *ast.Comment) (*Result, *repr.Error) {
 	kind, name, column := st.Kind, st.Name, ""
 	if kind == ast.KindColumn {
@@ -441,6 +452,9 @@ func (s *Session) comment(ctx context.Context, st *ast.Comment) (*Result, *repr.
 	}
 	if it == nil {
 		return nil, repr.NewError(repr.CodeUndefinedTable, strings.ToLower(kind.String())+" \""+name.String()+"\" does not exist").At(name.Pos)
+	}
+	if it.Failed != nil {
+		return nil, errFailed(it).At(name.Pos)
 	}
 	at := 0
 	if column != "" {

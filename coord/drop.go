@@ -183,6 +183,9 @@ func (s *Session) remove(ctx context.Context, id uint64) *repr.Error {
 
 // end ends what runs for an object that is not in the catalog any more. It runs in the loop.
 func (c *Coordinator) end(it *catalog.Item) {
+	if c.revival != nil {
+		delete(c.revival.waiting, it.ID)
+	}
 	switch it.Kind {
 	case catalog.MaterializedView, catalog.Index:
 		c.uninstall(it.ID)

@@ -159,9 +159,9 @@ func (c *Coordinator) catalogNotes(next *catalog.Snapshot, ch *catalog.Change) [
 	notes := []journal.Note{{Key: frameNote, Value: encode(next.Frame())}}
 	for _, it := range ch.Gone {
 		notes = append(notes, journal.Note{Key: itemNote(it.ID)})
-		if r := c.sources[it.ID]; r != nil {
+		if it.Kind == catalog.Source {
 			notes = append(notes, journal.Note{Key: readyNote(it.ID)})
-			for p := range r.next {
+			for p := range c.offsetsOf(it) {
 				notes = append(notes, journal.Note{Key: offsetNote(it.ID, p)})
 			}
 		}
@@ -173,6 +173,17 @@ func (c *Coordinator) catalogNotes(next *catalog.Snapshot, ch *catalog.Change) [
 	}
 	slices.SortFunc(notes, func(a, b journal.Note) int { return strings.Compare(a.Key, b.Key) })
 	return notes
+}
+
+// offsetsOf are the offsets that are kept of a source, whether it runs or has failed to come back.
+func (c *Coordinator) offsetsOf(it *catalog.Item) map[int32]int64 {
+	if r := c.sources[it.ID]; r != nil {
+		return r.next
+	}
+	if c.revival != nil {
+		return c.revival.r.offsets(it.ID)
+	}
+	return nil
 }
 
 // encode writes a note. What it is given has a JSON form.

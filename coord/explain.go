@@ -161,6 +161,9 @@ func (s *Session) explained(st *ast.Explain) (*ast.Query, *repr.Error) {
 		if err != nil {
 			return nil, err
 		}
+		if it.Failed != nil {
+			return nil, errFailed(it).At(st.Name.Pos)
+		}
 		if it.Query == nil {
 			return nil, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" has no plan: it is a "+it.Kind.String()).At(st.Name.Pos)
 		}

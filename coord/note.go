@@ -52,7 +52,8 @@ func noteOf(it *catalog.Item) *objectNote {
 	return n
 }
 
-// item is the object as far as it can be made without planning.
+// item is the object as far as it can be made without planning. With an error there is one without what failed, unless its
+// kind is not known.
 func (n *objectNote) item() (*catalog.Item, *repr.Error) {
 	it := &catalog.Item{ID: n.ID, OID: n.OID, Schema: n.Schema, Name: n.Name, Statement: n.SQL, CreateSQL: n.SQL, Path: n.Path,
 		Depends: n.Depends, On: n.On, IndexCols: n.Index, Hidden: n.Hidden, Comments: n.Comments, Keys: n.Keys}
@@ -66,11 +67,11 @@ func (n *objectNote) item() (*catalog.Item, *repr.Error) {
 	for _, c := range n.Columns {
 		name, err := parse.ParseType(c.Type)
 		if err != nil {
-			return nil, asError(err)
+			return it, asError(err)
 		}
 		typ, e := plan.Type(name)
 		if e != nil {
-			return nil, e
+			return it, e
 		}
 		it.Desc = append(it.Desc, repr.Column{Name: c.Name, Type: typ, NotNull: c.NotNull})
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"millrace/arrangement"
 	"millrace/coord/catalog"
@@ -29,6 +30,9 @@ type restoring struct {
 	base   repr.Time       // earlier times cannot be read
 	last   repr.Time
 	loads  map[uint64]*load
+	rows   int64 // read so far
+	total  int64 // about how many there are
+	said   time.Time
 	states map[uint64]*arrangement.Builder // what connectors remember, by source
 }
 
@@ -80,13 +84,14 @@ func (r *restoring) catalog(frame []byte) *repr.Error {
 		if err := json.Unmarshal(r.notes[k], n); err != nil {
 			return damagedNote(k, err)
 		}
-		it, err := r.c.objectOf(n)
+		it, err := r.object(n)
 		if err != nil {
-			return repr.NewError(repr.CodeInternal, "cannot make "+n.Kind+" \""+n.Name+"\" again: "+err.Message).WithDetail(n.Shown).
-				WithHint("the release that made it can; millrace dump writes what is there as SQL")
+			return err
 		}
 		r.c.catalog.Store(r.c.catalog.Load().With(it))
-		r.items = append(r.items, it)
+		if it.Failed == nil {
+			r.items = append(r.items, it)
+		}
 	}
 	return nil
 }
@@ -107,15 +112,47 @@ func (c *Coordinator) maker(path []string) *Session {
 	return s
 }
 
-// objectOf makes an object of the catalog again.
-func (c *Coordinator) objectOf(n *objectNote) (*catalog.Item, *repr.Error) {
+// object makes an object of the catalog again. One that cannot be made is there as failed, with its name and statement, and
+// what is kept of it stays in the journal: it must not keep the others away.
+func (r *restoring) object(n *objectNote) (*catalog.Item, *repr.Error) {
 	it, err := n.item()
-	if err != nil || n.SQL == "" {
-		return it, err
+	if it == nil {
+		return nil, err.WithHint("a newer release made it: run that one")
 	}
+	if err == nil && n.SQL != "" {
+		bug := r.c.guarded("making "+n.Name+" again", func() error {
+			if e := r.c.define(it, n); e != nil {
+				return e
+			}
+			return nil
+		})
+		if bug != nil {
+			err = asError(bug)
+		}
+	}
+	if err != nil {
+		r.c.opts.Log.Error("an object cannot be made again: it is in the catalog as failed, the rest goes on", "kind", n.Kind,
+			"object", it.FullName(), "err", err)
+		it = &catalog.Item{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: it.Kind, CreateSQL: it.CreateSQL,
+			Statement: it.Statement, Path: it.Path, Depends: it.Depends, On: it.On, Hidden: it.Hidden, Failed: err}
+	}
+	return it, nil
+}
+
+// errFailed refuses what needs an object that could not be made again.
+func errFailed(it *catalog.Item) *repr.Error {
+	return repr.NewError(repr.CodeObjectNotReady, it.Kind.String()+" \""+it.Name+"\" could not be made again when the server started: "+
+		it.Failed.Message).WithDetail(it.Failed.Detail).WithHint("what was kept of it is still there: the release that made it can read it; or drop it")
+}
+
+// define makes of an object what its statement says.
+func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) {
 	parsed, e := parse.Parse(n.SQL)
 	if e != nil {
-		return nil, asError(e)
+		return asError(e)
+	}
+	if on := c.Catalog().Item(n.On); on != nil && on.Failed != nil {
+		return errFailed(on)
 	}
 	s := c.maker(n.Path)
 	switch st := parsed[0].Stmt.(type) {
@@ -143,7 +180,7 @@ func (c *Coordinator) objectOf(n *objectNote) (*catalog.Item, *repr.Error) {
 	default:
 		err = repr.NewError(repr.CodeInternal, "a statement that makes no object")
 	}
-	return it, err
+	return err
 }
 
 // queryOf binds the query of a view.
@@ -179,6 +216,10 @@ func (r *restoring) read() error {
 		if it.Kind == catalog.Source && !it.Hidden {
 			r.states[stateOf(it.ID)] = arrangement.NewBuilder()
 		}
+	}
+	r.said = r.c.opts.Clock.Now()
+	for _, id := range r.j.Collections() {
+		r.total += r.j.Rows(id)
 	}
 	for _, id := range r.j.Collections() {
 		if err := r.j.Read(id, r.take(id)); err != nil {
@@ -216,9 +257,19 @@ func (r *restoring) take(id uint64) func(row []byte, diff int64) error {
 	return func(row []byte, diff int64) error {
 		l.rows.Add(row, diff)
 		if l.rows.Len() >= hydrateChunk {
+			r.say(l)
 			l.flush()
 		}
 		return nil
+	}
+}
+
+// say tells, every second, how far the reading is.
+func (r *restoring) say(l *load) {
+	r.rows += int64(l.rows.Len())
+	if now := r.c.opts.Clock.Now(); now.Sub(r.said) >= noticeEvery {
+		r.said = now
+		r.c.opts.Log.Info("reading what is kept", "object", l.col.name, "rows", r.rows, "of about", r.total)
 	}
 }
 
@@ -351,7 +402,33 @@ func (v *revival) run(ctx context.Context) {
 
 // view fills a view again.
 func (v *revival) view(ctx context.Context, it *catalog.Item) {
-	w := v.waiting[it.ID]
+	var w *waitingView
+	if err := v.c.do(ctx, func() { w = v.waiting[it.ID] }); err != nil || w == nil {
+		return // the server stops, or the view was dropped
+	}
+	bug := v.c.guarded("filling "+it.Name, func() error {
+		if err := v.fill(ctx, it, w); err != nil {
+			return err
+		}
+		return nil
+	})
+	if bug != nil && ctx.Err() == nil {
+		v.c.opts.Log.Error("a view cannot be filled", "object", it.FullName(), "err", bug)
+	}
+	v.c.later(func() {
+		if bug != nil {
+			w.failed = asError(bug)
+		} else {
+			delete(v.waiting, it.ID)
+		}
+		if v.c.Catalog().Item(it.ID) == nil {
+			v.c.uninstall(it.ID) // it was dropped meanwhile
+		}
+		close(w.ready)
+	})
+}
+
+func (v *revival) fill(ctx context.Context, it *catalog.Item, w *waitingView) *repr.Error {
 	s := v.c.maker(it.Path)
 	var made *view
 	var err *repr.Error
@@ -360,21 +437,24 @@ func (v *revival) view(ctx context.Context, it *catalog.Item) {
 	} else {
 		made, err = s.newView(it.Query, it.ID, it.Name)
 	}
-	if err == nil {
-		err = s.hydrateAt(ctx, made, v.hold, func(p string) {
-			v.c.opts.Log.Info("filling", "object", it.Name, "progress", p)
-			v.c.later(func() { w.progress = p })
-		})
+	if err != nil {
+		return err
 	}
-	if err != nil && ctx.Err() == nil {
-		v.c.opts.Log.Error("a view cannot be filled", "object", it.Name, "err", err)
-	}
-	v.c.later(func() {
-		if w.failed = err; err == nil {
-			delete(v.waiting, it.ID)
-		}
-		close(w.ready)
+	return s.hydrateAt(ctx, made, v.hold, func(p string) {
+		v.c.opts.Log.Info("filling", "object", it.FullName(), "progress", p)
+		v.c.later(func() { w.progress = p })
 	})
+}
+
+// status adds the views that are not filled yet. It runs in the loop.
+func (v *revival) status(st *catalog.Status) {
+	for id, w := range v.waiting {
+		o := catalog.ObjectStatus{ID: id, Name: w.name, Status: "filling", Progress: w.progress}
+		if w.failed != nil {
+			o.Status, o.Error, o.Hint = "failed", w.failed.Error(), w.failed.Hint
+		}
+		st.Objects[id] = o
+	}
 }
 
 // source lets a source go on.

@@ -160,6 +160,9 @@ func (p planCatalog) Resolve(parts, path []string) (*plan.Item, *repr.Error) {
 	if !it.Kind.IsRelation() {
 		return nil, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" is a "+it.Kind.String()+", which cannot be queried")
 	}
+	if it.Failed != nil {
+		return nil, errFailed(it)
+	}
 	return planItem(it), nil
 }
 

@@ -135,12 +135,20 @@ func (s *Session) showKind(ctx context.Context, st *ast.ShowObjects, kinds []cat
 		case ast.ShowObjectsKind:
 			rows = append(rows, []string{it.Name, it.Kind.String()})
 		case ast.ShowConnections:
-			rows = append(rows, []string{it.Name, it.Def.(*connectionSpec).kind.String()})
+			rows = append(rows, []string{it.Name, connectionKind(it)})
 		default:
 			rows = append(rows, []string{it.Name})
 		}
 	}
 	return sortedText(rows), nil
+}
+
+// connectionKind is what a connection leads to, as far as that is known.
+func connectionKind(it *catalog.Item) string {
+	if spec, ok := it.Def.(*connectionSpec); ok {
+		return spec.kind.String()
+	}
+	return "failed"
 }
 
 // listed are the objects in reach of a SHOW: those of the named schema, or of the search path.

@@ -61,6 +61,9 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	if from == nil {
 		return nil, s.noRelation(s.c.Catalog(), st.From)
 	}
+	if from.Failed != nil {
+		return nil, errFailed(from).At(st.From.Pos)
+	}
 	switch from.Kind {
 	case catalog.MaterializedView, catalog.Source, catalog.Table:
 	default:

@@ -48,6 +48,9 @@ func (c *Coordinator) status() *catalog.Status {
 		}
 		st.Objects[id] = o
 	}
+	if c.revival != nil {
+		c.revival.status(st)
+	}
 	for id, r := range c.sinks {
 		cur := r.current()
 		st.Objects[id] = catalog.ObjectStatus{ID: id, Name: r.name, Status: cur.Status, Error: cur.Error, Hint: cur.Hint, Good: cur.Records, Upper: cur.Written}

@@ -118,6 +118,9 @@ func (s *Session) subscribeTarget(st *ast.Subscribe) (t subscribeTarget, err *re
 	if it == nil {
 		return t, s.noRelation(snap, st.Name)
 	}
+	if it.Failed != nil {
+		return t, errFailed(it).At(st.Name.Pos)
+	}
 	switch it.Kind {
 	case catalog.Table, catalog.Source, catalog.MaterializedView:
 		return subscribeTarget{id: it.ID, desc: it.Desc}, nil

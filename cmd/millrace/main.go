@@ -37,9 +37,7 @@ func commands() []command {
 var errUsage = errors.New("usage")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := dispatch(ctx, os.Args[1:])
+	err := dispatch(untilSignal(), os.Args[1:])
 	switch {
 	case err == nil:
 	case errors.Is(err, errUsage):
@@ -48,6 +46,21 @@ func main() {
 		fmt.Fprintln(os.Stderr, "millrace: "+err.Error())
 		os.Exit(1)
 	}
+}
+
+// untilSignal is a context that ends with the first signal to stop. The second ends the process at once.
+func untilSignal() context.Context {
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		<-signals
+		fmt.Fprintln(os.Stderr, "millrace: stopped at once")
+		os.Exit(1)
+	}()
+	return ctx
 }
 
 func dispatch(ctx context.Context, args []string) error {

@@ -65,7 +65,9 @@ func sampleSource(name string, o catalog.ObjectStatus, now int64, emit emitter) 
 
 func sampleView(name string, o catalog.ObjectStatus, now int64, emit emitter) {
 	emit("millrace_view_records", float64(o.Rows), name)
-	emit("millrace_view_lag_seconds", secondsOf(now-int64(o.Upper)+1), name)
+	if o.Upper > 0 { // it is filled
+		emit("millrace_view_lag_seconds", secondsOf(now-int64(o.Upper)+1), name)
+	}
 	emit("millrace_arrangement_bytes", float64(o.Bytes), name, "output")
 	for i, op := range o.Operators {
 		label := fmt.Sprintf("%d %s", i, op.Label)

@@ -12,10 +12,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"millrace/console"
 	"millrace/coord"
+	"millrace/internal/clock"
 	"millrace/internal/disk"
 	"millrace/internal/journal"
 	"millrace/pgwire"
@@ -76,18 +78,35 @@ func start(c *config) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, sqlListener.Close())
 	}
+	web := &http.Server{Handler: &entrance{}, ReadHeaderTimeout: 10 * time.Second}
+	fail := make(chan error, 2)
+	go func() { fail <- web.Serve(webListener) }()
 	co, ticks, err := c.open(coord.Options{Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
 		HostAliases: aliases, Log: log, Version: version})
 	if err != nil {
-		return nil, errors.Join(err, sqlListener.Close(), webListener.Close())
+		return nil, errors.Join(err, sqlListener.Close(), web.Close())
 	}
-	s := &server{coord: co, ticks: ticks, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: make(chan error, 2)}
+	s := &server{coord: co, ticks: ticks, http: web, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: fail}
 	metrics := console.NewMetrics(version, runtime.Version(), sampler{co})
 	s.sql = pgwire.NewServer(co, pgwire.Options{Log: log, Observe: metrics.ObserveQuery, Welcome: c.welcome()})
 	go func() { s.fail <- s.sql.Serve(sqlListener) }()
-	s.http = &http.Server{Handler: s.console(metrics), ReadHeaderTimeout: 10 * time.Second}
-	go func() { s.fail <- s.http.Serve(webListener) }()
+	web.Handler.(*entrance).open(s.console(metrics))
 	return s, nil
+}
+
+// entrance is what HTTP shows: that the server is not ready while it reads what is kept, then the console.
+type entrance struct{ console atomic.Pointer[http.Handler] }
+
+func (e *entrance) open(h http.Handler) { e.console.Store(&h) }
+
+// ServeHTTP answers a request.
+func (e *entrance) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	if h := e.console.Load(); h != nil {
+		(*h).ServeHTTP(w, q)
+		return
+	}
+	closed := console.New(console.Options{Readiness: func() console.Readiness { return console.Readiness{} }})
+	closed.ServeHTTP(w, q)
 }
 
 // open starts the coordinator, on the data directory unless nothing is to be kept.
@@ -148,24 +167,56 @@ func (s *server) wait(ctx context.Context) error {
 			err = nil
 		}
 	}
-	s.close()
-	return err
+	return errors.Join(err, s.close())
 }
 
-func (s *server) close() {
+// Limits of how long a stop may take: for the last answers over HTTP, for sinks, and for all of it.
+const (
+	httpPatience = time.Second
+	sinkPatience = 2 * time.Second
+	stopPatience = 4500 * time.Millisecond
+)
+
+// errStuck says that the server did not come to its end. What was acknowledged is durable all the same.
+var errStuck = errors.New("not all has ended in time; what was acknowledged is there after the next start")
+
+// close ends what runs: statements get 57P01, sinks commit what was complete, and the journal is closed.
+func (s *server) close() error {
 	s.log.Info("stopping")
-	s.sql.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		s.log.Warn("close http", "err", err)
+	done := make(chan error, 1)
+	go func() { done <- s.end() }()
+	select {
+	case err := <-done:
+		s.log.Info("stopped")
+		return err
+	case <-clock.System{}.After(stopPatience):
+		return errStuck
 	}
-	s.coord.Close()
-	if s.ticks != nil {
-		if err := s.ticks.Close(); err != nil {
-			s.log.Error("close the data directory", "err", err)
+}
+
+func (s *server) end() error {
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		ctx, cancel := context.WithTimeout(context.Background(), httpPatience)
+		defer cancel()
+		if s.http.Shutdown(ctx) != nil {
+			_ = s.http.Close() // those who still listen are cut off
 		}
+	}()
+	s.sql.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), sinkPatience)
+	defer cancel()
+	s.coord.Settle(ctx)
+	s.coord.Close()
+	<-answered
+	if s.ticks == nil {
+		return nil
 	}
+	if err := s.ticks.Close(); err != nil {
+		return fmt.Errorf("close the data directory: %w", err)
+	}
+	return nil
 }
 
 func (s *server) console(metrics *console.Metrics) http.Handler {
@@ -191,11 +242,14 @@ func (s *server) readiness() console.Readiness {
 	}
 	out := console.Readiness{Serving: true}
 	for _, it := range s.coord.Catalog().Items() {
-		o, ok := st.Objects[it.ID]
-		if !ok {
+		o := st.Of(it)
+		if _, runs := st.Objects[it.ID]; !runs && it.Failed == nil {
 			continue
 		}
 		detail := o.Status
+		if o.Progress != "" {
+			detail += ": " + o.Progress
+		}
 		if o.Error != "" {
 			detail += ": " + o.Error
 		}

@@ -72,6 +72,7 @@ type Item struct {
 	Comments  map[int]string
 	Columns   []ColumnDef // of a table
 	Def       any         // of a source, sink, connection or secret: what the coordinator keeps of it
+	Failed    *repr.Error // why it could not be made again when the server started: then only its name and statement are known
 }
 
 // ColumnDef is what a table says of a column besides its type.

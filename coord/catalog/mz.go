@@ -116,16 +116,25 @@ var mzTables = []builtin{
 			}
 			return out
 		}},
-	{schema: "mz_internal", name: "mz_hydration_statuses", cols: "object_id text!, name text!, hydrated bool!", rows: func(e *SystemEnv) [][]repr.Datum {
+	{schema: "mz_internal", name: "mz_hydration_statuses", cols: "object_id text!, name text!, hydrated bool!, status text!, progress text, error text", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.each(func(it *Item) []repr.Datum {
-			_, ok := e.Status.Objects[it.ID]
-			return []repr.Datum{id(it), text(it.Name), yes(ok)}
-		}, MaterializedView)
+			o := e.Status.Of(it)
+			return []repr.Datum{id(it), text(it.Name), yes(o.Status == "running"), text(o.Status), orNull(o.Progress), orNull(o.Error)}
+		}, MaterializedView, Index)
+	}},
+	{schema: "mz_internal", name: "mz_object_failures", cols: "id text!, name text!, type text!, error text!, hint text, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, it := range e.Snapshot.Items() {
+			if o := e.Status.Of(it); o.Status == "failed" {
+				out = append(out, []repr.Datum{id(it), text(it.Name), text(mzType(it.Kind)), text(o.Error), orNull(o.Hint), orNull(it.CreateSQL)})
+			}
+		}
+		return out
 	}},
 	{schema: "mz_internal", name: "mz_frontiers", cols: "object_id text!, name text!, read_frontier numeric!, write_frontier numeric!", rows: func(e *SystemEnv) [][]repr.Datum {
 		var out [][]repr.Datum
 		for _, it := range e.Snapshot.Items() {
-			if o, ok := e.Status.Objects[it.ID]; ok {
+			if o, ok := e.Status.Objects[it.ID]; ok && o.Upper > 0 {
 				out = append(out, []repr.Datum{id(it), text(it.Name), repr.Numeric(int64(o.Since), 0), repr.Numeric(int64(o.Upper), 0)})
 			}
 		}

@@ -28,7 +28,8 @@ type SharedStatus struct {
 type ObjectStatus struct {
 	ID         uint64
 	Name       string
-	Status     string // starting, running, stalled or failed
+	Status     string // starting, filling, running, stalled or failed
+	Progress   string // of a view that is filling
 	Error      string
 	Hint       string
 	Rows       int64 // distinct rows kept
@@ -72,6 +73,9 @@ type SubscriptionStatus struct {
 
 // Of is the state of an object; an object that does not run by itself is "running".
 func (s *Status) Of(it *Item) ObjectStatus {
+	if it.Failed != nil {
+		return ObjectStatus{ID: it.ID, Name: it.Name, Status: "failed", Error: it.Failed.Error(), Hint: it.Failed.Hint}
+	}
 	if o, ok := s.Objects[it.ID]; ok {
 		return o
 	}
