@@ -20,6 +20,8 @@ type joining struct {
 	keys        []joinKey
 	rest        []expr.Scalar // over the columns of both sides
 	label       string
+	once        [2]bool          // of left and right: no row of the other side has more than one match there
+	paired      *dataflow.NodeID // the inner join with all columns, where it is made anyway
 }
 
 // join makes the nodes of a join and of the function that follows it.
@@ -36,6 +38,10 @@ func (b *builder) join(n *rel.Join, f linear) stream {
 	j.label = keysLabel(j.keys, j.left.cols, false)
 	if n.Kind == rel.JoinInner {
 		return j.inner(f, n.Columns())
+	}
+	if b.facts != nil {
+		left, right := n.Matched()
+		j.once = [2]bool{b.facts.UniqueBy(n.Left, left), b.facts.UniqueBy(n.Right, right)}
 	}
 	return then(j.outer(n.Kind, n.Columns()), f)
 }

@@ -34,6 +34,7 @@ func Plan(r rel.Rel, env *expr.Env) (*Graph, []uint64, *repr.Error) {
 // PlanWith is Plan with choices of its own.
 func PlanWith(r rel.Rel, env *expr.Env, opts Options) (*Planned, *repr.Error) {
 	b := newBuilder(env, opts)
+	b.facts = rel.FactsOf(r)
 	out := b.lower(r)
 	if b.err != nil {
 		return nil, b.err
@@ -55,7 +56,8 @@ type builder struct {
 	tied     map[dataflow.NodeID]dataflow.NodeID // arrangements of one leaf of a delta join
 	arranged []*Arranged
 	err      *repr.Error
-	loop     *looping // of the body of a loop
+	loop     *looping   // of the body of a loop
+	facts    *rel.Facts // of the plan; nil in a loop, where a name means something else at each iteration
 }
 
 func newBuilder(env *expr.Env, opts Options) *builder {

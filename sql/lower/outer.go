@@ -14,7 +14,8 @@ import (
 //	anti  = L - semi
 //	left  = inner + anti(L) with NULLs          right likewise from the other side, full both
 //
-// What matches: when all conditions are keys, the distinct keys of the other side; else the distinct rows of L, as
+// Where no row can have more than one match, semi is the inner join without the columns of the other side: nothing is kept for it
+// but what the inner join keeps. Else, what matches: when all conditions are keys, the distinct keys of the other side; else the distinct rows of L, as
 // they stand, of which the inner join has a pair.
 func (j *joining) outer(kind rel.JoinKind, cols repr.RowDesc) stream {
 	j.left.s = j.b.settled(j.left.s, j.left.cols, "join input")
@@ -29,7 +30,9 @@ func (j *joining) outer(kind rel.JoinKind, cols repr.RowDesc) stream {
 	default:
 		check.Never("outer join of kind %d", kind)
 	}
-	parts := []dataflow.NodeID{j.pairs()}
+	pairs := j.pairs()
+	j.paired = &pairs
+	parts := []dataflow.NodeID{pairs}
 	if kind != rel.JoinRight {
 		rows := stream{node: j.anti(false), f: identity(nl).compute(nulls(j.right.cols))}
 		parts = append(parts, j.b.rows(rows, cols, "left rows without match"))
@@ -78,6 +81,9 @@ func (j *joining) side(right bool) side {
 
 // semi are the rows of a side, all columns, that have a match on the other.
 func (j *joining) semi(right bool) dataflow.NodeID {
+	if right && j.once[0] || !right && j.once[1] {
+		return j.semiOnce(right)
+	}
 	if len(j.rest) > 0 {
 		return j.semiByRow(right)
 	}
@@ -96,6 +102,25 @@ func (j *joining) semi(right bool) dataflow.NodeID {
 	}
 	semi := &joining{b: j.b, left: s, right: matches, keys: on, label: " with matches"}
 	return semi.leftRows()
+}
+
+// semiOnce are the rows of a side that the inner join pairs, each with one row of the other.
+func (j *joining) semiOnce(right bool) dataflow.NodeID {
+	nl, nr := len(j.left.cols), len(j.right.cols)
+	s, first := j.side(right), 0
+	if right {
+		first = nl
+	}
+	cols := make([]int, len(s.cols))
+	for i := range cols {
+		cols[i] = first + i
+	}
+	f := identity(nl + nr)
+	if j.paired == nil {
+		node, _ := j.node(f.filter(j.rest).project(cols), nl)
+		return node
+	}
+	return j.b.rows(stream{node: *j.paired, f: f.project(cols)}, s.cols, "matched rows")
 }
 
 // semiByRow finds the rows that the inner join pairs by the bytes of the whole row.
