@@ -204,10 +204,7 @@ func clauseName(clause string) string {
 
 // aggregate binds a call of an aggregate and gives the column that stands for it.
 func (x *scalars) aggregate(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
-	inner, err := x.insideAggregate(n.Pos)
-	if err != nil {
-		return nil, err
-	}
+	inner := x.insideAggregate()
 	agg, err := inner.aggregateCall(n)
 	if err != nil {
 		return nil, err
@@ -251,10 +248,7 @@ func (x *scalars) aggregateCall(n *ast.FuncCall) (rel.Agg, *repr.Error) {
 }
 
 // insideAggregate is the binder of the operands of an aggregate, where one may stand.
-func (x *scalars) insideAggregate(pos int) (*scalars, *repr.Error) {
-	if x.inAgg {
-		return nil, errNested(pos)
-	}
+func (x *scalars) insideAggregate() *scalars {
 	inner := *x
 	inner.inAgg, inner.aggs, inner.sets, inner.wins = true, nil, nil, nil
 	if x.scope != nil {
@@ -262,7 +256,7 @@ func (x *scalars) insideAggregate(pos int) (*scalars, *repr.Error) {
 		row.inAgg = true
 		inner.scope, inner.fr.outer = &row, &row
 	}
-	return &inner, nil
+	return &inner
 }
 
 func errNested(pos int) *repr.Error {
@@ -273,6 +267,9 @@ func errNested(pos int) *repr.Error {
 func (x *scalars) placeAggregate(agg rel.Agg, pos int) (expr.Scalar, *repr.Error) {
 	if level := aggregateLevel(&agg); level > 0 {
 		return x.outerAggregate(agg, level, pos)
+	}
+	if x.inAgg {
+		return nil, errNested(pos)
 	}
 	if x.aggs == nil {
 		return nil, errAt(repr.CodeGrouping, "aggregate functions are not allowed in "+clauseName(x.clause), pos)

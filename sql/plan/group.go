@@ -177,6 +177,8 @@ func (g *grouping) replaceOuter(e expr.Scalar, depth int) expr.Scalar {
 	switch {
 	case !ok || o.Level != depth:
 		return e
+	case o.Index >= groupingBase:
+		return &expr.Outer{Level: depth, Index: len(g.keys) + len(g.s.aggs.list) + o.Index - groupingBase, Typ: o.Typ, Name: o.Name}
 	case o.Index >= aggBase:
 		return &expr.Outer{Level: depth, Index: len(g.keys) + o.Index - aggBase, Typ: o.Typ, Name: o.Name}
 	}

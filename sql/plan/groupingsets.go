@@ -199,9 +199,6 @@ func reduceSet(all *rel.Reduce, in rel.Rel, set []int, extra []expr.Scalar) rel.
 
 // grouping binds a call of GROUPING and gives the column that stands for it.
 func (x *scalars) grouping(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
-	if x.aggs == nil || x.inAgg {
-		return nil, errAt(repr.CodeGrouping, "grouping operations are not allowed in "+clauseName(x.clause), n.Pos)
-	}
 	if len(n.Args) == 0 || len(n.Args) > 31 {
 		return nil, errAt("54023", "GROUPING must have fewer than 32 arguments", n.Pos)
 	}
@@ -211,8 +208,28 @@ func (x *scalars) grouping(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	x.aggs.groupings = append(x.aggs.groupings, groupingCall{args: args, pos: pos})
-	return &expr.Column{Index: groupingBase + len(x.aggs.groupings) - 1, Typ: repr.TypeOf(repr.KindInt4), Name: "grouping"}, nil
+	typ := repr.TypeOf(repr.KindInt4)
+	level := aggregateLevel(&rel.Agg{Args: args})
+	if level == 0 {
+		if x.aggs == nil || x.inAgg {
+			return nil, errAt(repr.CodeGrouping, "grouping operations are not allowed in "+clauseName(x.clause), n.Pos)
+		}
+		return &expr.Column{Index: groupingBase + x.aggs.addGrouping(args, pos), Typ: typ, Name: "grouping"}, nil
+	}
+	owner := x.scope.outward(level)
+	if owner.aggs == nil || owner.inAgg || owner.lateral {
+		return nil, errAt(repr.CodeGrouping, "grouping operations are not allowed in "+clauseName(owner.clause), n.Pos)
+	}
+	for range level {
+		args = rewriteScalars(args, 0, dropLevel)
+	}
+	return &expr.Outer{Level: level, Index: groupingBase + owner.aggs.addGrouping(args, pos), Typ: typ, Name: "grouping"}, nil
+}
+
+// addGrouping gives the number of a call of GROUPING.
+func (a *aggregates) addGrouping(args []expr.Scalar, pos []int) int {
+	a.groupings = append(a.groupings, groupingCall{args: args, pos: pos})
+	return len(a.groupings) - 1
 }
 
 // calls are the keys that each call of GROUPING names.

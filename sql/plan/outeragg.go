@@ -33,13 +33,18 @@ func aggregateLevel(agg *rel.Agg) int {
 	return max(nearest, 0)
 }
 
+// outward is the row that stands some levels around another.
+func (s *scope) outward(level int) *scope {
+	for range level {
+		s = s.parent
+	}
+	return s
+}
+
 // outerAggregate gives an aggregate to the query further out that it belongs to. Where it stands it is a column of that
 // query's row.
 func (x *scalars) outerAggregate(agg rel.Agg, level, pos int) (expr.Scalar, *repr.Error) {
-	owner := x.scope
-	for range level {
-		owner = owner.parent
-	}
+	owner := x.scope.outward(level)
 	switch {
 	case owner.inAgg:
 		return nil, errNested(pos)
@@ -54,6 +59,22 @@ func (x *scalars) outerAggregate(agg rel.Agg, level, pos int) (expr.Scalar, *rep
 		}
 		return s
 	})
+	if holdsAggregate(&moved) {
+		return nil, errNested(pos)
+	}
 	i := owner.aggs.add(moved)
 	return &expr.Outer{Level: level, Index: aggBase + i, Typ: agg.Typ, Name: agg.Name}, nil
+}
+
+// holdsAggregate says whether an aggregate of the same query stands among the operands.
+func holdsAggregate(agg *rel.Agg) bool {
+	found := false
+	mapAgg(*agg, func(s expr.Scalar) expr.Scalar {
+		return rewriteScalar(s, 0, func(n expr.Scalar, depth int) expr.Scalar {
+			c, ok := n.(*expr.Column)
+			found = found || ok && depth == 0 && c.Index >= aggBase
+			return n
+		})
+	})
+	return found
 }

@@ -27,10 +27,7 @@ func (x *scalars) withinGroup(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	case n.Distinct:
 		return nil, errAt(repr.CodeSyntax, "cannot use DISTINCT with WITHIN GROUP", n.Pos)
 	}
-	inner, err := x.insideAggregate(n.Pos)
-	if err != nil {
-		return nil, err
-	}
+	inner := x.insideAggregate()
 	direct, pos, err := inner.plainArgs(n)
 	if err != nil {
 		return nil, err
@@ -115,10 +112,7 @@ func (x *scalars) hypothetical(n *ast.FuncCall) (expr.Scalar, *repr.Error) {
 	if n.Distinct {
 		return nil, errAt(repr.CodeSyntax, "cannot use DISTINCT with WITHIN GROUP", n.Pos)
 	}
-	inner, err := x.insideAggregate(n.Pos)
-	if err != nil {
-		return nil, err
-	}
+	inner := x.insideAggregate()
 	h := &hypotheticalRow{x: inner, pos: n.Pos}
 	if err := h.bind(n); err != nil {
 		return nil, err
