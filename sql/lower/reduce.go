@@ -73,7 +73,7 @@ type reduction struct {
 func (r *reduction) agg(a rel.Agg) {
 	spec := dataflow.AggSpec{Fn: a.Fn, Filter: -1, Distinct: a.Distinct, Direct: len(a.Order) == 0}
 	for _, e := range a.Args {
-		spec.Args = append(spec.Args, r.column(e))
+		spec.Args = append(spec.Args, r.column(guarded(e, a.Filter)))
 		spec.Direct = spec.Direct && e.Type().Kind.KeyIsValue()
 	}
 	if a.Filter != nil {
@@ -85,6 +85,14 @@ func (r *reduction) agg(a rel.Agg) {
 	}
 	r.op.Aggs = append(r.op.Aggs, spec)
 	r.what += fmt.Sprintf(" %s/%v/%v/%d/%t/%v", a.Fn.Name, a.Typ, spec.Args, spec.Filter, spec.Distinct, spec.Order)
+}
+
+// guarded is an operand of an aggregate with a FILTER: a row that does not count may not fail either.
+func guarded(e, filter expr.Scalar) expr.Scalar {
+	if filter == nil || !rel.CanFail(e) {
+		return e
+	}
+	return &expr.Case{Whens: []expr.When{{Cond: filter, Then: e}}, Typ: e.Type()}
 }
 
 // column is the place of an expression behind the keys.

@@ -74,11 +74,7 @@ func (w *windowing) function(f *rel.WindowFunc) {
 		args = args[:1]
 	}
 	for _, e := range args {
-		if f.Filter != nil && rel.CanFail(e) {
-			// A row that does not count may not fail either.
-			e = &expr.Case{Whens: []expr.When{{Cond: f.Filter, Then: e}}, Typ: e.Type()}
-		}
-		out.Args = append(out.Args, w.column(e))
+		out.Args = append(out.Args, w.column(guarded(e, f.Filter)))
 	}
 	if f.Filter != nil {
 		out.Filter = w.column(f.Filter)

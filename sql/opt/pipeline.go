@@ -47,6 +47,7 @@ var Rules = []Rule{
 // Final are the rules that run once, after the others have come to rest.
 var Final = []Rule{
 	{Name: "split-temporal", Apply: splitTemporal, Before: []string{"share-plans"}},
+	{Name: "group-windows", Apply: wholePartitions, Before: []string{"share-expressions", "share-plans"}},
 	{Name: "share-expressions", Apply: shareExpressions, Before: []string{"share-plans"}},
 	{Name: "share-plans", Apply: sharePlans},
 }
