@@ -4,6 +4,7 @@ GO        ?= go
 GOFLAGS   ?=
 FUZZ_TIME ?= 5s
 SOAK_TIME ?= 10m
+KILLS     ?= 200
 ORACLE_TIME ?= 1h
 ORACLE_SEED ?= $(shell date +%s)000
 BENCH     ?= .
@@ -12,7 +13,7 @@ LINT = $$($(GO) -C tools tool -n golangci-lint)
 UNIT = $$($(GO) list ./... | grep -v -e /internal/tidy$$ -e /tests/e2e$$)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup test unit race tidy e2e slt oracle bench fuzz lint golden soak ci
+.PHONY: help build demo setup test unit race tidy e2e slt oracle bench fuzz lint golden kill soak ci
 
 help: ## say what there is
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
@@ -61,6 +62,9 @@ lint: ## linters
 
 golden: ## rewrite golden files with what the tests get; read the diff
 	GOLDEN=update $(GO) test $(UNIT)
+
+kill: build ## kill the server under load KILLS times, checking after each start
+	MILLRACE_E2E=1 MILLRACE_KILLS=$(KILLS) $(GO) test -count=1 -timeout 0 -v -run 'TestKill$$' ./tests/e2e
 
 soak: build ## random changes and faults for SOAK_TIME on the real servers
 	MILLRACE_E2E=1 MILLRACE_SOAK=$(SOAK_TIME) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./tests/e2e

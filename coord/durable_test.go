@@ -2,6 +2,7 @@ package coord
 
 import (
 	"testing"
+	"time"
 
 	"millrace/internal/journal"
 	"millrace/internal/sim"
@@ -49,6 +50,24 @@ func (m *machine) crash() {
 	_ = j.Close()
 	m.disk.Restart()
 	m.start()
+}
+
+// TestRestartBeforeTheFirstFold: views are filled from the first tick on when nothing is folded and nothing forgotten.
+func TestRestartBeforeTheFirstFold(t *testing.T) {
+	t.Parallel()
+	opts := quiet()
+	opts.RetainHistory = 100 * 365 * 24 * time.Hour
+	m := newMachine(t, opts)
+	cl := connect(t, m.c)
+	cl.must("CREATE TABLE a (x int)")
+	cl.must("CREATE TABLE b (x int)")
+	cl.must("CREATE MATERIALIZED VIEW both_of AS SELECT a.x FROM a, b WHERE a.x = b.x")
+	cl.must("INSERT INTO a VALUES (1), (2)")
+	cl.must("INSERT INTO b VALUES (2), (3)")
+	for range 2 {
+		m.crash()
+		same(t, "both_of", connect(t, m.c).must("SELECT * FROM both_of"), "2")
+	}
 }
 
 // TestRestart: tables, views, indexes and the rest of the catalog are there after a crash, with their content.

@@ -198,9 +198,19 @@ func (s *Session) queryOf(it *catalog.Item, q *ast.Query, columns []ast.Ident) *
 func (r *restoring) chooseBase() {
 	isSink := func(it *catalog.Item) bool { return it.Kind == catalog.Sink }
 	if !slices.ContainsFunc(r.items, isSink) {
-		r.base = max(r.base, r.last-repr.Time(r.c.opts.RetainHistory.Milliseconds()))
+		if keep := repr.Time(r.c.opts.RetainHistory.Milliseconds()); r.last > keep {
+			r.base = max(r.base, r.last-keep)
+		}
 	}
 	r.base = max(r.base, 1)
+}
+
+// first raises the base to just before the first record: nothing was there before it. It leaves room under the base for the
+// steps in which views are filled.
+func (r *restoring) first(t repr.Time) {
+	if r.base == 1 {
+		r.base = max(t-1, 1)
+	}
 }
 
 // read fills the base collections.
@@ -227,6 +237,7 @@ func (r *restoring) read() error {
 		}
 	}
 	err := r.j.Ticks(func(rec *journal.Record) error {
+		r.first(repr.Time(rec.Time))
 		if repr.Time(rec.Time) > r.base {
 			r.settle() // all before is in
 		}
