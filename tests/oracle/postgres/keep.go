@@ -19,7 +19,7 @@ const tries = 600
 // queryFault makes a wrong answer small, and keeps it.
 func (o *Oracle) queryFault(ctx context.Context, seed uint64, i int, v verdict) (Fault, error) {
 	w := o.world(seed)
-	w.queries = w.queries[i : i+1]
+	w.queries, w.late = w.queries[i:i+1], w.late[i:i+1]
 	v = o.smaller(ctx, w, v)
 	f := Fault{Seed: seed, Query: i, What: "the " + v.way + ": " + v.why}
 	script, err := o.script(ctx, seed, i, w)
@@ -40,7 +40,11 @@ func (o *Oracle) script(ctx context.Context, seed uint64, i int, w *world) (stri
 		return "", err
 	}
 	s := &script{o: o}
-	fmt.Fprintf(&s.out, "# Query %d of the world of seed %d.\n", i, seed)
+	when := "before the data"
+	if w.late[0] {
+		when = "in the middle of the history"
+	}
+	fmt.Fprintf(&s.out, "# Query %d of the world of seed %d, its view made %s.\n", i, seed, when)
 	for _, table := range w.history.Schema.Kids {
 		s.statement(ctx, table)
 	}
@@ -53,14 +57,18 @@ func (o *Oracle) script(ctx context.Context, seed uint64, i int, w *world) (stri
 		}
 		s.query(ctx, w.queries[0])
 	}
+	if !s.asked { // no change is needed to show it
+		s.query(ctx, w.queries[0])
+	}
 	return s.out.String(), s.err
 }
 
 // script is a script in the making. The first error stays.
 type script struct {
-	o   *Oracle
-	out strings.Builder
-	err error
+	o     *Oracle
+	out   strings.Builder
+	asked bool
+	err   error
 }
 
 func (s *script) ask(ctx context.Context, n *sqlgen.Node) *inside.Answer {
@@ -82,6 +90,7 @@ func (s *script) statement(ctx context.Context, n *sqlgen.Node) {
 
 func (s *script) query(ctx context.Context, n *sqlgen.Node) {
 	a := s.ask(ctx, n)
+	s.asked = true
 	switch {
 	case a == nil:
 	case a.Err != nil:

@@ -66,6 +66,9 @@ var rules = []rule{
 	{gives: Bool, form: "({int[]} @> {int[]})"}, {gives: Bool, form: "({int[]} && {int[]})"},
 	{gives: Bool, form: "({jsonb} @> {jsonb})"}, {gives: Bool, form: "({jsonb} ? {key})"},
 	{gives: Bool, form: "(num_nulls({T}, {T}) > 0)"},
+	{gives: Bool, form: "({T} = {of}(ARRAY[{T}, {T}]))", of: shown}, {gives: Bool, form: "(row({int}, {T}) IS {not}DISTINCT FROM row({int}, {T}))"},
+	{gives: Bool, form: "(row({int}, {text}) < row({bigint}, {text}))"}, {gives: Bool, form: "(row({int}, {T}) IS {not}NULL)"},
+	{gives: Bool, form: "({bool} = ({int} IS NULL))"}, {gives: Bool, form: "(({date}, {date}) OVERLAPS ({date}, {date}))"},
 
 	// Whole numbers.
 	{gives: Int, form: "({int} + {int})"}, {gives: Int, form: "({int} - {int})"}, {gives: Int, form: "({int} * {small})"},

@@ -9,7 +9,7 @@ import (
 // History is a schema and what happens to its tables: batches of statements. Both are trees, so that a fault can be
 // shown by less of them.
 type History struct {
-	// Schema is a list of CREATE TABLE.
+	// Schema is a list of CREATE TABLE and CREATE INDEX.
 	Schema *Node
 	// Batches is a list of lists of statements.
 	Batches *Node
@@ -28,6 +28,10 @@ func (g *Generator) Schema(batches int) *History {
 		t := g.newTable(fmt.Sprintf("r%d", i))
 		g.Tables = append(g.Tables, t)
 		h.Schema.Kids = append(h.Schema.Kids, create(t))
+	}
+	for range g.R.IntN(3) {
+		t := pick(g.R, g.Tables)
+		h.Schema.Kids = append(h.Schema.Kids, text("CREATE INDEX ON "+t.Name+" ("+pick(g.R, t.Columns).Name+")"))
 	}
 	h.Schema.Min, h.Batches.Sep, h.Batches.Min = 0, "\n", 0
 	for i := range batches {

@@ -205,8 +205,11 @@ func (g *Generator) group(rows *scope) (*Node, *scope) {
 			break
 		}
 		c := pick(g.R, rows.cols)
-		keys.Kids = append(keys.Kids, text(c.ref))
-		sc.cols = append(sc.cols, c)
+		if e := g.expr(&scope{cols: rows.cols}, c.typ); g.chance(4) && len(e.Kids) > 0 {
+			c.ref = e.String()
+		}
+		keys.Kids = append(keys.Kids, text("("+c.ref+")"))
+		sc.cols = append(sc.cols, column{"(" + c.ref + ")", c.typ})
 	}
 	if len(keys.Kids) > 0 && g.chance(4) && !g.Without[GroupingSets] {
 		g.groupingSets(keys)
