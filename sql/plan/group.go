@@ -60,7 +60,7 @@ func (s *selectBody) group(in rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Sc
 	for known := -1; known != len(g.keys); {
 		// A column that a primary key decides becomes a key too, which moves the aggregates: once more then.
 		known = len(g.keys)
-		out, having = g.replaceAll(values), g.replaceAll(s.having)
+		out, having = g.targets(values), g.replaceAll(s.having)
 		wins = s.wins.replaced(g.replace)
 		sets = nil
 		for i, c := range s.sets.list {
@@ -93,7 +93,7 @@ func (s *selectBody) reduce(in rel.Rel, g *grouping) (rel.Rel, *repr.Error) {
 	width := len(in.Columns())
 	var exprs []expr.Scalar
 	lift := func(e expr.Scalar) expr.Scalar {
-		if !expr.Any(e, func(n expr.Scalar) bool { _, ok := n.(*expr.Subquery); return ok }) {
+		if !holdsSubquery(e) {
 			return e
 		}
 		exprs = append(exprs, e)
@@ -138,12 +138,36 @@ func (g *grouping) replaceAll(list []expr.Scalar) []expr.Scalar {
 	return out
 }
 
+// targets rewrites the values of the SELECT list. A constant that is a key of grouping sets is NULL where its set lacks it,
+// but only as a whole value: within others a constant stays what it is.
+func (g *grouping) targets(list []expr.Scalar) []expr.Scalar {
+	out := g.replaceAll(list)
+	for i, e := range list {
+		if _, isConst := e.(*expr.Const); !isConst || len(g.sets) < 2 {
+			continue
+		}
+		if k := slices.IndexFunc(g.keys, func(k expr.Scalar) bool { return expr.Equal(e, k) }); k >= 0 {
+			out[i] = &expr.Column{Index: k, Typ: e.Type()}
+		}
+	}
+	return out
+}
+
+// equals says whether an expression is a key. Subqueries are equal when their plans are.
+func equals(e, key expr.Scalar) bool {
+	return expr.Equal(e, key) || holdsSubquery(key) && rel.EqualScalar(e, key)
+}
+
+func holdsSubquery(e expr.Scalar) bool {
+	return expr.Any(e, func(n expr.Scalar) bool { _, ok := n.(*expr.Subquery); return ok })
+}
+
 func (g *grouping) replace(e expr.Scalar) expr.Scalar {
 	if _, isConst := e.(*expr.Const); isConst {
 		return e
 	}
 	for i, k := range g.keys {
-		if expr.Equal(e, k) {
+		if equals(e, k) {
 			return &expr.Column{Index: i, Typ: k.Type(), Name: keyName(k)}
 		}
 	}
