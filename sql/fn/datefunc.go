@@ -70,8 +70,8 @@ var dateFunctions = []row{
 	{sig: "timezone(text, timestamptz) timestamp", eval: zoned(toLocal)},
 	{sig: "timezone(interval, timestamp) timestamptz", eval: zonedBy(toMoment)},
 	{sig: "timezone(interval, timestamptz) timestamp", eval: zonedBy(toLocal)},
-	{sig: "overlaps(timestamp, timestamp, timestamp, timestamp) boolean", eval: overlaps},
-	{sig: "overlaps(timestamptz, timestamptz, timestamptz, timestamptz) boolean", eval: overlaps},
+	{sig: "overlaps(timestamp, timestamp, timestamp, timestamp) boolean", nulls: true, eval: overlaps},
+	{sig: "overlaps(timestamptz, timestamptz, timestamptz, timestamptz) boolean", nulls: true, eval: overlaps},
 }
 
 func nowOf(env *expr.Env) repr.Datum { return repr.TimestampTZ(pgfmt.FromTime(env.Now)) }
@@ -341,8 +341,43 @@ func zonedBy(convert func(repr.Datum, *time.Location) (repr.Datum, *repr.Error))
 	}
 }
 
+// span is a period of time; its end is open when NULL was given for it.
+type span struct {
+	start, end int64
+	ended      bool
+}
+
+// spanOf is the period between two times in either order, of which one may be NULL: that one is the end.
+func spanOf(a, b repr.Datum) (s span, ok bool) {
+	if a.IsNull() {
+		a, b = b, a
+	}
+	if a.IsNull() {
+		return s, false
+	}
+	if b.IsNull() {
+		return span{start: a.Int()}, true
+	}
+	return span{start: min(a.Int(), b.Int()), end: max(a.Int(), b.Int()), ended: true}, true
+}
+
 func overlaps(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
-	s1, e1 := min(a[0].Int(), a[1].Int()), max(a[0].Int(), a[1].Int())
-	s2, e2 := min(a[2].Int(), a[3].Int()), max(a[2].Int(), a[3].Int())
-	return repr.Bool(s1 == s2 || s1 < e2 && s2 < e1), nil
+	x, okX := spanOf(a[0], a[1])
+	y, okY := spanOf(a[2], a[3])
+	if !okX || !okY {
+		return repr.Null, nil
+	}
+	if x.start > y.start {
+		x, y = y, x
+	}
+	switch {
+	case !x.ended, x.start == y.start && !y.ended:
+		return repr.Null, nil
+	case x.start == y.start, y.start < x.end:
+		return repr.Bool(true), nil
+	case !y.ended:
+		return repr.Null, nil
+	default:
+		return repr.Bool(false), nil
+	}
 }
