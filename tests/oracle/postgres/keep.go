@@ -29,6 +29,9 @@ func (o *Oracle) queryFault(ctx context.Context, seed uint64, i int, v verdict) 
 	f.SQL = script
 	if o.opts.Keep != "" {
 		f.File = filepath.Join(o.opts.Keep, fmt.Sprintf("seed-%d-%d.slt", seed, i))
+		if err := os.MkdirAll(o.opts.Keep, 0o755); err != nil {
+			return f, err
+		}
 		err = os.WriteFile(f.File, []byte(script), 0o644)
 	}
 	return f, err

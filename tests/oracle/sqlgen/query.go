@@ -205,8 +205,8 @@ func (g *Generator) group(rows *scope) (*Node, *scope) {
 			break
 		}
 		c := pick(g.R, rows.cols)
-		if e := g.expr(&scope{cols: rows.cols}, c.typ); g.chance(4) && len(e.Kids) > 0 {
-			c.ref = e.String()
+		if g.chance(4) {
+			c.ref = g.keyOf(rows, c)
 		}
 		keys.Kids = append(keys.Kids, text("("+c.ref+")"))
 		sc.cols = append(sc.cols, column{"(" + c.ref + ")", c.typ})
@@ -216,6 +216,18 @@ func (g *Generator) group(rows *scope) (*Node, *scope) {
 		sc.sets = true
 	}
 	return keys, sc
+}
+
+// keyOf is an expression of few parts and without subqueries to group by, or the column when it comes out as a constant.
+func (g *Generator) keyOf(rows *scope, c column) string {
+	budget := g.budget
+	g.budget = min(budget, 4)
+	e := g.expr(&scope{cols: rows.cols}, c.typ)
+	g.budget = budget
+	if len(e.Kids) == 0 {
+		return c.ref
+	}
+	return e.String()
 }
 
 // groupingSets makes keys into grouping sets.
