@@ -12,7 +12,9 @@ import (
 
 // moveFunc is an order moved by so many, as the ends of a RANGE frame are.
 var moveFunc = &expr.Func{Name: "move", Args: []repr.Type{int8Type, int8Type}, Ret: int8Type,
-	Eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) { return repr.Int8(a[0].Int() + a[1].Int()), nil }}
+	Eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+		return repr.Int8(a[0].Int() + a[1].Int()), nil
+	}}
 
 // window is a plan with one to three functions over a partition in an order.
 func (g *generator) window(depth int, o shapes) rel.Rel {

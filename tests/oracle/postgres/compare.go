@@ -67,6 +67,8 @@ func judgeOne(text string, theirs, ours *inside.Answer) verdict {
 	switch {
 	case ours.Err != nil && ours.Err.Code == "0A000":
 		return verdict{kind: unsupported, why: ours.Err.Message}
+	case theirs.Err != nil && !fromData(theirs.Err) && !broken(ours):
+		return verdict{kind: right} // only the other of ours is the reason to be here
 	case ours.Err != nil && ours.Err.Code == "57014":
 		return verdict{kind: free, why: "too slow: " + ours.Err.Message}
 	case ours.Err != nil && theirs.Err != nil && fromData(ours.Err):
