@@ -323,9 +323,13 @@ func (b *Batch) slice(lo, hi int) Batch {
 // Snapshot is the content now. It costs nothing when nothing has changed since the last.
 func (a *Arrangement) Snapshot() *Snapshot {
 	if a.snapshot == nil {
-		s := &Snapshot{base: a.base.Copy(), runs: a.runs, rows: a.count}
+		s := &Snapshot{base: a.base.Copy(), runs: a.runs, rows: a.count, bytes: a.bytes, updates: a.baseRows}
 		if a.fold != nil && a.fold.done < a.fold.run.Len() {
 			s.folding, s.from = a.fold.run, a.fold.done
+			s.updates += s.folding.Len() - s.from
+		}
+		for _, run := range a.runs {
+			s.updates += run.Len()
 		}
 		a.runs = a.runs[:len(a.runs):len(a.runs)]
 		a.snapshot = s
@@ -340,6 +344,8 @@ type Snapshot struct {
 	from    int
 	runs    []Batch
 	rows    int64
+	updates int // what is stored for them, at most one for each distinct row in each place
+	bytes   int64
 	limit   []byte // rows from here on are left out; nil: none are
 }
 
@@ -356,9 +362,12 @@ func (s *Snapshot) Empty() bool { return s.base.Len() == 0 && s.folding.Len() ==
 // Rows is the number of rows, each as often as it counts, those from a limit on too.
 func (s *Snapshot) Rows() int64 { return s.rows }
 
+// Bytes is the memory of the content, that from a limit on too.
+func (s *Snapshot) Bytes() int64 { return s.bytes }
+
 // Batch is the whole content as one batch.
 func (s *Snapshot) Batch() Batch {
-	out := newOutput(int(max(s.rows, 0)), 0, false, 0)
+	out := newOutput(s.updates, 0, false, 0)
 	c := s.Cursor()
 	for c.Seek(nil); c.Valid(); c.Next() {
 		out.add(c.Row(), c.Diff())

@@ -5,19 +5,50 @@ import (
 	"math"
 	"slices"
 
+	"millrace/internal/budget"
 	"millrace/internal/check"
 	"millrace/repr"
 )
 
 // Builder gathers updates and seals them into batches.
 type Builder struct {
-	b     Batch
-	order sorter
-	spare []repr.Diff // room for the counts of a later round
+	b      Batch
+	order  sorter
+	spare  []repr.Diff // room for the counts of a later round
+	budget *budget.Budget
+	data   int   // the room for rows when it was last counted
+	ends   int   // the same for their ends
+	held   int64 // what the budget was told
 }
 
 // NewBuilder makes an empty builder.
 func NewBuilder() *Builder { return &Builder{} }
+
+// NewBuilderOn makes an empty builder whose buffers count towards a budget, which may be nil. It gives them back when the
+// whole budget is closed, or when it lets go of them.
+func NewBuilderOn(b *budget.Budget) *Builder { return &Builder{budget: b} }
+
+// mostData is how much a builder with a budget may gather: positions in it have 32 bits.
+const mostData = 3 << 30
+
+// count tells the budget how much the buffers take.
+func (b *Builder) count() {
+	b.data, b.ends = cap(b.b.data), cap(b.b.ends)
+	if b.budget == nil {
+		return
+	}
+	held := b.Held()
+	b.budget.Take(held - b.held)
+	b.held = held
+	if len(b.b.data) > mostData {
+		b.budget.Room(math.MaxInt64 / 2)
+	}
+}
+
+// Held is the memory of the buffers.
+func (b *Builder) Held() int64 {
+	return int64(cap(b.b.data) + 4*cap(b.b.ends) + 8*max(cap(b.b.diffs), cap(b.spare)) + b.order.bytes())
+}
 
 // Add appends an update; row is copied.
 func (b *Builder) Add(row []byte, diff repr.Diff) {
@@ -41,6 +72,9 @@ func (b *Builder) Keep(data []byte, diff repr.Diff) {
 	b.b.n++
 	if b.b.diffs != nil {
 		b.b.diffs = append(b.b.diffs, diff)
+	}
+	if cap(data) != b.data || cap(b.b.ends) != b.ends {
+		b.count()
 	}
 }
 
@@ -74,7 +108,7 @@ const keepBytes = 1 << 20
 // Reset empties the builder and keeps its buffers. Batches sealed with Seal are not touched by that.
 func (b *Builder) Reset() {
 	if cap(b.b.data) > keepBytes && len(b.b.data) < cap(b.b.data)/8 {
-		*b = Builder{}
+		b.Free()
 		return
 	}
 	b.b.data, b.b.ends, b.b.n = b.b.data[:0], b.b.ends[:0], 0
@@ -82,6 +116,12 @@ func (b *Builder) Reset() {
 		b.spare = b.b.diffs
 	}
 	b.b.diffs = nil
+}
+
+// Free lets go of the buffers.
+func (b *Builder) Free() {
+	*b = Builder{budget: b.budget, held: b.held}
+	b.count()
 }
 
 // View is what was added, unsorted and unconsolidated; it holds until the next Reset.
@@ -103,6 +143,7 @@ func (b *Builder) Seal() Batch {
 		order[i] = entry{prefix: prefixOf(b.b.row(i)[skip:]), i: uint32(i)}
 	}
 	order = b.order.sort(&b.b, skip)
+	b.count()
 	out := newOutput(n, len(b.b.data), b.b.diffs != nil, width)
 	for i := 0; i < n; {
 		row := b.b.row(int(order[i].i))

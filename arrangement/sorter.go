@@ -29,6 +29,9 @@ func (s *sorter) reset(n int) []entry {
 	return s.order
 }
 
+// bytes is the memory of the entries.
+func (s *sorter) bytes() int { return 16 * (cap(s.order) + cap(s.other)) }
+
 // sort gives the entries in the order of their rows. Their prefixes begin behind the bytes that all rows share.
 func (s *sorter) sort(b *Batch, skip int) []entry {
 	var differ uint64

@@ -75,9 +75,18 @@ func (s *Session) analyzeQuery(ctx context.Context, q *ast.Query) (*Result, *rep
 	if err != nil {
 		return nil, err
 	}
-	run := s.c.oneShot(p.compiled.Graph, p.compiled.Arranged, r.has)
-	in := r.deltas(p, run.graph)
-	if err := s.addSystem(ctx, p, in); err != nil {
+	memory, err := s.statementBudget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer memory.Close()
+	r.memory = memory
+	run := s.c.oneShot(p.compiled.Graph, p.compiled.Arranged, r.has, memory)
+	in, err := r.deltas(p, run.graph)
+	if err == nil {
+		err = s.addSystem(ctx, p, in)
+	}
+	if err != nil {
 		return nil, err
 	}
 	flow := run.flow()

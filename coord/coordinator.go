@@ -24,6 +24,7 @@ type Options struct {
 	RetainHistory   time.Duration     // how far back AS OF reaches; default 10 s
 	MaxTickRows     int               // a tick takes no more source updates than that; default 100,000
 	SubscriberBytes int64             // what a slow subscription may hold; default 32 MiB
+	MemoryLimit     int64             // what the process may hold; 0: any
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
 	Random          io.Reader        // where names come from that nobody else makes; default the machine's
@@ -75,6 +76,7 @@ type Coordinator struct {
 	running  sync.WaitGroup // sources, sinks
 	nextPID  atomic.Uint32
 	stats    Counters
+	memory   *memory
 
 	// The rest belongs to the loop.
 	oracle      oracle
@@ -161,6 +163,7 @@ func prepare(opts Options) *Coordinator {
 		sinks:       map[uint64]*sinkRun{},
 		holds:       map[*hold]struct{}{},
 		identity:    &identity{},
+		memory:      newMemory(opts.MemoryLimit),
 	}
 	c.oracle = oracle{now: opts.Clock.Now}
 	c.oracle.complete = repr.Time(max(opts.Clock.Now().UnixMilli(), 1))

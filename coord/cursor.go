@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"millrace/internal/budget"
 	"millrace/repr"
 	"millrace/sql/ast"
 )
@@ -69,14 +70,20 @@ func (s *Session) fetch(ctx context.Context, st *ast.Fetch) (*Result, *repr.Erro
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.fetchRows(ctx, cur, limit, timeout)
+	memory, err := s.statementBudget(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if st.Move {
-		return &Result{Tag: "MOVE " + itoa(int64(len(rows)))}, nil
+	f := &fetching{s: s, cur: cur, limit: limit, timeout: timeout, memory: memory}
+	if err := f.run(ctx); err != nil {
+		memory.Close()
+		return nil, err
 	}
-	return &Result{Tag: "FETCH", Cols: cur.cols, Rows: &listRows{rows: rows}}, nil
+	if st.Move {
+		memory.Close()
+		return &Result{Tag: "MOVE " + itoa(int64(len(f.rows)))}, nil
+	}
+	return &Result{Tag: "FETCH", Cols: cur.cols, Rows: &listRows{rows: f.rows, free: memory.Close}}, nil
 }
 
 // fetchTimeout reads WITH (timeout = '1s'); negative means that none was given.
@@ -97,46 +104,70 @@ func fetchTimeout(st *ast.Fetch) (time.Duration, *repr.Error) {
 	return timeout, nil
 }
 
-// fetchRows takes rows from a cursor. From a subscription it takes what is there, waiting until there are limit rows or
-// the timeout has passed; without a timeout it waits for the first row only.
-func (s *Session) fetchRows(ctx context.Context, cur *cursor, limit int64, timeout time.Duration) ([][]byte, *repr.Error) {
-	var out [][]byte
-	stream, live := cur.rows.(*subscribeRows)
-	if !live {
-		for limit < 0 || int64(len(out)) < limit {
-			row, ok, err := cur.rows.Next(ctx)
-			if err != nil || !ok {
-				return out, err
-			}
-			out = append(out, append([]byte(nil), row...))
+// fetching takes rows from a cursor.
+type fetching struct {
+	s       *Session
+	cur     *cursor
+	limit   int64 // negative: all
+	timeout time.Duration
+	memory  *budget.Budget
+	rows    [][]byte
+}
+
+// run takes the rows. From a subscription it takes what is there, waiting until there are limit rows or the timeout has passed;
+// without a timeout it waits for the first row only.
+func (f *fetching) run(ctx context.Context) *repr.Error {
+	if stream, live := f.cur.rows.(*subscribeRows); live {
+		return f.follow(ctx, stream)
+	}
+	for !f.enough() {
+		row, ok, err := f.cur.rows.Next(ctx)
+		if err == nil && ok {
+			err = f.add(row)
 		}
-		return out, nil
+		if err != nil || !ok {
+			return err
+		}
 	}
+	return nil
+}
+
+func (f *fetching) enough() bool { return f.limit >= 0 && int64(len(f.rows)) >= f.limit }
+
+// add copies a row.
+func (f *fetching) add(row []byte) *repr.Error {
+	f.rows = append(f.rows, append([]byte(nil), row...))
+	return takeRoom(f.memory, int64(len(row)+2*rowHeadBytes), "the rows fetched")
+}
+
+func (f *fetching) follow(ctx context.Context, stream *subscribeRows) *repr.Error {
 	var deadline <-chan time.Time
-	if timeout >= 0 {
-		deadline = s.c.opts.Clock.After(timeout)
+	if f.timeout >= 0 {
+		deadline = f.s.c.opts.Clock.After(f.timeout)
 	}
-	for limit < 0 || int64(len(out)) < limit {
+	for !f.enough() {
 		row, more, err := stream.Poll()
+		if err == nil && row != nil {
+			err = f.add(row)
+		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if row != nil {
-			out = append(out, append([]byte(nil), row...))
 			continue
 		}
-		if !more || (timeout < 0 && len(out) > 0) {
-			return out, nil
+		if !more || (f.timeout < 0 && len(f.rows) > 0) {
+			return nil
 		}
 		select {
 		case <-stream.s.sub.wake:
 		case <-deadline:
-			return out, nil
+			return nil
 		case <-ctx.Done():
-			return nil, ctxError(ctx)
+			return ctxError(ctx)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func (s *Session) closeCursor(st *ast.Close) (*Result, *repr.Error) {

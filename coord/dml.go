@@ -6,6 +6,7 @@ import (
 
 	"millrace/arrangement"
 	"millrace/coord/catalog"
+	"millrace/internal/budget"
 	"millrace/repr"
 	"millrace/sql"
 	"millrace/sql/ast"
@@ -106,7 +107,7 @@ func (q *modification) run(ctx context.Context) (*Result, *repr.Error) {
 		return q.attempt(ctx)
 	}
 	for range modifyTries {
-		s.tx.hold, s.tx.reads, s.tx.writes = nil, nil, nil
+		s.dropWrites()
 		if err := s.awaitReady(ctx, q.plan.live); err != nil {
 			return nil, err
 		}
@@ -148,17 +149,31 @@ func (q *modification) attempt(ctx context.Context) (*Result, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	in := r.deltas(q.plan, q.plan.compiled.Graph)
-	if err := s.addSystem(ctx, q.plan, in); err != nil {
-		return nil, err
-	}
-	batch, err := s.c.once(ctx, q.plan.compiled.Graph, in)
+	memory, err := s.transactionBudget(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return q.writes(batch, func(row []byte, diff repr.Diff) {
+	batch, err := q.compute(ctx, r, memory)
+	if err != nil {
+		return nil, err
+	}
+	return q.writes(batch, memory, func(row []byte, diff repr.Diff) {
 		s.tx.writes = append(s.tx.writes, write{table: q.w.Table.ID, row: row, diff: diff})
 	})
+}
+
+// compute gives the rows of the statement's plan, which count towards the memory as long as it is open.
+func (q *modification) compute(ctx context.Context, r *reading, memory *budget.Budget) (arrangement.Batch, *repr.Error) {
+	r.memory = memory.Part("its input", 0, 0)
+	defer r.memory.Close()
+	in, err := r.deltas(q.plan, q.plan.compiled.Graph)
+	if err == nil {
+		err = q.s.addSystem(ctx, q.plan, in)
+	}
+	if err != nil {
+		return arrangement.Batch{}, err
+	}
+	return q.s.c.once(ctx, q.plan.compiled.Graph, in, memory)
 }
 
 // inLoop runs the statement inside the loop, just before a tick.
@@ -170,8 +185,12 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 	var failure *repr.Error
 	answer := make(chan error, 1)
 	s := q.s
-	s.tx.hold, s.tx.reads, s.tx.writes = nil, nil, nil
-	err := s.c.do(ctx, func() {
+	s.dropWrites()
+	memory, err := s.transactionBudget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = s.c.do(ctx, func() {
 		if s.c.queued {
 			if t, wait := s.c.oracle.next(); wait == 0 {
 				s.c.tickSafely(t)
@@ -185,11 +204,11 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 			return
 		}
 		var batch arrangement.Batch
-		if batch, failure = s.c.once(ctx, q.plan.compiled.Graph, r.deltas(q.plan, q.plan.compiled.Graph)); failure != nil {
+		if batch, failure = q.compute(ctx, r, memory); failure != nil {
 			return
 		}
 		var writes []write
-		res, failure = q.writes(batch, func(row []byte, diff repr.Diff) {
+		res, failure = q.writes(batch, memory, func(row []byte, diff repr.Diff) {
 			writes = append(writes, write{table: q.w.Table.ID, row: row, diff: diff})
 		})
 		if failure == nil {
@@ -209,7 +228,10 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 }
 
 // writes turns the rows of the statement's plan into updates of the table.
-func (q *modification) writes(b arrangement.Batch, add func(row []byte, diff repr.Diff)) (*Result, *repr.Error) {
+func (q *modification) writes(b arrangement.Batch, memory *budget.Budget, add func(row []byte, diff repr.Diff)) (*Result, *repr.Error) {
+	if err := takeRoom(memory, int64(b.Len())*writeBytes, "what it writes"); err != nil {
+		return nil, err
+	}
 	var n int64
 	width := len(q.w.Table.Desc)
 	returned := &listRows{}
@@ -247,6 +269,9 @@ func (q *modification) writes(b arrangement.Batch, add func(row []byte, diff rep
 			if err != nil {
 				return nil, err
 			}
+			if err := takeRoom(memory, int64(len(out))+rowHeadBytes*diff, "the rows it returns"); err != nil {
+				return nil, err
+			}
 			for range diff {
 				returned.rows = append(returned.rows, out)
 			}
@@ -262,6 +287,9 @@ func (q *modification) writes(b arrangement.Batch, add func(row []byte, diff rep
 	}
 	return res, nil
 }
+
+// writeBytes is what a write takes, twice for an update, and room for more in its list; its row is part of a batch.
+const writeBytes = 2 * 2 * 48
 
 // returning evaluates RETURNING over a row.
 func (q *modification) returning(row []byte) ([]byte, *repr.Error) {

@@ -6,6 +6,7 @@ import (
 
 	"millrace/arrangement"
 	"millrace/dataflow"
+	"millrace/internal/budget"
 	"millrace/repr"
 	"millrace/sql/lower"
 )
@@ -15,13 +16,14 @@ type oneShot struct {
 	c       *Coordinator
 	graph   *lower.Graph
 	workers int
+	memory  *budget.Budget
 	units   []unit         // what it imports
 	sum     dataflow.Delta // of what came out
 }
 
 // oneShot makes a graph import those of its arrangements that are kept.
-func (c *Coordinator) oneShot(g *lower.Graph, arranged []*lower.Arranged, has []*dataflow.Content) *oneShot {
-	run := &oneShot{c: c, graph: g, workers: 1}
+func (c *Coordinator) oneShot(g *lower.Graph, arranged []*lower.Arranged, has []*dataflow.Content, memory *budget.Budget) *oneShot {
+	run := &oneShot{c: c, graph: g, workers: 1, memory: memory}
 	var there []*lower.Arranged
 	content := map[*lower.Arranged]*dataflow.Content{}
 	for i, a := range arranged {
@@ -44,8 +46,8 @@ func (c *Coordinator) oneShot(g *lower.Graph, arranged []*lower.Arranged, has []
 }
 
 // once runs a graph over constant inputs.
-func (c *Coordinator) once(ctx context.Context, g *dataflow.Graph, in map[uint64]dataflow.Delta) (arrangement.Batch, *repr.Error) {
-	return c.oneShot(g, nil, nil).result(ctx, in)
+func (c *Coordinator) once(ctx context.Context, g *dataflow.Graph, in map[uint64]dataflow.Delta, memory *budget.Budget) (arrangement.Batch, *repr.Error) {
+	return c.oneShot(g, nil, nil, memory).result(ctx, in)
 }
 
 // result runs the graph.
@@ -57,7 +59,7 @@ func (r *oneShot) result(ctx context.Context, in map[uint64]dataflow.Delta) (arr
 
 // flow is a new dataflow of the graph.
 func (r *oneShot) flow() *dataflow.Dataflow {
-	return dataflow.New(r.graph, dataflow.Options{Workers: r.workers, Clock: r.c.opts.Clock})
+	return dataflow.New(r.graph, dataflow.Options{Workers: r.workers, Clock: r.c.opts.Clock, Memory: r.memory})
 }
 
 // on gives a dataflow what it imports, and then its inputs, which meet what is there.
@@ -77,7 +79,7 @@ func (r *oneShot) on(ctx context.Context, flow *dataflow.Dataflow, in map[uint64
 	if e := firstError(r.sum.Err); e != nil {
 		return arrangement.Batch{}, e
 	}
-	return r.sum.OK, nil
+	return r.sum.OK, takeRoom(r.memory, int64(r.sum.OK.Bytes()), "its result")
 }
 
 func (r *oneShot) step(ctx context.Context, flow *dataflow.Dataflow, in map[uint64]dataflow.Delta) *repr.Error {

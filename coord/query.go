@@ -8,6 +8,7 @@ import (
 	"millrace/arrangement"
 	"millrace/coord/catalog"
 	"millrace/dataflow"
+	"millrace/internal/budget"
 	"millrace/repr"
 	"millrace/repr/pgfmt"
 	"millrace/sql"
@@ -231,17 +232,36 @@ func (s *Session) runQuery(ctx context.Context, p *queryPlan, h *hold) (*Result,
 		res.Rows = rows
 		return res, nil
 	}
-	run := s.c.oneShot(p.compiled.Graph, p.compiled.Arranged, r.has)
-	in := r.deltas(p, run.graph)
-	if err := s.addSystem(ctx, p, in); err != nil {
+	memory, err := s.statementBudget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.compute(ctx, p, r, memory)
+	if err != nil {
+		memory.Close()
+		return nil, err
+	}
+	res.Rows = &budgetRows{Rows: rows, memory: memory}
+	return res, nil
+}
+
+// compute runs a query over what was read of its inputs.
+func (s *Session) compute(ctx context.Context, p *queryPlan, r *reading, memory *budget.Budget) (Rows, *repr.Error) {
+	run := s.c.oneShot(p.compiled.Graph, p.compiled.Arranged, r.has, memory)
+	r.memory = memory.Part("its input", 0, 0)
+	defer r.memory.Close()
+	in, err := r.deltas(p, run.graph)
+	if err == nil {
+		err = s.addSystem(ctx, p, in)
+	}
+	if err != nil {
 		return nil, err
 	}
 	batch, err := run.result(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	res.Rows, err = p.finish.rows(batch)
-	return res, err
+	return p.finish.rows(batch, memory)
 }
 
 // direct gives the rows of a collection as they are, or some of them, when the query wants no more than that.

@@ -7,23 +7,26 @@ import (
 
 	"millrace/arrangement"
 	"millrace/dataflow"
+	"millrace/internal/budget"
 	"millrace/repr"
 	"millrace/sql/lower"
 )
 
 // reading is the content of several collections at one time.
 type reading struct {
-	at   repr.Time
-	hold *hold
-	ok   map[uint64]*arrangement.Snapshot
-	errs map[uint64]*arrangement.Snapshot
-	by   map[uint64]*lookup  // how collections are read of which only some rows are needed; nil: whole
-	has  []*dataflow.Content // of the plan's arrangements; nil: that one is not kept
+	at     repr.Time
+	hold   *hold
+	ok     map[uint64]*arrangement.Snapshot
+	errs   map[uint64]*arrangement.Snapshot
+	names  map[uint64]string
+	by     map[uint64]*lookup  // how collections are read of which only some rows are needed; nil: whole
+	memory *budget.Budget      // of the statement that reads; nil: any
+	has    []*dataflow.Content // of the plan's arrangements; nil: that one is not kept
 }
 
 // newReading is a reading to be filled.
 func newReading(by map[uint64]*lookup, h *hold) *reading {
-	return &reading{ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}, by: by, hold: h}
+	return &reading{ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}, names: map[uint64]string{}, by: by, hold: h}
 }
 
 // noticeEvery is how often a statement that waits says what for.
@@ -70,7 +73,7 @@ func (c *Coordinator) snapshots(r *reading, ids []uint64) *repr.Error {
 		if err != nil {
 			return err
 		}
-		r.ok[id], r.errs[id] = ok, errs
+		r.ok[id], r.errs[id], r.names[id] = ok, errs, col.name
 		if l := r.by[id]; l != nil && l.index != nil {
 			c.indexSnapshot(r, l.index.ID)
 		}
@@ -100,32 +103,37 @@ func (c *Coordinator) viewOf(id uint64) *view {
 
 // deltas gives the reading to the dataflow of a graph as its first input. An index that is not readable at the time, for
 // it is younger, is done without.
-func (r *reading) deltas(p *queryPlan, g *lower.Graph) map[uint64]dataflow.Delta {
+func (r *reading) deltas(p *queryPlan, g *lower.Graph) (map[uint64]dataflow.Delta, *repr.Error) {
 	in := make(map[uint64]dataflow.Delta, len(p.live))
 	for _, id := range p.live {
-		d := dataflow.Delta{Err: r.errs[id].Batch()}
-		if g.Reads(id) {
-			d.OK = r.rows(id)
+		errs, err := copied(r.memory, r.errs[id], r.names[id])
+		d := dataflow.Delta{Err: errs}
+		if err == nil && g.Reads(id) {
+			d.OK, err = r.rows(id)
+		}
+		if err != nil {
+			return nil, err
 		}
 		in[id] = d
 	}
-	return in
+	return in, nil
 }
 
 // rows are the rows of a collection that are needed.
-func (r *reading) rows(id uint64) arrangement.Batch {
+func (r *reading) rows(id uint64) (arrangement.Batch, *repr.Error) {
 	l := r.by[id]
 	if l == nil {
-		return r.ok[id].Batch()
+		return copied(r.memory, r.ok[id], r.names[id])
 	}
 	snap := r.ok[id]
 	if l.index != nil {
 		snap = r.ok[l.index.ID]
 	}
 	if snap == nil {
-		return r.ok[id].Batch()
+		return copied(r.memory, r.ok[id], r.names[id])
 	}
-	return l.rows(snap)
+	batch := l.rows(snap)
+	return batch, takeRoom(r.memory, int64(batch.Bytes()), "the rows of "+r.names[id])
 }
 
 // awaitReady waits until the sources behind the collections have read what their topics held at first.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"millrace/arrangement"
+	"millrace/internal/budget"
 	"millrace/repr"
 	"millrace/sql/rel"
 )
@@ -158,33 +159,14 @@ func (f *finish) trivial() bool {
 }
 
 // rows orders and cuts the rows of a batch.
-func (f *finish) rows(b arrangement.Batch) (Rows, *repr.Error) {
+func (f *finish) rows(b arrangement.Batch, memory *budget.Budget) (Rows, *repr.Error) {
 	if f.trivial() {
 		return &batchRows{batch: b}, nil
 	}
-	type entry struct {
-		key []byte
-		i   int
+	entries, err := f.sorted(b, memory)
+	if err != nil {
+		return nil, err
 	}
-	entries := make([]entry, b.Len())
-	var datums []repr.Datum
-	var arena []byte
-	for i := range entries {
-		if b.Diff(i) < 0 {
-			return nil, errNegative
-		}
-		entries[i].i = i
-		if len(f.order) == 0 {
-			continue
-		}
-		datums = repr.DecodeRow(datums[:0], b.Row(i))
-		from := len(arena)
-		for _, o := range f.order {
-			arena = repr.AppendOrder(arena, datums[o.Col], o.Desc, o.NullsFirst)
-		}
-		entries[i].key = arena[from:len(arena):len(arena)]
-	}
-	slices.SortStableFunc(entries, func(x, y entry) int { return bytes.Compare(x.key, y.key) })
 	out := &listRows{}
 	skip, left := f.offset, f.limit
 	for _, e := range entries {
@@ -201,8 +183,67 @@ func (f *finish) rows(b arrangement.Batch) (Rows, *repr.Error) {
 				return out, nil
 			}
 			left--
-			out.rows = append(out.rows, row)
+			if err := out.add(row, memory); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return out, nil
 }
+
+// add appends a row; the list of them counts towards a statement.
+func (l *listRows) add(row []byte, memory *budget.Budget) *repr.Error {
+	room := cap(l.rows)
+	l.rows = append(l.rows, row)
+	if cap(l.rows) == room {
+		return nil
+	}
+	return takeRoom(memory, int64(cap(l.rows)-room)*rowHeadBytes, "the list of its rows")
+}
+
+// rowHeadBytes is what a row takes in a list beside its bytes.
+const rowHeadBytes = 24
+
+// sortEntry is a row of a batch by its number, and its place in the order.
+type sortEntry struct {
+	key []byte
+	i   int
+}
+
+// sortEntryBytes is the size of an entry.
+const sortEntryBytes = 32
+
+// sorted are the rows of a batch in order.
+func (f *finish) sorted(b arrangement.Batch, memory *budget.Budget) ([]sortEntry, *repr.Error) {
+	if err := takeRoom(memory, int64(b.Len())*sortEntryBytes, sortOfResult); err != nil {
+		return nil, err
+	}
+	entries := make([]sortEntry, b.Len())
+	var datums []repr.Datum
+	var arena []byte
+	for i := range entries {
+		if b.Diff(i) < 0 {
+			return nil, errNegative
+		}
+		entries[i].i = i
+		if len(f.order) == 0 {
+			continue
+		}
+		datums = repr.DecodeRow(datums[:0], b.Row(i))
+		from, room := len(arena), cap(arena)
+		for _, o := range f.order {
+			arena = repr.AppendOrder(arena, datums[o.Col], o.Desc, o.NullsFirst)
+		}
+		if cap(arena) > room { // the keys before lie in the room that it has left, which they keep
+			if err := takeRoom(memory, int64(cap(arena)), sortOfResult); err != nil {
+				return nil, err
+			}
+		}
+		entries[i].key = arena[from:len(arena):len(arena)]
+	}
+	slices.SortStableFunc(entries, func(x, y sortEntry) int { return bytes.Compare(x.key, y.key) })
+	return entries, nil
+}
+
+// sortOfResult is what the error of a statement calls the sort of its rows.
+const sortOfResult = "the sort of its result"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"millrace/coord/catalog"
+	"millrace/internal/budget"
 	"millrace/repr"
 	"millrace/repr/pgfmt"
 	"millrace/sql/ast"
@@ -331,6 +332,7 @@ type transaction struct {
 	hold     *hold // the time that all its reads share
 	reads    []uint64
 	writes   []write
+	memory   *budget.Budget              // of what it has read and is to write; nil: nothing yet
 	undo     []func(ctx context.Context) // of DDL
 	saved    map[string]string           // the settings before the block changed any; nil when it has not
 	local    map[string]bool             // those of SET LOCAL
@@ -471,6 +473,7 @@ func (s *Session) rollback(ctx context.Context) {
 // endTransaction forgets the block and what it held.
 func (s *Session) endTransaction() {
 	s.c.release(s.tx.hold)
+	s.tx.memory.Close()
 	for name, cur := range s.cursors {
 		cur.close()
 		delete(s.cursors, name)

@@ -46,6 +46,7 @@ var settingTable = []setting{
 	{name: "max_index_keys", initial: "32", about: "Shows the maximum number of index keys.", fixed: true},
 	{name: "mz_version", about: "Shows the version of the server.", fixed: true},
 	{name: "lock_timeout", initial: "0", about: "Accepted; statements do not wait for locks.", check: checkDuration},
+	{name: settingQueryMemory, about: "Sets what a statement or transaction may hold in memory; 0 is no limit.", check: checkMemory},
 	{name: "retain_history", initial: "10s", about: "Shows how far back AS OF reaches.", fixed: true},
 	{name: "role", initial: "none", about: "Sets the current role."},
 	{name: "row_security", initial: "on", about: "Enable row security.", check: checkBool},
@@ -116,6 +117,8 @@ func (s *settings) get(name string) (string, bool) {
 		return s.c.opts.RetainHistory.String(), true
 	case "subscription_memory":
 		return itoa(s.c.opts.SubscriberBytes>>20) + "MB", true
+	case settingQueryMemory:
+		return memoryText(s.c.memory.share(shareStatement)), true
 	case "session_authorization":
 		return s.user, true
 	case "mz_version":
@@ -146,6 +149,11 @@ func (s *settings) set(name, value string) *repr.Error {
 				WithHint(err.Hint)
 		}
 		value = v
+	}
+	if st.name == settingQueryMemory {
+		if err := s.checkQueryMemory(value); err != nil {
+			return err
+		}
 	}
 	s.values[strings.ToLower(name)] = value
 	s.opts = nil

@@ -10,6 +10,7 @@ import (
 
 	"millrace/arrangement"
 	"millrace/dataflow/op"
+	"millrace/internal/budget"
 	"millrace/internal/clock"
 	"millrace/repr"
 )
@@ -23,6 +24,8 @@ type Options struct {
 	MaxIterations int
 	// MaxLoopBytes is what a loop may hold before it breaks the dataflow; 0: DefaultLoopBytes.
 	MaxLoopBytes int64
+	// Memory is what the dataflow holds it of: state, and buffers of a step. When that is exceeded the dataflow breaks. nil: any.
+	Memory *budget.Budget
 }
 
 // DefaultLoopBytes is what a loop may hold: one that multiplies its rows at every iteration is stopped by it.
@@ -51,6 +54,7 @@ type Dataflow struct {
 	counters []counters  // of a node
 	canceled atomic.Bool // the context of the step that runs has ended
 	postpone bool        // loops only gather what enters them
+	memory   *budget.Budget
 	out      *arrangement.Builder
 	errs     *arrangement.Builder
 }
@@ -76,10 +80,14 @@ func (c *counters) held() (rows, bytes int64) {
 // New makes a dataflow of a graph, without input yet.
 func New(g *Graph, opts Options) *Dataflow {
 	opts.Workers = max(opts.Workers, 1)
-	d := &Dataflow{graph: g, opts: opts, counters: make([]counters, len(g.Nodes)),
-		out: arrangement.NewBuilder(), errs: arrangement.NewBuilder()}
+	d := &Dataflow{graph: g, opts: opts, counters: make([]counters, len(g.Nodes))}
+	if opts.Memory != nil {
+		d.memory = opts.Memory.Part("the dataflow", 0, 0)
+		d.memory.OnOver(func() { d.canceled.Store(true) })
+	}
+	d.out, d.errs = arrangement.NewBuilderOn(d.memory), arrangement.NewBuilderOn(d.memory)
 	if opts.Workers > 1 {
-		d.exchange = newExchange(opts.Workers)
+		d.exchange = newExchange(opts.Workers, d.memory)
 	}
 	for i := range d.counters {
 		d.counters[i].shards = make([]shard, opts.Workers)
@@ -91,7 +99,10 @@ func New(g *Graph, opts Options) *Dataflow {
 }
 
 // Close forgets all state.
-func (d *Dataflow) Close() { d.workers = nil }
+func (d *Dataflow) Close() {
+	d.workers, d.exchange, d.out, d.errs = nil, nil, nil, nil
+	d.memory.Close()
+}
 
 // Step takes the deltas of inputs at t and gives the delta of the output. After an error the dataflow is broken.
 func (d *Dataflow) Step(ctx context.Context, t repr.Time, in map[uint64]Delta) (Delta, error) {
@@ -104,7 +115,12 @@ func (d *Dataflow) Step(ctx context.Context, t repr.Time, in map[uint64]Delta) (
 	for _, delta := range in {
 		appendAll(d.errs, delta.Err)
 	}
-	return Delta{OK: d.gather(), Err: d.errs.Seal()}, nil
+	out := Delta{OK: d.gather(), Err: d.errs.Seal()}
+	if err := d.exceeded("its result"); err != nil {
+		d.broken = err
+		return Delta{}, err
+	}
+	return out, nil
 }
 
 // advance takes all workers through a step.
@@ -121,6 +137,8 @@ func (d *Dataflow) advance(ctx context.Context, in map[uint64]Delta) error {
 	if err := d.run(in); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
+		} else if e := d.exceeded(d.largest()); e != nil {
+			err = e
 		}
 		d.broken = err
 		return err
@@ -189,6 +207,14 @@ func (d *Dataflow) gather() arrangement.Batch {
 		return d.workers[0].outputs[d.graph.Output]
 	}
 	d.out.Reset()
+	rows, bytes := 0, 0
+	for _, w := range d.workers {
+		out := w.outputs[d.graph.Output]
+		rows, bytes = rows+out.Len(), bytes+out.Bytes()
+	}
+	if !d.memory.Room(sealing(rows, 2*bytes)) {
+		return arrangement.Batch{}
+	}
 	for _, w := range d.workers {
 		appendAll(d.out, w.outputs[d.graph.Output])
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"millrace/arrangement"
+	"millrace/internal/budget"
 	"millrace/repr"
 )
 
@@ -33,13 +34,13 @@ type exchange struct {
 	failed bool
 }
 
-func newExchange(n int) *exchange {
+func newExchange(n int, memory *budget.Budget) *exchange {
 	x := &exchange{}
 	x.cond = sync.NewCond(&x.mu)
 	for range n {
 		row := make([]*arrangement.Builder, n)
 		for i := range row {
-			row[i] = arrangement.NewBuilder()
+			row[i] = arrangement.NewBuilderOn(memory)
 		}
 		x.boxes = append(x.boxes, row)
 	}

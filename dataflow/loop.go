@@ -45,6 +45,7 @@ func (Variable) isOp()   {}
 // runs through the iterations that it touches and no others.
 type loop struct {
 	w       *worker
+	id      NodeID
 	op      *Loop
 	nodes   []loopNode
 	outputs []arrangement.Batch // of a node of the body, at the iteration that runs
@@ -96,10 +97,10 @@ func newLoop(w *worker, n *Node) *loop {
 		l.limit = w.flow.opts.MaxIterations
 	}
 	for range n.Inputs {
-		l.inputs = append(l.inputs, loopInput{waiting: arrangement.NewBuilder()})
+		l.inputs = append(l.inputs, loopInput{waiting: w.builder()})
 	}
 	for range o.Results {
-		l.results = append(l.results, arrangement.NewBuilder())
+		l.results = append(l.results, w.builder())
 	}
 	l.nodes = make([]loopNode, len(o.Body.Nodes))
 	for i := range l.nodes {
@@ -110,7 +111,7 @@ func newLoop(w *worker, n *Node) *loop {
 
 // instance makes an operator of the body with an empty state.
 func (l *loop) instance(n *Node, around *Node) loopNode {
-	x := loopNode{node: node{out: arrangement.NewBuilder(), keyed: arrangement.NewBuilder()}, comingAt: never,
+	x := loopNode{node: node{out: l.w.builder(), keyed: l.w.builder()}, comingAt: never,
 		waiting: map[int]*arrangement.Builder{}}
 	x.later = func(i int) *arrangement.Builder { return l.later(x.waiting, i) }
 	switch o := n.Op.(type) {
@@ -121,7 +122,7 @@ func (l *loop) instance(n *Node, around *Node) loopNode {
 	case Map:
 		x.row = o.New()
 	case FlatMap:
-		x.flat = &op.FlatMap{F: o.New(), Stop: &l.w.flow.canceled}
+		x.flat = &op.FlatMap{F: o.New(), Stop: &l.w.flow.canceled, Budget: l.w.flow.memory}
 	case Arrange:
 		x.row, x.keys, x.arranged = o.New(), o.Keys, op.NewArranged()
 	case Join:
@@ -215,7 +216,7 @@ func (l *loop) mostBytes() int64 {
 func (l *loop) later(waiting map[int]*arrangement.Builder, i int) *arrangement.Builder {
 	b := waiting[i]
 	if b == nil {
-		b = arrangement.NewBuilder()
+		b = l.w.builder()
 		waiting[i] = b
 		l.due.add(i)
 	}
@@ -229,5 +230,6 @@ func (x *loopNode) take(i int) arrangement.Batch {
 		return arrangement.Batch{}
 	}
 	delete(x.waiting, i)
+	defer b.Free()
 	return b.Seal()
 }

@@ -107,7 +107,9 @@ func (l *loop) query(variable int) string {
 
 // bounded ends a loop that holds too much.
 func (l *loop) bounded(i int) error {
-	_, l.bytes = l.held()
+	rows, bytes := l.held()
+	l.w.hold(l.id, rows, bytes)
+	l.bytes = bytes
 	if i%waitingEvery == 0 {
 		for k := range l.nodes {
 			for _, b := range l.nodes[k].waiting {

@@ -9,6 +9,7 @@ import (
 // stepLoop gathers what enters a loop and runs it, unless that is postponed.
 func (w *worker) stepLoop(id NodeID, n *Node) error {
 	l := w.nodes[id].loop
+	l.id = id
 	for i, from := range n.Inputs {
 		in := &l.inputs[i]
 		if a := w.nodes[from].arranged; a != nil {
@@ -30,10 +31,8 @@ func (w *worker) stepLoop(id NodeID, n *Node) error {
 	if err := l.run(); err != nil {
 		return err
 	}
-	c := &w.flow.counters[id]
 	rows, bytes := l.held()
-	c.shards[w.index].rows.Store(rows)
-	c.shards[w.index].bytes.Store(bytes)
+	w.hold(id, rows, bytes)
 	return l.report()
 }
 
@@ -65,10 +64,10 @@ func (l *loop) enter(n *Node) {
 // run steps the body through the iterations that have something to do.
 func (l *loop) run() error {
 	for i := 0; i < l.limit; {
-		if l.w.flow.canceled.Load() {
-			return errCanceled
-		}
 		for id := range l.nodes {
+			if l.w.flow.canceled.Load() {
+				return errCanceled
+			}
 			if err := l.stepNode(NodeID(id), i); err != nil {
 				return err
 			}
@@ -169,6 +168,7 @@ func (l *loop) stepJoin(id NodeID, i int) error {
 	x.out.Reset()
 	if b := x.waiting[i]; b != nil {
 		appendAll(x.out, b.View())
+		b.Free()
 		delete(x.waiting, i)
 	}
 	at := func(k int) *arrangement.Builder {

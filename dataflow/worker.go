@@ -42,21 +42,35 @@ type node struct {
 
 func newWorker(d *Dataflow, index int) *worker {
 	w := &worker{flow: d, index: index, nodes: make([]node, len(d.graph.Nodes)), outputs: make([]arrangement.Batch, len(d.graph.Nodes)),
-		errs: &op.Errors{Rows: arrangement.NewBuilder(), Pack: AppendErr}}
+		errs: &op.Errors{Rows: arrangement.NewBuilderOn(d.memory), Pack: AppendErr, Stop: &d.canceled}}
 	for i := range w.nodes {
 		w.nodes[i] = w.instance(&d.graph.Nodes[i])
+		w.watch(NodeID(i))
 	}
 	return w
 }
 
+// watch has the operators whose state may grow far in one step say meanwhile what they hold.
+func (w *worker) watch(id NodeID) {
+	if w.flow.memory == nil {
+		return
+	}
+	if r := w.nodes[id].reduce; r != nil {
+		r.Pulse, r.Room = func() { w.hold(id, r.Rows(), r.Bytes()) }, w.flow.memory.Room
+	}
+	if x := w.nodes[id].window; x != nil {
+		x.Pulse = func() { w.hold(id, x.Rows(), x.Bytes()) }
+	}
+}
+
 // instance makes an operator with an empty state.
 func (w *worker) instance(n *Node) node {
-	x := node{out: arrangement.NewBuilder(), keyed: arrangement.NewBuilder()}
+	x := node{out: w.builder(), keyed: w.builder()}
 	switch o := n.Op.(type) {
 	case Map:
 		x.row = o.New()
 	case FlatMap:
-		x.flat = &op.FlatMap{F: o.New(), Stop: &w.flow.canceled}
+		x.flat = &op.FlatMap{F: o.New(), Stop: &w.flow.canceled, Budget: w.flow.memory}
 	case Arrange:
 		x.row, x.keys, x.arranged = o.New(), o.Keys, op.NewArranged()
 		x.index = &x.arranged.Index
@@ -85,6 +99,9 @@ func (w *worker) instance(n *Node) node {
 	}
 	return x
 }
+
+// builder is an empty builder that counts towards the memory of the dataflow.
+func (w *worker) builder() *arrangement.Builder { return arrangement.NewBuilderOn(w.flow.memory) }
 
 func (w *worker) newReduce(o *Reduce) *op.Reduce {
 	r := &op.Reduce{Keys: o.Keys, Default: o.Default}
@@ -133,6 +150,9 @@ func (w *worker) step(in map[uint64]Delta) error {
 		if err := w.stepNode(NodeID(i), n, in); err != nil {
 			return err
 		}
+		if w.flow.canceled.Load() {
+			return errCanceled // a node may have given up half way
+		}
 		for _, from := range n.Inputs {
 			c.in.Add(int64(w.outputs[from].Len()))
 		}
@@ -177,6 +197,9 @@ func (w *worker) stepNode(id NodeID, n *Node, in map[uint64]Delta) error {
 		}
 	case Union:
 		for _, from := range n.Inputs {
+			if !w.room(w.outputs[from]) {
+				return errCanceled
+			}
 			op.Copy(w.outputs[from], 1, x.out)
 		}
 	case Negate:
@@ -227,7 +250,9 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 		}
 		input = got
 	}
-	c := &w.flow.counters[id]
+	if !w.room(input) {
+		return errCanceled
+	}
 	var rows, bytes func() int64
 	switch {
 	case x.arranged != nil:
@@ -253,8 +278,7 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 	if x.arranged == nil {
 		w.outputs[id] = x.out.View()
 	}
-	c.shards[w.index].rows.Store(rows())
-	c.shards[w.index].bytes.Store(bytes())
+	w.hold(id, rows(), bytes())
 	return nil
 }
 

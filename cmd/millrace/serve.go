@@ -82,7 +82,7 @@ func start(c *config) (*server, error) {
 	fail := make(chan error, 2)
 	go func() { fail <- web.Serve(webListener) }()
 	co, ticks, err := c.open(coord.Options{Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
-		HostAliases: aliases, Log: log, Version: version})
+		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version})
 	if err != nil {
 		return nil, errors.Join(err, sqlListener.Close(), web.Close())
 	}

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"sync/atomic"
+
 	"millrace/arrangement"
 	"millrace/repr"
 )
@@ -9,7 +11,10 @@ import (
 type Errors struct {
 	Rows *arrangement.Builder
 	Pack func(dst []byte, e *repr.Error, row []byte) []byte
+	Stop *atomic.Bool // the step is given up: what is put out no longer counts; nil: it never is
 }
+
+func (e *Errors) stopped() bool { return e.Stop != nil && e.Stop.Load() }
 
 // Add notes that a row with the count diff fails.
 func (e *Errors) Add(err *repr.Error, row []byte, diff repr.Diff) {

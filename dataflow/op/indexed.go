@@ -103,13 +103,17 @@ func (x *indexed) argument(row []byte) repr.Datum {
 	return d
 }
 
+// roomEvery is after how many bytes of arguments a fold asks whether there is room for what it makes of them.
+const roomEvery = 1 << 20
+
 // fold runs an aggregate over the arguments of a group in order.
-func (x *indexed) fold(group uint32) (repr.Datum, *repr.Error) {
+func (x *indexed) fold(group uint32, room func(int64) bool) (repr.Datum, *repr.Error) {
 	a := x.spec
 	prefix := binary.BigEndian.AppendUint32(nil, group)
 	var args []repr.Datum
 	var last []byte
 	none := true
+	var seen, asked int64 // bytes that the result may have
 	d, err := a.Fn.Fold(func(yield func([]repr.Datum, repr.Diff) bool) {
 		cur := x.rows.Cur.Cursor()
 		for cur.SeekKey(prefix); cur.Valid(); cur.Next() {
@@ -130,6 +134,12 @@ func (x *indexed) fold(group uint32) (repr.Datum, *repr.Error) {
 				n = 1
 			}
 			none = false
+			seen += n * int64(len(rest)+datumBytes)
+			if room != nil && seen-asked >= roomEvery {
+				if asked = seen; !room(seen) {
+					return
+				}
+			}
 			args = repr.DecodeRow(args[:0], rest)
 			if !yield(args, n) {
 				return

@@ -94,12 +94,8 @@ func (p *loopProbe) probe(delta arrangement.Batch, other *arrangement.Snapshot, 
 				row, at = bare, max(at, i)
 			}
 			to := output{p.out(at), p.errs}
-			x := pair{key: key, left: row[len(key):]}
-			for i := from; i < end; i++ {
-				x.right, x.diff = delta.Row(i)[len(key):], delta.Diff(i)*cur.Diff()
-				p.j.emit(x, swapped, to)
-			}
-			if p.j.full(to.rows) || p.j.stopped(end-from) {
+			x := pair{key: key, left: row[len(key):], diff: cur.Diff()}
+			if !p.j.emitAll(x, run{delta, from, end, swapped}, to) || p.j.full(to.rows) {
 				return false
 			}
 		}

@@ -16,10 +16,9 @@ import (
 type Join struct {
 	Keys int
 	F    JoinFunc
-	Stop *atomic.Bool // looked at now and then; true ends the step early
+	Stop *atomic.Bool // looked at for every pair, for a pair may grow to any size; true ends the step early
 
 	pair []byte
-	seen int
 }
 
 // Step emits the change of the join. It says whether it came to the end.
@@ -49,9 +48,6 @@ type output struct {
 	errs *Errors
 }
 
-// stopEvery is after how many pairs a join looks whether it is to stop.
-const stopEvery = 1 << 13
-
 // probe joins a delta with the other side: for each run of equal keys, in order, it seeks forward. swapped says that the
 // delta is of the right side.
 func (j *Join) probe(delta arrangement.Batch, other *arrangement.Snapshot, swapped bool, to output) bool {
@@ -67,12 +63,8 @@ func (j *Join) probe(delta arrangement.Batch, other *arrangement.Snapshot, swapp
 			end++
 		}
 		for cur.SeekKey(key); cur.Valid(); cur.Next() {
-			p := pair{key: key, left: cur.Row()[len(key):]}
-			for i := from; i < end; i++ {
-				p.right, p.diff = delta.Row(i)[len(key):], delta.Diff(i)*cur.Diff()
-				j.emit(p, swapped, to)
-			}
-			if j.stopped(end - from) {
+			p := pair{key: key, left: cur.Row()[len(key):], diff: cur.Diff()}
+			if !j.emitAll(p, run{delta, from, end, swapped}, to) {
 				return false
 			}
 		}
@@ -81,14 +73,28 @@ func (j *Join) probe(delta arrangement.Batch, other *arrangement.Snapshot, swapp
 	return true
 }
 
-// stopped counts pairs and looks now and then whether the join is to stop.
-func (j *Join) stopped(pairs int) bool {
-	if j.seen += pairs; j.seen < stopEvery {
-		return false
-	}
-	j.seen = 0
-	return j.Stop != nil && j.Stop.Load()
+// run is rows of a delta with one key; swapped says that it is of the right side.
+type run struct {
+	delta   arrangement.Batch
+	from    int
+	end     int
+	swapped bool
 }
+
+// emitAll pairs a row, and its count, with a run. It says whether it came to the end.
+func (j *Join) emitAll(with pair, r run, to output) bool {
+	p := with
+	for i := r.from; i < r.end; i++ {
+		p.right, p.diff = r.delta.Row(i)[len(p.key):], r.delta.Diff(i)*with.diff
+		j.emit(p, r.swapped, to)
+		if j.stopped() {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *Join) stopped() bool { return j.Stop != nil && j.Stop.Load() }
 
 // pair is two rows that meet: left is of the index that was probed, right of the delta.
 type pair struct {

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"millrace/arrangement"
+	"millrace/internal/budget"
 	"millrace/repr"
 )
 
@@ -17,9 +18,12 @@ type (
 	JoinFunc = func(dst, key, left, right []byte) (out []byte, keep bool, err *repr.Error)
 )
 
-// Map emits what a function makes of each row.
+// Map emits what a function makes of each row. It ends early when it is to stop, for a row may grow to any size.
 func Map(f RowFunc, in arrangement.Batch, out *arrangement.Builder, errs *Errors) {
 	for i := range in.Len() {
+		if errs.stopped() {
+			return
+		}
 		row, diff := in.Row(i), in.Diff(i)
 		data := out.Open()
 		made, keep, err := f(data, row)
@@ -34,13 +38,15 @@ func Map(f RowFunc, in arrangement.Batch, out *arrangement.Builder, errs *Errors
 
 // FlatMap emits every row that a function makes of each row. When it fails half way nothing of the row is emitted.
 type FlatMap struct {
-	F    FlatFunc
-	Stop *atomic.Bool // true ends the step early
+	F      FlatFunc
+	Stop   *atomic.Bool // true ends the step early
+	Budget *budget.Budget
 }
 
 // Step emits the rows, and says whether it came to the end.
 func (m *FlatMap) Step(in arrangement.Batch, out *arrangement.Builder, errs *Errors) bool {
-	made := arrangement.NewBuilder()
+	made := arrangement.NewBuilderOn(m.Budget)
+	defer made.Free()
 	for i := range in.Len() {
 		row, diff := in.Row(i), in.Diff(i)
 		made.Reset()

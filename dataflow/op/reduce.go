@@ -25,6 +25,8 @@ type Reduce struct {
 	Keys    int
 	Aggs    []Agg
 	Default []byte // with no keys: the row while the input is empty; nil: none
+	Pulse   func()             // called now and then within a step, between which the state grows by little; nil: nobody asks
+	Room    func(n int64) bool // says whether n bytes more may be taken; when not, the step is given up. nil: any
 
 	groups   *groups
 	forms    []aggForm // of an aggregate: where its state is
@@ -126,6 +128,9 @@ func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 		}
 	}
 	for from := 0; from < in.Len(); from += ahead {
+		if from%pulseEvery == 0 && r.stopped(errs) {
+			return
+		}
 		r.updateSome(in, from, min(from+ahead, in.Len()))
 	}
 	for _, x := range r.indexed {
@@ -136,8 +141,22 @@ func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 	}
 	r.extremes.settle()
 	for i := range r.touched {
+		if errs.stopped() {
+			return
+		}
 		r.emit(&r.touched[i], out, errs)
 	}
+}
+
+// pulseEvery is after how many rows, a multiple of ahead, an operator says how much it holds.
+const pulseEvery = 64 * ahead
+
+// stopped says how much is held, and whether the step is to end.
+func (r *Reduce) stopped(errs *Errors) bool {
+	if r.Pulse != nil {
+		r.Pulse()
+	}
+	return errs.stopped()
 }
 
 // updateSome adds rows to their groups, whose memory is read ahead for all of them.
@@ -282,7 +301,7 @@ func (r *Reduce) value(g uint32, i int) (repr.Datum, *repr.Error) {
 		}
 		return f.index.argument(row), nil
 	case fn.Fold != nil:
-		return f.index.fold(g)
+		return f.index.fold(g, r.Room)
 	case fn.Words > 0:
 		return fn.Result(r.groups.words(g, f.word, fn.Words))
 	default:
@@ -319,15 +338,18 @@ func (r *Reduce) emit(t *touch, out *arrangement.Builder, errs *Errors) {
 
 // Bytes is the memory of the operator's state.
 func (r *Reduce) Bytes() int64 {
-	n := r.groups.bytes() + r.extremes.winners.bytes()
+	n := r.groups.bytes() + r.extremes.winners.bytes() + int64(cap(r.before)+touchBytes*cap(r.touched))
 	for _, x := range r.distinct {
 		n += x.values.bytes()
 	}
 	for _, x := range r.indexed {
-		n += x.rows.Bytes()
+		n += x.rows.Bytes() + x.next.Held()
 	}
 	return n
 }
+
+// touchBytes is the size of a touch.
+const touchBytes = 40
 
 // Rows is the number of groups.
 func (r *Reduce) Rows() int64 { return int64(r.groups.live) }

@@ -96,6 +96,7 @@ type Window struct {
 	Partition []int
 	Order     []Order
 	Funcs     []WindowFunc
+	Pulse     func() // called now and then within a step, between which the state grows by little; nil: nobody asks
 
 	funcs  []windowFunc
 	reads  []int // columns that functions read, ascending
@@ -189,7 +190,9 @@ func (w *Window) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 }
 
 // Bytes is the memory of the operator's state.
-func (w *Window) Bytes() int64 { return w.rows.Bytes() + w.held }
+func (w *Window) Bytes() int64 {
+	return w.rows.Bytes() + w.held + w.change.old.bytes() + w.change.now.bytes()
+}
 
 // Rows is the size of the operator's state.
 func (w *Window) Rows() int64 { return w.rows.Rows() }

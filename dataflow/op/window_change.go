@@ -164,6 +164,10 @@ func (c *windowChange) follow() {
 			stop = key
 			break
 		}
+		if c.errs.stopped() {
+			c.next = c.to
+			return
+		}
 		c.take(key)
 	}
 	if c.now.marking {

@@ -84,6 +84,15 @@ func (k *windowWalk) forget() {
 	k.places, k.frames, k.sums, k.fresh, k.chunk = k.places[:0], nil, nil, nil, nil
 }
 
+// bytes is about the memory of the rows at hand.
+func (k *windowWalk) bytes() int64 { return int64(cap(k.places)*placeBytes + cap(k.chunk)*datumBytes) }
+
+// Sizes of a row at hand, with a value, and of a value.
+const (
+	placeBytes = 64
+	datumBytes = 40
+)
+
 // skip passes the rows before key without taking them.
 func (k *windowWalk) skip(key []byte) {
 	for p := k.place(k.at); p != nil && bytes.Compare(p.key, key) < 0; p = k.place(k.at) {
@@ -173,7 +182,9 @@ func (k *windowWalk) put(key []byte, n repr.Diff) {
 		}
 	}
 	for range n {
-		k.places = append(k.places, p)
+		if k.places = append(k.places, p); len(k.places)%pulseEvery == 0 && k.w.Pulse != nil {
+			k.w.Pulse()
+		}
 	}
 }
 

@@ -1,0 +1,109 @@
+package budget
+
+import "sync/atomic"
+
+// Budget is memory that a part of a server holds. Any goroutine may use it; the nil Budget has no limit and counts nothing.
+type Budget struct {
+	name   string
+	most   int64 // 0: no limit of its own
+	up     *Budget
+	upMost int64 // what up may hold when this one takes more; 0: no such limit
+	held   atomic.Int64
+	over   atomic.Pointer[Excess]
+	onOver func()
+}
+
+// Excess says which limit a budget has met.
+type Excess struct {
+	Name string // of the budget whose limit it is
+	Own  bool   // it is the limit of the budget itself
+	Most int64
+}
+
+// New makes a budget of its own; most 0 is no limit.
+func New(name string, most int64) *Budget { return &Budget{name: name, most: most} }
+
+// Part makes a budget whose holdings are part of b's. It may hold most, and takes no more when b holds more than upMost, so
+// that of several parts one gives way before another; 0 is no limit.
+func (b *Budget) Part(name string, most, upMost int64) *Budget {
+	return &Budget{name: name, most: most, up: b, upMost: upMost}
+}
+
+// OnOver has f called when the budget is first exceeded. It is set before the budget is used.
+func (b *Budget) OnOver(f func()) { b.onOver = f }
+
+// Take counts n bytes more, or less, as held.
+func (b *Budget) Take(n int64) {
+	if b == nil || n == 0 {
+		return
+	}
+	for x := b; x != nil; x = x.up {
+		x.held.Add(n)
+	}
+	if n > 0 {
+		b.Room(0)
+	}
+}
+
+// Room says whether n bytes more would fit; when not, the budget is exceeded.
+func (b *Budget) Room(n int64) bool {
+	if b == nil {
+		return true
+	}
+	for x := b; x != nil; x = x.up {
+		held := x.held.Load() + n
+		if x.most > 0 && held > x.most {
+			return b.exceed(Excess{Name: x.name, Own: x == b, Most: x.most})
+		}
+		if x.up != nil && x.upMost > 0 && x.up.held.Load()+n > x.upMost {
+			return b.exceed(Excess{Name: x.up.name, Most: x.upMost})
+		}
+	}
+	return true
+}
+
+// exceed notes the first limit that was met.
+func (b *Budget) exceed(e Excess) bool {
+	if b.over.CompareAndSwap(nil, &e) && b.onOver != nil {
+		b.onOver()
+	}
+	return false
+}
+
+// Excess is the limit that the budget has met; nil while it has met none. It stays: work that has met a limit is given up.
+func (b *Budget) Excess() *Excess {
+	if b == nil {
+		return nil
+	}
+	return b.over.Load()
+}
+
+// Held is what is held.
+func (b *Budget) Held() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.held.Load()
+}
+
+// Most is the limit of its own; 0: none.
+func (b *Budget) Most() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.most
+}
+
+// Set makes n what is held, for whoever counts anew instead of following each change. Only one goroutine may do that.
+func (b *Budget) Set(n int64) {
+	if b != nil {
+		b.Take(n - b.held.Load())
+	}
+}
+
+// Close gives back all that is held. What is taken after it counts again.
+func (b *Budget) Close() {
+	if b != nil {
+		b.Take(-b.held.Load())
+	}
+}

@@ -1,0 +1,101 @@
+package budget
+
+import (
+	"math/rand"
+	"sync"
+	"testing"
+)
+
+func TestPartsCountTowardsTheWhole(t *testing.T) {
+	t.Parallel()
+	server := New("server", 100)
+	queries := server.Part("queries", 60, 80)
+	a, b := queries.Part("a", 40, 0), queries.Part("b", 40, 0)
+	a.Take(30)
+	b.Take(30)
+	if a.Excess() != nil || b.Excess() != nil || server.Held() != 60 || queries.Held() != 60 {
+		t.Fatalf("held %d of %d: %v %v", queries.Held(), server.Held(), a.Excess(), b.Excess())
+	}
+	a.Take(5)
+	if e := a.Excess(); e == nil || e.Name != "queries" || e.Own || e.Most != 60 {
+		t.Errorf("a meets %+v, not the limit of all queries", e)
+	}
+	if b.Excess() != nil {
+		t.Error("b is exceeded by what a took")
+	}
+	a.Close()
+	b.Take(5)
+	if b.Excess() != nil || server.Held() != 35 {
+		t.Errorf("after a has gone: %+v, %d held", b.Excess(), server.Held())
+	}
+	b.Take(6)
+	if e := b.Excess(); e == nil || !e.Own || e.Most != 40 {
+		t.Errorf("b meets %+v, not its own limit", e)
+	}
+	b.Close()
+	if server.Held() != 0 {
+		t.Errorf("%d held when all is closed", server.Held())
+	}
+}
+
+func TestAPartGivesWayBeforeTheWholeIsFull(t *testing.T) {
+	t.Parallel()
+	server := New("server", 100)
+	kept, queries := server.Part("kept", 0, 0), server.Part("queries", 0, 80)
+	kept.Set(75)
+	called := 0
+	q := queries.Part("q", 0, 0)
+	q.OnOver(func() { called++ })
+	if !q.Room(5) || q.Room(6) {
+		t.Error("room is not what is left up to 80")
+	}
+	q.Take(10)
+	if e := q.Excess(); e == nil || e.Name != "server" || e.Most != 80 || called != 1 {
+		t.Errorf("q meets %+v, called %d times", e, called)
+	}
+	kept.Set(90)
+	if kept.Excess() != nil || server.Held() != 100 {
+		t.Errorf("kept meets %+v, %d held", kept.Excess(), server.Held())
+	}
+}
+
+func TestNilHasNoLimit(t *testing.T) {
+	t.Parallel()
+	var b *Budget
+	b.Take(1 << 60)
+	b.Set(5)
+	b.Close()
+	if !b.Room(1<<60) || b.Excess() != nil || b.Held() != 0 || b.Most() != 0 {
+		t.Error("the nil budget counts")
+	}
+}
+
+// TestManyTakeAtOnce holds the sums of the tree against those of its leaves.
+func TestManyTakeAtOnce(t *testing.T) {
+	t.Parallel()
+	server := New("server", 0)
+	sums := make([]int64, 8)
+	var wg sync.WaitGroup
+	for i := range sums {
+		part := server.Part("part", 0, 0)
+		wg.Go(func() {
+			r := rand.New(rand.NewSource(int64(i)))
+			for range 1000 {
+				n := r.Int63n(1000) - 400
+				part.Take(n)
+				sums[i] += n
+			}
+			if part.Held() != sums[i] {
+				t.Errorf("part %d holds %d, took %d", i, part.Held(), sums[i])
+			}
+		})
+	}
+	wg.Wait()
+	var sum int64
+	for _, n := range sums {
+		sum += n
+	}
+	if server.Held() != sum {
+		t.Errorf("the whole holds %d, its parts %d", server.Held(), sum)
+	}
+}
