@@ -185,8 +185,10 @@ func TestStopUnderLoad(t *testing.T) {
 	clients.Wait()
 	close(last)
 	for err := range last {
+		// A driver that is told between two statements closes the connection and says no more than that.
 		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != "57P01" {
+		between := strings.Contains(err.Error(), "conn closed")
+		if !between && (!errors.As(err, &pg) || pg.Code != "57P01") {
 			t.Errorf("a client was told %v", err)
 		}
 	}
