@@ -220,14 +220,7 @@ type Result struct {
 	Cols    repr.RowDesc
 	Rows    Rows
 	CopyOut *CopyFormat // the rows go out as a COPY
-}
-
-// CopyFormat is how the rows of a COPY look.
-type CopyFormat struct {
-	Format    string // text, csv or binary
-	Delimiter byte
-	Null      string
-	Header    bool
+	CopyIn  *CopyIn     // takes the rows of a COPY that the client sends now
 }
 
 // Rows are the rows of a result, taken one by one. The bytes of a row are valid until the next call.
@@ -291,6 +284,10 @@ func (s *Session) Execute(ctx context.Context, p *Prepared, args []repr.Datum) (
 		s.tx.started, s.tx.readOnly = s.c.opts.Clock.Now(), s.readOnly()
 	}
 	res, err := s.exec(ctx, p, args)
+	if err == nil && res.CopyIn != nil {
+		res.CopyIn.alone = alone
+		return res, nil // it commits when the rows are in
+	}
 	if err == nil && alone && !s.tx.open {
 		err = s.commit(ctx)
 	}
@@ -395,6 +392,9 @@ func (s *Session) commit(ctx context.Context) *repr.Error {
 	if len(s.tx.writes) == 0 {
 		return nil
 	}
+	if sizeOf(s.tx.writes) > maxCommitBytes {
+		return errLargeCommit
+	}
 	var conflict *repr.Error
 	answer := make(chan error, 1)
 	err := s.c.do(ctx, func() {
@@ -413,6 +413,20 @@ func (s *Session) commit(ctx context.Context) *repr.Error {
 		return asError(e)
 	}
 	return nil
+}
+
+// maxCommitBytes is how much one transaction may write: it is one record of the journal.
+const maxCommitBytes = 512 << 20
+
+var errLargeCommit = repr.NewError(repr.CodeProgramLimit, "the transaction writes too much").
+	WithDetail("the limit is 512 MiB of rows").WithHint("write the rows in several transactions")
+
+func sizeOf(writes []write) int {
+	n := 0
+	for i := range writes {
+		n += len(writes[i].row)
+	}
+	return n
 }
 
 // commitOrUndo commits a block; when that is not possible nothing of the block is left.

@@ -368,7 +368,7 @@ const (
 
 func errorResponse(severity string, err *repr.Error) *pgproto3.ErrorResponse {
 	return &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: err.Code, Message: err.Message,
-		Detail: err.Detail, Hint: err.Hint, Position: int32(err.Position)}
+		Detail: err.Detail, Hint: err.Hint, Where: err.Context, Position: int32(err.Position)}
 }
 
 func (c *conn) notice(n coord.Notice) {

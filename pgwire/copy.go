@@ -145,17 +145,18 @@ func (w *copyWriter) appendField(v []byte) {
 }
 
 func (w *copyWriter) csvField(v []byte) {
-	quote := string(v) == w.f.Null || bytes.ContainsAny(v, "\"\n\r") || bytes.IndexByte(v, w.f.Delimiter) >= 0 || string(v) == `\.`
+	quote := string(v) == w.f.Null || bytes.ContainsAny(v, "\n\r") || bytes.IndexByte(v, w.f.Quote) >= 0 ||
+		bytes.IndexByte(v, w.f.Delimiter) >= 0 || string(v) == `\.`
 	if !quote {
 		w.line = append(w.line, v...)
 		return
 	}
-	w.line = append(w.line, '"')
+	w.line = append(w.line, w.f.Quote)
 	for _, b := range v {
-		if b == '"' {
-			w.line = append(w.line, '"')
+		if b == w.f.Quote || b == w.f.Escape {
+			w.line = append(w.line, w.f.Escape)
 		}
 		w.line = append(w.line, b)
 	}
-	w.line = append(w.line, '"')
+	w.line = append(w.line, w.f.Quote)
 }

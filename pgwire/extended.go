@@ -236,6 +236,13 @@ func (c *conn) execute(ctx context.Context, f frame) *repr.Error {
 			c.complete(tag)
 		}
 		return err
+	case p.res.CopyIn != nil && !p.done:
+		p.done = true
+		tag, err := c.copyIn(ctx, p.res.CopyIn)
+		if err == nil {
+			c.complete(tag)
+		}
+		return err
 	case p.res.Rows == nil:
 		p.done = true
 		c.complete(p.res.Tag)

@@ -72,6 +72,9 @@ func (c *conn) answer(ctx context.Context, st parse.Parsed) (string, *repr.Error
 	if res.CopyOut != nil {
 		return c.copyOut(ctx, res)
 	}
+	if res.CopyIn != nil {
+		return c.copyIn(ctx, res.CopyIn)
+	}
 	if res.Rows == nil {
 		if res.Cols != nil {
 			c.describeRows(res.Cols, nil)

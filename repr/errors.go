@@ -9,6 +9,7 @@ type Error struct {
 	Message  string
 	Detail   string
 	Hint     string
+	Context  string // where in the data it was met
 	Position int // 1-based character offset into the statement; 0 when there is none
 }
 
@@ -97,6 +98,13 @@ func (e *Error) WithHint(hint string) *Error {
 func (e *Error) WithDetail(detail string) *Error {
 	c := *e
 	c.Detail = detail
+	return &c
+}
+
+// In returns the error with where in the data it was met.
+func (e *Error) In(context string) *Error {
+	c := *e
+	c.Context = context
 	return &c
 }
 

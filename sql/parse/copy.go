@@ -13,7 +13,10 @@ func (p *parser) copy() ast.Statement {
 	if p.peek().is("(") {
 		p.copyQuery(out)
 	} else {
-		p.accept("binary")
+		if at := p.at(); p.accept("binary") {
+			value := ast.OptionValue{At: at, Kind: ast.OptionWord, Text: "binary"}
+			out.Options = append(out.Options, ast.Option{At: at, Name: "format", Value: value})
+		}
 		out.Table = p.name()
 		out.Columns = p.optionalColumns()
 	}
@@ -70,7 +73,7 @@ func (p *parser) copyTarget(out *ast.Copy) {
 func (p *parser) copyOptions(out *ast.Copy) {
 	with := p.accept("with")
 	if p.peek().is("(") {
-		out.Options = p.parenOptions()
+		out.Options = append(out.Options, p.parenOptions()...)
 		return
 	}
 	n := len(out.Options)

@@ -239,3 +239,25 @@ func (b *binder) target(item *Item, alias string) (*from, *repr.Error) {
 	get := &rel.Get{ID: item.ID, Name: item.Name, Cols: item.Desc, Keys: item.uniqueKeys()}
 	return named(get, item.Desc, t, nil)
 }
+
+// Copied is where the rows of a COPY … FROM go.
+type Copied struct {
+	Table    *Item
+	Places   []int         // of the columns that are given, in the order in which they come
+	Defaults []expr.Scalar // a constant expression for each column of the table
+}
+
+// CopyInto binds the table of a COPY … FROM and its list of columns.
+func CopyInto(env *Env, table ast.Name, columns []ast.Ident) (*Copied, *repr.Error) {
+	b := newBinder(env)
+	item, err := b.writable(table, "copy to")
+	if err != nil {
+		return nil, err
+	}
+	c := &Copied{Table: item}
+	if c.Places, err = insertColumns(item, columns); err != nil {
+		return nil, err
+	}
+	c.Defaults, err = b.defaults(item)
+	return c, err
+}
