@@ -220,28 +220,27 @@ func lower(c byte) byte {
 // splitCSV parts a record of the CSV format into values.
 func (r *copyReader) splitCSV(record []byte) *repr.Error {
 	r.fields = r.fields[:0]
-	for {
-		f, rest, more, err := r.csvValue(record)
+	for at := 0; at <= len(record); {
+		f, n, err := r.csvValue(record[at:])
 		if err != nil {
 			return err
 		}
 		r.fields = append(r.fields, f)
-		if !more {
-			return nil
-		}
-		record = rest
+		at += n
 	}
+	return nil
 }
 
-// csvValue reads the value up to the next delimiter; more says that there was one.
-func (r *copyReader) csvValue(b []byte) (f copyField, rest []byte, more bool, err *repr.Error) {
+// csvValue reads the value up to the next delimiter. n is its length, with one byte for the delimiter or the end.
+func (r *copyReader) csvValue(b []byte) (f copyField, n int, err *repr.Error) {
 	var out []byte
 	quoted, wasQuoted := false, false
-	for i := 0; i < len(b); i++ {
+	i := 0
+	for ; i < len(b); i++ {
 		c := b[i]
 		switch {
 		case !quoted && c == r.f.Delimiter:
-			return r.csvField(out, wasQuoted), b[i+1:], true, nil
+			return r.csvField(out, wasQuoted), i + 1, nil
 		case !quoted && c == r.f.Quote:
 			quoted, wasQuoted = true, true
 		case quoted && c == r.f.Escape && i+1 < len(b) && (b[i+1] == r.f.Escape || b[i+1] == r.f.Quote):
@@ -254,9 +253,9 @@ func (r *copyReader) csvValue(b []byte) (f copyField, rest []byte, more bool, er
 		}
 	}
 	if quoted {
-		return f, nil, false, repr.NewError(codeBadCopy, "unterminated CSV quoted field")
+		return f, 0, repr.NewError(codeBadCopy, "unterminated CSV quoted field")
 	}
-	return r.csvField(out, wasQuoted), nil, false, nil
+	return r.csvField(out, wasQuoted), i + 1, nil
 }
 
 func (r *copyReader) csvField(text []byte, quoted bool) copyField {
