@@ -237,7 +237,6 @@ func TestSimpleQuery(t *testing.T) {
 		{"INSERT INTO t VALUES (8, 's'); COMMIT; SELECT 1/0", "[INSERT 0 1] notice:25P01 [COMMIT] error:22012@0 ready:I"},
 		{"SELECT count(*) AS n FROM t", "cols(n:20:0) row(6) [SELECT 1] ready:I"},
 		{"INSERT INTO t VALUES (NULL, 'r')", "error:23502@0 ready:I"},
-		{"COPY t FROM STDIN", "error:0A000@1 ready:I"},
 	} {
 		if got := c.query(step.sql); got != step.want {
 			t.Errorf("%s\n  got  %s\n  want %s", step.sql, got, step.want)
