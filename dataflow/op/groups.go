@@ -10,8 +10,8 @@ import (
 // its own: the number of its rows, and for some the sum of count × hash of its rows, which is 0 when it is empty.
 type groups struct {
 	table
-	own  int                  // words before those of the aggregates
-	objs [][]repr.Accumulator // of a group: its accumulators with a state of their own; nil when there are none
+	own  int                        // words before those of the aggregates
+	objs *pages[[]repr.Accumulator] // of a group: its accumulators with a state of their own; nil when there are none
 }
 
 // newGroups makes the table. objects says that there are accumulators, checked that a group is empty only when its rows
@@ -19,7 +19,7 @@ type groups struct {
 func newGroups(words int, objects, checked bool) *groups {
 	g := &groups{own: 1}
 	if objects {
-		g.objs = [][]repr.Accumulator{}
+		g.objs = &pages[[]repr.Accumulator]{width: 1}
 	}
 	if objects || checked {
 		g.own = 2
@@ -28,11 +28,11 @@ func newGroups(words int, objects, checked bool) *groups {
 	return g
 }
 
-// of gives the number of a key's group, making the group when it is new.
-func (g *groups) of(key []byte, h uint32) uint32 {
-	i, fresh := g.find(key, h)
-	if fresh && g.objs != nil && int(i) == len(g.objs) {
-		g.objs = append(g.objs, nil)
+// of gives the number of a key's group, making the group when it is new. likely is what warmUp says.
+func (g *groups) of(key []byte, h, likely uint32) uint32 {
+	i, fresh := g.findLikely(key, h, likely)
+	if fresh && g.objs != nil {
+		g.objs.reach(int(i))
 	}
 	return i
 }
@@ -51,8 +51,8 @@ func (g *groups) rows(i uint32) int64 { return g.stateOf(i)[0] }
 
 // words are n words of a group's state.
 func (g *groups) words(i uint32, at, n int) []int64 {
-	at += int(i)*(recHead+g.table.words) + recHead + g.own
-	return g.recs[at : at+n : at+n]
+	at += recHead + g.own
+	return g.rec(i)[at : at+n : at+n]
 }
 
 // empty says whether a group holds nothing: no rows, and no state either, as there may be for a moment when the
@@ -70,9 +70,14 @@ func (g *groups) empty(i uint32) bool {
 func (g *groups) forget(i uint32) {
 	g.drop(i)
 	if g.objs != nil {
-		g.objs[i] = nil
+		g.objs.of(int(i))[0] = nil
 	}
 }
 
 // bytes is the memory of the groups.
-func (g *groups) bytes() int64 { return g.table.bytes() + int64(24*cap(g.objs)) }
+func (g *groups) bytes() int64 {
+	if g.objs == nil {
+		return g.table.bytes()
+	}
+	return g.table.bytes() + g.objs.bytes()
+}

@@ -63,6 +63,7 @@ type touch struct {
 // Init prepares the operator once its exported fields are set.
 func (r *Reduce) Init() {
 	words := 0
+	r.extremes.winners = newSpans()
 	for i := range r.Aggs {
 		a := &r.Aggs[i]
 		f := aggForm{word: words, object: -1, extreme: -1}
@@ -168,11 +169,11 @@ func (r *Reduce) updateSome(in arrangement.Batch, from, to int) {
 		n := repr.PrefixLen(row, r.Keys)
 		lens[i-from], hashes[i-from] = n, r.groups.hash(row[:n])
 	}
-	r.groups.warmUp(hashes[:to-from])
+	likely := r.groups.warmUp(hashes[:to-from])
 	for i := from; i < to; i++ {
 		row := in.Row(i)
 		n := lens[i-from]
-		g := r.groups.of(row[:n], hashes[i-from])
+		g := r.groups.of(row[:n], hashes[i-from], likely[i-from])
 		r.touch(g)
 		r.groups.add(g, row, in.Diff(i))
 		r.update(g, row[n:], in.Diff(i))
@@ -250,16 +251,17 @@ func (r *Reduce) accumulate(g uint32, i int, args []repr.Datum, diff repr.Diff) 
 
 // objectsOf are the accumulators of a group that have a state of their own.
 func (r *Reduce) objectsOf(g uint32) []repr.Accumulator {
-	if r.groups.objs[g] == nil {
+	of := &r.groups.objs.of(int(g))[0]
+	if *of == nil {
 		objs := make([]repr.Accumulator, r.objects)
 		for i, f := range r.forms {
 			if f.object >= 0 {
 				objs[f.object] = r.Aggs[i].Fn.New()
 			}
 		}
-		r.groups.objs[g] = objs
+		*of = objs
 	}
-	return r.groups.objs[g]
+	return *of
 }
 
 // errNegativeCount marks a group that has been retracted more often than it was there.

@@ -1,16 +1,11 @@
 package op
 
-import (
-	"math"
+import "millrace/internal/check"
 
-	"millrace/internal/check"
-)
-
-// spans keep a run of bytes and two flags for each of many numbers, in one array.
+// spans keep a run of bytes and two flags for each of many numbers.
 type spans struct {
-	data []byte
-	at   []span
-	dead int // bytes that belong to no number any more
+	data arena
+	at   pages[span]
 }
 
 // span is where the bytes of a number lie, its flags above its size.
@@ -22,60 +17,61 @@ const (
 	spanFlags = spanStale | spanOdd
 )
 
+func newSpans() spans { return spans{at: pages[span]{width: 1}} }
+
 // reach makes room for a number.
-func (s *spans) reach(i int) {
-	for len(s.at) <= i {
-		s.at = append(s.at, span{})
-	}
-}
+func (s *spans) reach(i int) { s.at.reach(i) }
+
+func (s *spans) span(i int) *span { return &s.at.of(i)[0] }
 
 func (s *spans) get(i int) []byte {
-	p := s.at[i]
-	n := p.size &^ spanFlags
-	return s.data[p.start : p.start+n : p.start+n]
+	p := s.span(i)
+	return s.data.get(p.start, p.size&^spanFlags)
 }
 
-func (s *spans) has(i int, flag uint32) bool { return s.at[i].size&flag != 0 }
-func (s *spans) raise(i int, flag uint32)    { s.at[i].size |= flag }
-func (s *spans) lower(i int, flags uint32)   { s.at[i].size &^= flags }
+func (s *spans) has(i int, flag uint32) bool { return s.span(i).size&flag != 0 }
+func (s *spans) raise(i int, flag uint32)    { s.span(i).size |= flag }
+func (s *spans) lower(i int, flags uint32)   { s.span(i).size &^= flags }
 
-// put makes a copy of b the bytes of a number; its flags stay.
+// put makes a copy of b the bytes of a number; its flags stay. b must not be of the spans themselves.
 func (s *spans) put(i int, b []byte) {
-	p := &s.at[i]
+	p := s.span(i)
 	n := p.size &^ spanFlags
 	if int(n) == len(b) {
-		copy(s.data[p.start:], b)
+		copy(s.data.get(p.start, n), b)
 		return
 	}
-	s.dead += int(n)
-	if s.dead > 1<<20 && 2*s.dead > len(s.data) {
-		p.size &= spanFlags
-		s.compact()
+	if len(b) >= spanOdd {
+		check.Never("a span of %d bytes", len(b))
 	}
-	if len(b) >= spanOdd || len(s.data)+len(b) > math.MaxUint32 {
-		check.Never("spans of %d bytes and one of %d", len(s.data), len(b))
-	}
-	p.start, p.size = uint32(len(s.data)), uint32(len(b))|p.size&spanFlags
-	s.data = append(s.data, b...)
+	start := p.start
+	p.start, p.size = s.data.add(b), uint32(len(b))|p.size&spanFlags
+	s.dropped(start, n)
 }
 
 // drop forgets a number.
 func (s *spans) drop(i int) {
-	if i < len(s.at) {
-		s.dead += int(s.at[i].size &^ spanFlags)
-		s.at[i] = span{}
+	if i < s.at.n {
+		p := s.span(i)
+		was := *p
+		*p = span{}
+		s.dropped(was.start, was.size&^spanFlags)
 	}
 }
 
-// compact rewrites the array without what is dead.
-func (s *spans) compact() {
-	data := make([]byte, 0, len(s.data)-s.dead)
-	for i := range s.at {
-		b := s.get(i)
-		s.at[i].start = uint32(len(data))
-		data = append(data, b...)
+// dropped gives up a run of bytes, and moves a few others together when it is time for that.
+func (s *spans) dropped(start, n uint32) {
+	if !s.data.drop(start, n) {
+		return
 	}
-	s.data, s.dead = data, 0
+	end := min(s.data.swept+sweepStep, s.at.n)
+	for ; s.data.swept < end; s.data.swept++ {
+		p := s.span(s.data.swept)
+		p.start = s.data.moved(p.start, p.size&^spanFlags)
+	}
+	if end == s.at.n {
+		s.data.end()
+	}
 }
 
-func (s *spans) bytes() int64 { return int64(cap(s.data) + 8*cap(s.at)) }
+func (s *spans) bytes() int64 { return s.data.size + s.at.bytes() }

@@ -3,82 +3,107 @@ package op
 import (
 	"bytes"
 	"hash/maphash"
-	"math"
-
-	"millrace/internal/check"
 )
 
-// table is a hash table from packed keys to small numbers, each with some words of state: keys lie in one arena, all else
-// about an entry in one record of another, so that millions of entries are a handful of objects for the garbage
-// collector, and that finding one takes three steps into memory: its slot, its record, its key.
+// table is a hash table from packed keys to small numbers, each with some words of state. Keys lie in an arena, all else
+// about an entry in one record of some pages, so that millions of entries are few objects for the garbage collector, and
+// finding one takes three steps into far memory: its slot, its record, its key.
+//
+// Nothing is ever moved at once: the slots lie in segments, which are chosen by the leading bits of a hash, and one that is
+
 type table struct {
-	seed  maphash.Seed
-	words int      // of state an entry
-	slots []uint64 // the hash of an entry above its number plus one; 0 is free
-	recs  []int64  // of an entry: where its key begins below its length, its hash below its mark, its state
-	keys  []byte
-	free  []uint32
-	dead  int // bytes of keys of entries that are gone
-	live  int
-	warm  uint64 // what was read ahead; nobody needs it
+	seed     maphash.Seed
+	dir      []segment    // by the leading bits of a hash; a segment has as many places as its hashes leave bits open
+	shift    uint         // how many bits of a hash are not leading
+	recs     pages[int64] // of an entry: where its key begins below its length, its hash below its mark, its state
+	keys     arena
+	free     []uint32
+	live     int
+	segments int    // that there are
+	warm     uint64 // what was read ahead; nobody needs it
 }
 
-// recHead is the number of words before the state of a record.
-const recHead = 2
+// segment is a hash table by the trailing bits of a hash, with linear probing.
+type segment struct {
+	slots []uint64 // the hash of an entry above its number plus one; 0 is free
+	fill  *fill    // shared by the places that the segment has
+}
+
+// fill is how many slots of a segment are taken, and how many leading bits its hashes have in common.
+type fill struct{ live, depth int }
+
+const (
+	recHead      = 2 // words before the state of a record
+	firstSlots   = 64
+	segmentSlots = 4096
+	mostDepth    = 20 // bits that segmentSlots leaves of a hash
+)
 
 func newTable(words int) table {
-	return table{seed: maphash.MakeSeed(), words: words, slots: make([]uint64, 64)}
+	return table{
+		seed:     maphash.MakeSeed(),
+		dir:      []segment{{slots: make([]uint64, firstSlots), fill: &fill{}}},
+		shift:    32,
+		segments: 1,
+		recs:     pages[int64]{width: recHead + words},
+	}
 }
 
 func (t *table) hash(key []byte) uint32 { return uint32(maphash.Bytes(t.seed, key)) }
 
 // rec is the record of an entry.
-func (t *table) rec(i uint32) []int64 {
-	n := recHead + t.words
-	at := int(i) * n
-	return t.recs[at : at+n : at+n]
-}
+func (t *table) rec(i uint32) []int64 { return t.recs.of(int(i)) }
 
 func (t *table) stateOf(i uint32) []int64 { return t.rec(i)[recHead:] }
 
 func (t *table) key(i uint32) []byte {
-	place := uint64(t.recs[int(i)*(recHead+t.words)])
-	start, n := uint32(place), uint32(place>>32)
-	return t.keys[start : start+n : start+n]
+	place := uint64(t.rec(i)[0])
+	return t.keys.get(uint32(place), uint32(place>>32))
 }
-
-// entries is the number of numbers given, those of entries that are gone included.
-func (t *table) entries() int { return len(t.recs) / (recHead + t.words) }
 
 // ahead is how many keys are looked up at once by find's callers: their memory fits into the nearest cache.
 const ahead = 64
 
-// warmUp reads the slots, records and keys of some hashes, one kind after the other: reads that do not wait for one another
-// take the time of a few. What it reads is where find will look for most keys.
-func (t *table) warmUp(hashes []uint32) {
-	mask := uint32(len(t.slots) - 1)
-	var found [ahead]uint32
+// warmUp gives the numbers, plus one, of entries that most likely have the keys with some hashes; 0 is none. It reads the
+// slots, records and keys of all, one kind after the other: reads that do not wait for one another take the time of a few.
+func (t *table) warmUp(hashes []uint32) (likely [ahead]uint32) {
 	for k, h := range hashes {
-		found[k] = uint32(t.slots[h&mask])
+		slots := t.dir[h>>t.shift].slots
+		mask := uint32(len(slots) - 1)
+		at := h & mask
+		for slots[at] != 0 && uint32(slots[at]>>32) != h {
+			at = (at + 1) & mask
+		}
+		likely[k] = uint32(slots[at])
 	}
-	n := recHead + t.words
+	var keys [ahead]uint64
 	for k := range hashes {
-		if s := found[k]; s != 0 {
-			found[k] = uint32(t.recs[int(s-1)*n])
+		if s := likely[k]; s != 0 {
+			keys[k] = uint64(t.rec(s - 1)[0])
 		}
 	}
 	for k := range hashes {
-		if at := int(found[k]); at < len(t.keys) {
-			t.warm += uint64(t.keys[at])
+		if key := t.keys.get(uint32(keys[k]), uint32(keys[k]>>32)); len(key) > 0 {
+			t.warm += uint64(key[0])
 		}
 	}
+	return likely
+}
+
+// findLikely is find where warmUp has named an entry.
+func (t *table) findLikely(key []byte, h, likely uint32) (i uint32, fresh bool) {
+	if likely != 0 && bytes.Equal(t.key(likely-1), key) {
+		return likely - 1, false
+	}
+	return t.find(key, h)
 }
 
 // find gives the number of a key's entry, making one with an empty state when it is new.
 func (t *table) find(key []byte, h uint32) (i uint32, fresh bool) {
-	mask := uint32(len(t.slots) - 1)
+	slots := t.dir[h>>t.shift].slots
+	mask := uint32(len(slots) - 1)
 	for at := h & mask; ; at = (at + 1) & mask {
-		s := t.slots[at]
+		s := slots[at]
 		if s == 0 {
 			break
 		}
@@ -86,55 +111,95 @@ func (t *table) find(key []byte, h uint32) (i uint32, fresh bool) {
 			return uint32(s) - 1, false
 		}
 	}
-	if 4*(t.live+1) > 3*len(t.slots) {
-		t.grow()
+	for t.dir[h>>t.shift].full() {
+		t.grow(h)
 	}
 	i = t.take(key, h)
-	t.place(h, i)
+	g := &t.dir[h>>t.shift]
+	g.place(uint64(h)<<32 | uint64(i+1))
+	g.fill.live++
 	t.live++
 	return i, true
 }
 
 // take makes an entry, with the number of one that is gone if there is such.
 func (t *table) take(key []byte, h uint32) uint32 {
-	start := len(t.keys)
-	t.keys = append(t.keys, key...)
-	if len(t.keys) > math.MaxUint32 {
-		check.Never("the keys of a table together take %d bytes", len(t.keys))
-	}
-	i := uint32(t.entries())
+	i := uint32(t.recs.n)
 	if n := len(t.free); n > 0 {
 		i = t.free[n-1]
 		t.free = t.free[:n-1]
 	} else {
-		for range recHead + t.words {
-			t.recs = append(t.recs, 0)
-		}
+		t.recs.add()
 	}
 	r := t.rec(i)
 	clear(r)
-	r[0], r[1] = int64(start)|int64(len(key))<<32, int64(h)
+	r[0], r[1] = int64(t.keys.add(key))|int64(len(key))<<32, int64(h)
 	return i
 }
 
+func (g *segment) full() bool { return 4*(g.fill.live+1) > 3*len(g.slots) }
+
 // place puts an entry into the first free slot of its hash.
-func (t *table) place(h, i uint32) {
-	mask := uint32(len(t.slots) - 1)
-	at := h & mask
-	for t.slots[at] != 0 {
+func (g *segment) place(s uint64) {
+	mask := uint32(len(g.slots) - 1)
+	at := uint32(s>>32) & mask
+	for g.slots[at] != 0 {
 		at = (at + 1) & mask
 	}
-	t.slots[at] = uint64(h)<<32 | uint64(i+1)
+	g.slots[at] = s
 }
 
-func (t *table) grow() {
-	old := t.slots
-	t.slots = make([]uint64, 2*len(old))
-	for _, s := range old {
+// grow makes room in the segment of a hash: a small one, which is alone, is doubled, another split.
+func (t *table) grow(h uint32) {
+	g := t.dir[h>>t.shift]
+	if len(g.slots) >= segmentSlots && g.fill.depth < mostDepth {
+		t.split(h)
+		return
+	}
+	wide := segment{slots: make([]uint64, 2*len(g.slots)), fill: g.fill}
+	for _, s := range g.slots {
 		if s != 0 {
-			t.place(uint32(s>>32), uint32(s)-1)
+			wide.place(s)
 		}
 	}
+	t.dir[h>>t.shift] = wide
+}
+
+// split puts two segments in the place of that of a hash, by the next bit of their hashes.
+func (t *table) split(h uint32) {
+	old := t.dir[h>>t.shift]
+	depth := old.fill.depth + 1
+	if 1<<depth > len(t.dir) {
+		t.widen()
+	}
+	t.segments++
+	var half [2]segment
+	for k := range half {
+		half[k] = segment{slots: make([]uint64, len(old.slots)), fill: &fill{depth: depth}}
+	}
+	bit := uint(64 - depth)
+	for _, s := range old.slots {
+		if s != 0 {
+			g := &half[s>>bit&1]
+			g.place(s)
+			g.fill.live++
+		}
+	}
+	each := len(t.dir) >> depth // places of a half
+	first := int(h>>(33-depth)) * 2 * each
+	for i := range each {
+		t.dir[first+i], t.dir[first+each+i] = half[0], half[1]
+	}
+}
+
+// widen tells segments by one bit more.
+func (t *table) widen() {
+	dir := make([]segment, 0, 2*len(t.dir))
+	for _, g := range t.dir {
+		dir = append(dir, g, g)
+	}
+	t.dir = dir
+	t.shift--
 }
 
 // mark is a number that a user of the table keeps for an entry; 0 at first.
@@ -147,43 +212,49 @@ func (t *table) setMark(i, mark uint32) {
 
 // drop forgets an entry; its number will be used again.
 func (t *table) drop(i uint32) {
-	mask := uint32(len(t.slots) - 1)
 	r := t.rec(i)
-	at := uint32(r[1]) & mask
-	for uint32(t.slots[at]) != i+1 {
+	h := uint32(r[1])
+	g := &t.dir[h>>t.shift]
+	mask := uint32(len(g.slots) - 1)
+	at := h & mask
+	for uint32(g.slots[at]) != i+1 {
 		at = (at + 1) & mask
 	}
-	t.slots[at] = 0
+	g.slots[at] = 0
 	// What follows in the same run of slots may have been pushed past the one now free.
-	for next := (at + 1) & mask; t.slots[next] != 0; next = (next + 1) & mask {
-		s := t.slots[next]
-		t.slots[next] = 0
-		t.place(uint32(s>>32), uint32(s)-1)
+	for next := (at + 1) & mask; g.slots[next] != 0; next = (next + 1) & mask {
+		s := g.slots[next]
+		g.slots[next] = 0
+		g.place(s)
 	}
-	t.dead += int(uint64(r[0]) >> 32)
-	r[0] = 0
-	t.free = append(t.free, i)
+	g.fill.live--
 	t.live--
-	if t.dead > 1<<20 && 2*t.dead > len(t.keys) {
-		t.compact()
+	t.free = append(t.free, i)
+	place := uint64(r[0])
+	r[0] = 0
+	if t.keys.drop(uint32(place), uint32(place>>32)) {
+		t.sweep()
 	}
 }
 
-// compact rewrites the arena of keys without those of entries that are gone.
-func (t *table) compact() {
-	keys := make([]byte, 0, len(t.keys)-t.dead)
-	for _, s := range t.slots {
-		if s == 0 {
-			continue
-		}
-		key, start := t.key(uint32(s)-1), len(keys)
-		keys = append(keys, key...)
-		t.rec(uint32(s) - 1)[0] = int64(start) | int64(len(key))<<32
+// sweep moves the keys of a few entries together.
+func (t *table) sweep() {
+	end := min(t.keys.swept+sweepStep, t.recs.n)
+	for ; t.keys.swept < end; t.keys.swept++ {
+		r := t.recs.of(t.keys.swept)
+		n := uint64(r[0]) >> 32
+		r[0] = int64(t.keys.moved(uint32(r[0]), uint32(n))) | int64(n)<<32
 	}
-	t.keys, t.dead = keys, 0
+	if end == t.recs.n {
+		t.keys.end()
+	}
 }
 
 // bytes is the memory of the table.
 func (t *table) bytes() int64 {
-	return int64(8*cap(t.slots) + 8*cap(t.recs) + cap(t.keys) + 4*cap(t.free))
+	slots := segmentSlots
+	if len(t.dir) == 1 {
+		slots = len(t.dir[0].slots)
+	}
+	return int64(8*slots*t.segments) + t.recs.bytes() + t.keys.size + int64(4*cap(t.free))
 }
