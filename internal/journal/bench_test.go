@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // tick is n rows of 56 bytes: a key, a counter, and text that compresses as text does.
@@ -24,6 +26,22 @@ func tick(r *rand.Rand, n int) *rows {
 	return b
 }
 
+// cpu is the processor time that the process has used.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// reportCPU tells the processor time of an operation since began, of all goroutines and the kernel.
+func reportCPU(b *testing.B, began time.Duration) {
+	b.Helper()
+	b.ReportMetric(float64(cpu(b)-began)/float64(b.N), "cpu-ns/op")
+}
+
 // BenchmarkAppend is a tick of 10,000 rows of 56 bytes, synced, on the disk of the machine; what is told is a row.
 func BenchmarkAppend(b *testing.B) {
 	for name, plain := range map[string]bool{"compressed": false, "plain": true} {
@@ -39,6 +57,7 @@ func BenchmarkAppend(b *testing.B) {
 				ticks = append(ticks, tick(r, perTick))
 			}
 			b.ResetTimer()
+			began := cpu(b)
 			for i := range b.N/perTick + 1 {
 				c, err := j.Append(&Record{Time: uint64(i + 1), Changes: []Change{{Collection: 1, Rows: ticks[i%8]}}})
 				if err != nil {
@@ -49,6 +68,7 @@ func BenchmarkAppend(b *testing.B) {
 				}
 			}
 			b.StopTimer()
+			reportCPU(b, began)
 			b.ReportMetric(float64(j.Stats().LogBytes)/float64(b.N), "stored-B/op")
 			if err := j.Close(); err != nil {
 				b.Fatal(err)
@@ -73,6 +93,7 @@ func BenchmarkFold(b *testing.B) {
 		}
 	}
 	b.ResetTimer()
+	began := cpu(b)
 	j.Hold(last)
 	for j.Stats().Segments > 1 {
 		if err := j.Fold(); err != nil {
@@ -80,6 +101,8 @@ func BenchmarkFold(b *testing.B) {
 		}
 	}
 	b.StopTimer()
+	reportCPU(b, began)
+	b.ReportMetric(float64(j.Stats().RunBytes)/float64(b.N), "stored-B/op")
 	if err := j.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -105,12 +128,14 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.ResetTimer()
+	began := cpu(b)
 	for n := 0; n < b.N; {
 		if err := j.Read(1, func([]byte, int64) error { n++; return nil }); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.StopTimer()
+	reportCPU(b, began)
 	if err := j.Close(); err != nil {
 		b.Fatal(err)
 	}

@@ -113,15 +113,9 @@ func (w *runWriter) finish() error {
 	return nil
 }
 
-// update is a row and its count.
-type update struct {
-	row  []byte
-	diff int64
-}
-
-// stream gives rows in order; ok is false behind the last. A row is valid until the next call.
+// stream gives rows in order, block by block; nil is behind the last. A block is valid until the next call.
 type stream interface {
-	next() (u update, ok bool, err error)
+	next() (*rows, error)
 }
 
 // runReader is the stream of a run.
@@ -132,9 +126,10 @@ type runReader struct {
 	at     int64
 	stored []byte
 	body   []byte
-	rest   reader
+	block  rows
 	blocks uint32
 	rows   int64
+	ended  bool
 }
 
 func openRun(fs disk.FS, name string, collection uint64) (*runReader, error) {
@@ -189,48 +184,51 @@ func (r *runReader) read(at int64, n int) ([]byte, error) {
 	return b, nil
 }
 
-func (r *runReader) next() (update, bool, error) {
-	for len(r.rest.b) == 0 {
-		more, err := r.nextBlock()
-		if !more || err != nil {
-			return update{}, false, err
-		}
+func (r *runReader) next() (*rows, error) {
+	if r.ended {
+		return nil, nil
 	}
-	row := r.rest.bytes(r.rest.uvarint())
-	diff := r.rest.varint()
-	if r.rest.bad {
-		return update{}, false, damage(r.name, r.at, "the block before does not parse")
-	}
-	r.rows++
-	return update{row, diff}, true, nil
-}
-
-func (r *runReader) nextBlock() (bool, error) {
 	h, err := r.read(r.at, 8)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	n, sum := binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:])
 	if n == 0 {
-		return false, r.checkFooter()
+		r.ended = true
+		return nil, r.checkFooter()
 	}
 	stored, err := r.read(r.at+8, int(n))
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if crc32.Checksum(stored, castagnoli) != sum {
-		return false, damage(r.name, r.at, "a block does not agree with its checksum")
+		return nil, damage(r.name, r.at, "a block does not agree with its checksum")
 	}
-	if r.body, err = unpack(r.body, stored); err != nil {
-		return false, damage(r.name, r.at, "a block does not unpack")
+	body, err := unpack(r.body, stored)
+	if err != nil {
+		return nil, damage(r.name, r.at, "a block does not unpack")
 	}
-	if stored[0] == storedPlain {
-		r.body = append([]byte(nil), r.body...) // the buffer is used again
+	if stored[0] == storedCompressed {
+		r.body = body
 	}
-	r.rest = reader{b: r.body}
+	if !r.parse(body) {
+		return nil, damage(r.name, r.at, "a block does not parse")
+	}
 	r.at += 8 + int64(n)
 	r.blocks++
-	return true, nil
+	r.rows += int64(r.block.Len())
+	return &r.block, nil
+}
+
+// parse reads the rows of a block, which alias it.
+func (r *runReader) parse(body []byte) bool {
+	r.block.list, r.block.diffs = r.block.list[:0], r.block.diffs[:0]
+	rest := reader{b: body}
+	for len(rest.b) > 0 {
+		row := rest.bytes(rest.uvarint())
+		r.block.add(row, rest.varint())
+	}
+	return !rest.bad
 }
 
 func (r *runReader) checkFooter() error {
