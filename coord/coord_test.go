@@ -16,7 +16,7 @@ import (
 
 // client is a session as a test drives it: texts in, texts out, as psql shows them.
 type client struct {
-	t *testing.T
+	t testing.TB
 	s *Session
 
 	notices []Notice
@@ -35,7 +35,7 @@ func start(t *testing.T, opts Options) *Coordinator {
 func quiet() Options { return Options{TickInterval: time.Hour} }
 
 // connect opens a session for the time of a test.
-func connect(t *testing.T, c *Coordinator) *client {
+func connect(t testing.TB, c *Coordinator) *client {
 	t.Helper()
 	cl := &client{t: t}
 	s, err := c.NewSession(SessionOptions{User: DefaultUser, Database: DefaultDatabase,

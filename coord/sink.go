@@ -3,6 +3,7 @@ package coord
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"millrace/arrangement"
 	"millrace/coord/catalog"
@@ -18,6 +19,7 @@ type sinkRun struct {
 	name   string
 	from   uint64
 	began  repr.Time // of the content that it began with
+	limit  int64     // of what may wait for it, in bytes
 	cancel context.CancelFunc
 
 	mu    sync.Mutex // guards state
@@ -34,8 +36,17 @@ func (r *sinkRun) report(st sinks.State) {
 	}
 }
 
-// needs is the time from which the changes of its view must be kept for it.
-func (r *sinkRun) needs() repr.Time { return max(r.began, r.current().Written) }
+// needs is the time from which the changes of its view must be kept for it. One that has failed needs none: when it is started
+// again it compares its topic with the view.
+func (r *sinkRun) needs() repr.Time {
+	st := r.current()
+	if st.Status == failedSink {
+		return never
+	}
+	return max(r.began, st.Recorded)
+}
+
+const failedSink = "failed"
 
 func (r *sinkRun) current() sinks.State {
 	r.mu.Lock()
@@ -123,16 +134,23 @@ func (s *Session) beginSink(ctx context.Context, it *catalog.Item, from uint64, 
 // startSink runs a sink from the snapshot that its subscription starts with. It runs in the loop.
 func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.Sink, started *subscribed) {
 	ctx, cancel := context.WithCancel(c.ctx)
-	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, began: started.at, cancel: cancel, state: sinks.State{Status: "starting"}}
+	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, began: started.at, limit: started.sub.limit, cancel: cancel, state: sinks.State{Status: "starting"}}
 	c.sinks[it.ID] = r
+	var behind atomic.Bool // more waited for the sink than it may hold
 	ticks := make(chan sinks.Tick, 16)
 	c.running.Add(2)
 	go func() {
 		defer c.running.Done()
 		defer close(ticks)
 		defer started.cancel()
-		if err := feed(ctx, started, ticks); err != nil && ctx.Err() == nil {
-			r.report(sinks.State{Status: "failed", Error: err.Error(), Hint: err.Hint})
+		err := feed(ctx, started, ticks)
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case err.Code == repr.CodeOutOfMemory:
+			behind.Store(true)
+			cancel()
+		default:
+			r.report(sinks.State{Status: failedSink, Error: err.Error(), Hint: err.Hint})
 			cancel()
 		}
 	}()
@@ -141,11 +159,37 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 		err := c.guarded("sink "+it.Name, func() error { return connector.Run(ctx, ticks, r.report) })
 		if err != nil && ctx.Err() == nil {
 			e := asError(err)
-			r.report(sinks.State{Status: "failed", Error: e.Error(), Hint: e.Hint})
+			r.report(sinks.State{Status: failedSink, Error: e.Error(), Hint: e.Hint})
 			cancel()
+		}
+		if behind.Load() {
+			c.later(func() { c.restartSink(it, r) })
 		}
 	}()
 }
+
+// restartSink starts a sink that fell so far behind that its changes were dropped: it compares its topic with the view as it
+// is now. It runs in the loop.
+func (c *Coordinator) restartSink(it *catalog.Item, old *sinkRun) {
+	col := c.collections[old.from]
+	if c.sinks[it.ID] != old || col == nil {
+		return // it was dropped
+	}
+	c.opts.Log.Warn("a sink fell too far behind and starts again", "object", it.Name)
+	connector, err := it.Def.(*sinkSpec).connector(c, it.ID)
+	if err == nil {
+		var started *subscribed
+		if started, err = c.subscribe(col, 0); err == nil {
+			started.sub.limit = old.limit
+			c.startSink(it, old.from, connector, started)
+			return
+		}
+	}
+	old.report(sinks.State{Status: failedSink, Error: err.Error(), Hint: err.Hint})
+}
+
+// idleFeed is after how many milliseconds without a change a sink is told the time.
+const idleFeed = 5_000
 
 // feed hands the snapshot and then every tick of a subscription to a sink.
 func feed(ctx context.Context, s *subscribed, out chan<- sinks.Tick) *repr.Error {
@@ -164,8 +208,9 @@ func feed(ctx context.Context, s *subscribed, out chan<- sinks.Tick) *repr.Error
 		return err
 	}
 	s.snapshot = nil
+	sent := s.at
 	for {
-		changes, _, err := s.sub.take()
+		changes, upper, err := s.sub.take()
 		for _, c := range changes {
 			if e := firstError(c.delta.Err); e != nil {
 				return e
@@ -176,12 +221,19 @@ func feed(ctx context.Context, s *subscribed, out chan<- sinks.Tick) *repr.Error
 			if err := send(sinks.Tick{Time: c.time, Changes: changesOf(c.delta.OK)}); err != nil {
 				return err
 			}
+			sent = c.time
 		}
 		if err != nil {
 			return err
 		}
 		if len(changes) > 0 {
 			continue
+		}
+		if upper-1 >= sent+idleFeed { // history is kept for a sink from where it is
+			sent = upper - 1
+			if err := send(sinks.Tick{Time: sent}); err != nil {
+				return err
+			}
 		}
 		if err := s.sub.wait(ctx); err != nil {
 			return err

@@ -20,11 +20,12 @@ type Tick struct {
 
 // State is what a sink is doing, in words for people.
 type State struct {
-	Status  string // starting, running, stalled or failed
-	Error   string
-	Hint    string
-	Written repr.Time // everything up to this time is committed
-	Records int64     // records committed
+	Status   string // starting, running, stalled or failed
+	Error    string
+	Hint     string
+	Written  repr.Time // everything up to this time is committed
+	Recorded repr.Time // a restart goes on from here
+	Records  int64     // records committed
 }
 
 // Sink is one running sink.

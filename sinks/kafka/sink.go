@@ -56,8 +56,10 @@ const (
 	defaultInterval = 100 * time.Millisecond
 	// maxGathered is how many bytes of rows one transaction gathers before it is written, whatever the interval.
 	maxGathered = 8 << 20
-	minBackoff  = 100 * time.Millisecond
-	maxBackoff  = 5 * time.Second
+	// idleProgress is how many milliseconds the progress of a sink may lag behind the ticks when nothing changes.
+	idleProgress = 10_000
+	minBackoff   = 100 * time.Millisecond
+	maxBackoff   = 5 * time.Second
 	// patience is how long a broker may be silent until the sink says that it is stalled.
 	patience = 4 * time.Second
 )
@@ -250,8 +252,8 @@ func (s *Sink) write(ctx context.Context, group []sinks.Tick) error {
 	for i := range group {
 		rows += len(group[i].Changes)
 	}
-	if rows == 0 && s.progress.known && !s.fresh {
-		s.committed(attempt{upTo: last})
+	if rows == 0 && s.progress.known && !s.fresh && last < s.state.Recorded+idleProgress {
+		s.reached(attempt{upTo: last})
 		return nil
 	}
 	s.began = s.cfg.Clock.Now()
@@ -263,6 +265,12 @@ func (s *Sink) write(ctx context.Context, group []sinks.Tick) error {
 }
 
 func (s *Sink) committed(a attempt) {
+	s.state.Recorded = a.upTo
+	s.reached(a)
+}
+
+// reached notes that the topic has all up to a time.
+func (s *Sink) reached(a attempt) {
 	s.fresh = false
 	s.progress.known, s.progress.Time = true, a.upTo
 	s.state.Written = a.upTo

@@ -1,0 +1,90 @@
+package coord
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"millrace/internal/journal"
+)
+
+// BenchmarkRestart starts a server again on a table of a million rows: what is told is the time until base collections are there,
+// and until a view that counts and one that joins are filled. Before it, half of the rows were folded.
+func BenchmarkRestart(b *testing.B) {
+	for _, view := range []struct{ name, query string }{
+		{"none", ""},
+		{"count", "SELECT k, count(*) AS n, sum(v) AS total FROM t GROUP BY k"},
+		{"join", "SELECT t.id, u.name FROM t, u WHERE t.k = u.k"},
+	} {
+		b.Run(view.name, func(b *testing.B) { benchmarkRestart(b, view.query) })
+	}
+}
+
+const restartRows = 1_000_000
+
+func benchmarkRestart(b *testing.B, query string) {
+	dir := b.TempDir()
+	open := func() (*Coordinator, *journal.Journal) {
+		j, err := journal.Open(journal.Options{Dir: dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		c, err := Open(Options{Journal: j, RetainHistory: time.Millisecond})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return c, j
+	}
+	closeAll := func(c *Coordinator, j *journal.Journal) {
+		c.Close()
+		if err := j.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	c, j := open()
+	cl := connect(b, c)
+	cl.must("CREATE TABLE t (id bigint NOT NULL, k bigint NOT NULL, v bigint NOT NULL, pad text NOT NULL)")
+	cl.must("CREATE TABLE u (k bigint NOT NULL, name text NOT NULL)")
+	cl.must("INSERT INTO u SELECT i, 'name ' || i FROM generate_series(0, 9999) i")
+	if query != "" {
+		cl.must("CREATE MATERIALIZED VIEW v AS " + query)
+	}
+	const part = 10_000
+	for at := 0; at < restartRows; at += part {
+		cl.must(fmt.Sprintf("INSERT INTO t SELECT i, (i::bigint * 7919) %% 10000, i, 'some text of no use' FROM generate_series(%d, %d) i", at+1, at+part))
+	}
+	closeAll(c, j)
+	var base, ready, used time.Duration
+	b.ResetTimer()
+	for range b.N {
+		before := cpu(b)
+		began := time.Now()
+		c, j = open()
+		base += time.Since(began)
+		cl := connect(b, c)
+		if query != "" {
+			cl.must("SELECT count(*) FROM v")
+		}
+		ready += time.Since(began)
+		used += cpu(b) - before
+		b.StopTimer()
+		closeAll(c, j)
+		b.StartTimer()
+	}
+	rows := float64(b.N) * restartRows
+	b.ReportMetric(base.Seconds()*1e9/rows, "base-ns/row")
+	b.ReportMetric(ready.Seconds()*1e9/rows, "ready-ns/row")
+	b.ReportMetric(used.Seconds()*1e9/rows, "cpu-ns/row")
+	b.ReportMetric(rows/used.Seconds()/1e6, "Mrows/cpu-s")
+}
+
+// cpu is the processor time that the process has used.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
