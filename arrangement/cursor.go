@@ -57,6 +57,10 @@ func (c *Cursor) Seek(key []byte) { c.seek(key, nil) }
 // lies behind the key is not looked at. key must not change until the walk is over.
 func (c *Cursor) SeekKey(key []byte) { c.seek(key, key) }
 
+// SeekWithin moves to the first row that is at least key, which begins with prefix; the walk goes over rows that begin with it
+// only. prefix must not change until the walk is over.
+func (c *Cursor) SeekWithin(key, prefix []byte) { c.seek(key, prefix) }
+
 func (c *Cursor) seek(key, bound []byte) {
 	c.bound = bound
 	c.seekBase(key)

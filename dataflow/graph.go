@@ -152,6 +152,13 @@ type Import struct {
 // Keys 0 is a cross join.
 type Join struct{ New func() JoinFunc }
 
+// RangeJoin pairs the rows of two Arrange nodes that have equal keys and lie within a range. Inputs: left, right. Both have the
+// same Keys, and right behind them the columns that Range tells of.
+type RangeJoin struct {
+	Range op.Range
+	New   func() JoinFunc
+}
+
 // HalfJoin pairs each row of a stream with the rows of an Arrange node that have its key, as they were before the step or
 // as they are after it. It keeps nothing: one hop of a path of a delta join. Inputs: the stream, whose rows begin with the
 // Keys packed key columns, and the Arrange node. The function's left is of the stream, its right of the arrangement.
@@ -223,6 +230,7 @@ func (Threshold) isOp() {}
 func (Arrange) isOp()   {}
 func (Import) isOp()    {}
 func (Join) isOp()      {}
+func (RangeJoin) isOp() {}
 func (HalfJoin) isOp()  {}
 func (Reduce) isOp()    {}
 func (TopK) isOp()      {}

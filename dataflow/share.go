@@ -258,7 +258,7 @@ func (q quiet) silent(id NodeID) bool {
 func (q quiet) silentAt(to NodeID, input int) bool {
 	n := q.d.graph.Nodes[to]
 	switch n.Op.(type) {
-	case Join:
+	case Join, RangeJoin:
 		return q.empty(n.Inputs[1-input])
 	case HalfJoin:
 		return input == 1 || q.empty(n.Inputs[1]) || q.silent(to)

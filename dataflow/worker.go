@@ -30,6 +30,7 @@ type node struct {
 	arranged *op.Arranged
 	index    *op.Index // what joins read of an arrangement, the graph's own or an imported one
 	join     *op.Join
+	ranged   *op.RangeJoin
 	half     *op.HalfJoin
 	reduce   *op.Reduce
 	topk     *op.TopK
@@ -77,9 +78,9 @@ func (w *worker) instance(n *Node) node {
 	case Import:
 		x.index = &op.NewArranged().Index
 	case Join:
-		keys := w.flow.graph.keysOf(n.Inputs[0])
-		check.That(keys == w.flow.graph.keysOf(n.Inputs[1]), "a join over different numbers of keys")
-		x.join = &op.Join{Keys: keys, F: o.New(), Stop: &w.flow.canceled}
+		x.join = w.newJoin(n, o.New())
+	case RangeJoin:
+		x.ranged = &op.RangeJoin{Join: *w.newJoin(n, o.New()), Range: o.Range}
 	case HalfJoin:
 		x.keys = o.Keys
 		x.half = &op.HalfJoin{Join: op.Join{Keys: o.Keys, F: o.New(), Stop: &w.flow.canceled}, Before: o.Before}
@@ -102,6 +103,12 @@ func (w *worker) instance(n *Node) node {
 
 // builder is an empty builder that counts towards the memory of the dataflow.
 func (w *worker) builder() *arrangement.Builder { return arrangement.NewBuilderOn(w.flow.memory) }
+
+func (w *worker) newJoin(n *Node, f JoinFunc) *op.Join {
+	keys := w.flow.graph.keysOf(n.Inputs[0])
+	check.That(keys == w.flow.graph.keysOf(n.Inputs[1]), "a join over different numbers of keys")
+	return &op.Join{Keys: keys, F: op.JoinFunc(f), Stop: &w.flow.canceled}
+}
 
 func (w *worker) newReduce(o *Reduce) *op.Reduce {
 	r := &op.Reduce{Keys: o.Keys, Default: o.Default}
@@ -208,6 +215,10 @@ func (w *worker) stepNode(id NodeID, n *Node, in map[uint64]Delta) error {
 		return w.stepHalf(id, n)
 	case Join:
 		if !x.join.Step(w.nodes[n.Inputs[0]].index, w.nodes[n.Inputs[1]].index, x.out, w.errs) {
+			return errCanceled
+		}
+	case RangeJoin:
+		if !x.ranged.Step(w.nodes[n.Inputs[0]].index, w.nodes[n.Inputs[1]].index, x.out, w.errs) {
 			return errCanceled
 		}
 	case Loop:

@@ -18,6 +18,7 @@ type joining struct {
 	b           *builder
 	left, right side
 	keys        []joinKey
+	span        *span         // what bounds the pairs; nil: only keys do
 	rest        []expr.Scalar // over the columns of both sides
 	label       string
 	once        [2]bool          // of left and right: no row of the other side has more than one match there
@@ -35,6 +36,9 @@ func (b *builder) join(n *rel.Join, f linear) stream {
 		right: b.side(n.Right),
 	}
 	j.keys, j.rest = splitOn(n.On, len(j.left.cols))
+	if b.loop == nil && !b.opts.NoRanges {
+		j.span, j.rest = splitSpan(j.rest, len(j.left.cols))
+	}
 	j.label = keysLabel(j.keys, j.left.cols, false)
 	if n.Kind == rel.JoinInner {
 		return j.inner(f, n.Columns())
@@ -81,49 +85,58 @@ func (j *joining) inner(f linear, cols repr.RowDesc) stream {
 // node makes the arrangements of both sides and the join whose output is that of g, a function over the columns of
 // both sides; it also gives the number of output columns.
 func (j *joining) node(g linear, nl int) (dataflow.NodeID, int) {
-	need := g.used()
-	l := place(j.keys, false, j.left.cols, need)
-	r := place(j.keys, true, j.right.cols, need.Shift(-nl))
+	need, all := g.used(), g.used()
+	for _, x := range j.span.bounds() {
+		all = rel.ColumnsOf(rel.ShiftColumns(x.right, 0, nl), rel.ColumnsOf(x.left, all))
+	}
+	l := place(j.keys, false, j.left.cols, all)
+	r := place(j.keys, true, j.right.cols, all.Shift(-nl))
 	leftKeys, rightKeys := sideKeys(j.keys, false), sideKeys(j.keys, true)
 	j.b.widen(j.left, leftKeys, &l)
 	j.b.widen(j.right, rightKeys, &r)
-	to := make([]int, g.in)
-	for i := range to {
-		if i < nl {
-			to[i] = l.at[i]
-		} else if to[i] = r.at[i-nl]; to[i] >= len(j.keys) {
-			to[i] += len(l.values)
-		}
+	switch {
+	case j.span != nil && (len(j.keys) == 0 || l.kept == nil && r.kept == nil):
+		return j.rangeNode(g, nl, need)
+	case j.span != nil:
+		g = g.before(j.span.conds)
 	}
-	g = g.rebase(len(j.keys)+len(l.values)+len(r.values), to)
+	m := newMatched(g, [2]layout{l, r}, [2]repr.RowDesc{j.left.cols, j.right.cols}, len(j.keys))
 	left := j.b.arrangeAs(j.left, leftKeys, l, keysLabel(j.keys, j.left.cols, false))
 	right := j.b.arrangeAs(j.right, rightKeys, r, keysLabel(j.keys, j.right.cols, true))
-	fields := make([]field, len(g.out))
-	for i, c := range g.out {
-		fields[i] = field{expr: &expr.Column{Index: i, Typ: g.typeOf(c, j, l, r)}}
-	}
-	what := g.key()
-	op := dataflow.Join{New: joinFunc(g, fields, j.b.env)}
-	return j.b.add(op, what, "join"+j.label, left, right), len(g.out)
+	op := dataflow.Join{New: joinFunc(m.f, m.fields, j.b.env)}
+	return j.b.add(op, m.f.key(), "join"+j.label, left, right), len(g.out)
 }
 
-// typeOf is the type of input or computed column c of a function over key, left and right values.
-func (f linear) typeOf(c int, j *joining, l, r layout) repr.Type {
-	if c >= f.in {
-		return f.exprs[c-f.in].Type()
-	}
-	for i, at := range l.at {
-		if at == c {
-			return j.left.cols[i].Type
+// matched is a function over the columns of two sides, made one over key, first and second values as they are laid out.
+type matched struct {
+	f      linear
+	fields []field
+}
+
+func newMatched(g linear, sides [2]layout, cols [2]repr.RowDesc, keys int) matched {
+	first := len(sides[0].values)
+	to := make([]int, 0, g.in)
+	types := make([]repr.Type, keys+first+len(sides[1].values))
+	for s, l := range sides {
+		for c, at := range l.at {
+			if at >= keys && s == 1 {
+				at += first
+			}
+			if at >= 0 {
+				types[at] = cols[s][c].Type
+			}
+			to = append(to, at)
 		}
 	}
-	for i, at := range r.at {
-		if at >= len(j.keys) {
-			at += len(l.values)
+	m := matched{f: g.rebase(len(types), to)}
+	for _, c := range m.f.out {
+		typ := repr.TypeOf(repr.KindNull)
+		if c < len(types) {
+			typ = types[c]
+		} else {
+			typ = m.f.exprs[c-len(types)].Type()
 		}
-		if at == c {
-			return j.right.cols[i].Type
-		}
+		m.fields = append(m.fields, field{expr: &expr.Column{Index: len(m.fields), Typ: typ}})
 	}
-	return repr.TypeOf(repr.KindNull)
+	return m
 }

@@ -61,10 +61,9 @@ func keyOf(e expr.Scalar, nl int) (joinKey, bool) {
 	if ca.Empty() || cb.Empty() {
 		return joinKey{}, false
 	}
-	const all = 1 << 30
-	if ca.Within(nl, all) && cb.Within(0, nl) {
+	if ca.Within(nl, everyColumn) && cb.Within(0, nl) {
 		a, b = b, a
-	} else if !ca.Within(0, nl) || !cb.Within(nl, all) {
+	} else if !ca.Within(0, nl) || !cb.Within(nl, everyColumn) {
 		return joinKey{}, false
 	}
 	return joinKey{left: a, right: rel.ShiftColumns(b, nl, -nl), as: as, nulls: eq.Nulls}, true

@@ -84,7 +84,7 @@ func (j *joining) semi(right bool) dataflow.NodeID {
 	if right && j.once[0] || !right && j.once[1] {
 		return j.semiOnce(right)
 	}
-	if len(j.rest) > 0 {
+	if len(j.rest) > 0 || j.span != nil {
 		return j.semiByRow(right)
 	}
 	s, other := j.side(right), j.side(!right)

@@ -71,6 +71,9 @@ func (b *builder) shareable(s side, keys, values []field) (*Arranged, bool) {
 	}
 	for _, v := range values {
 		a.values = append(a.values, text(v))
+		if v.drop { // it decides which rows there are
+			a.base += " !" + text(v)
+		}
 	}
 	return a, ok
 }
@@ -245,6 +248,8 @@ type Planned struct {
 // Options are the choices of a plan. The zero value is a plan that knows of no other.
 type Options struct {
 	Joins JoinMode
+	// NoRanges has comparisons between the sides of a join tried on every pair that has equal keys.
+	NoRanges bool
 	// Kept gives the arrangements of a collection that are kept for others, in a fixed order; nil: there are none.
 	Kept func(collection uint64) []*Arranged
 }

@@ -107,9 +107,9 @@ func TestDeltaJoins(t *testing.T) {
 
 func deltaJoined(t *testing.T, seed uint64, plan rel.Rel) bool {
 	t.Helper()
-	delta := lowered(t, plan, lower.DeltaJoins)
+	delta := lowered(t, plan, lower.Options{Joins: lower.DeltaJoins})
 	flows := []*dataflow.Dataflow{
-		dataflow.New(lowered(t, plan, lower.BinaryJoins), dataflow.Options{}),
+		dataflow.New(lowered(t, plan, lower.Options{Joins: lower.BinaryJoins}), dataflow.Options{}),
 		dataflow.New(delta, dataflow.Options{}),
 		dataflow.New(delta, dataflow.Options{Workers: 2}),
 		dataflow.New(delta, dataflow.Options{Workers: 8}),

@@ -267,19 +267,23 @@ func oracleOf(t *testing.T, seed uint64, plan rel.Rel, timed bool) bool {
 func runsOf(t *testing.T, stages []stage, workers int) []*running {
 	t.Helper()
 	var runs []*running
-	run := func(name string, plan rel.Rel, mode lower.JoinMode, workers int) {
+	run := func(name string, plan rel.Rel, opts lower.Options, workers int) {
 		if err := opt.CheckTemporal(plan); err == nil {
-			runs = append(runs, start(name, lowered(t, plan, mode), workers))
+			runs = append(runs, start(name, lowered(t, plan, opts), workers))
 		}
 	}
 	split := opt.Final[slices.IndexFunc(opt.Final, func(r opt.Rule) bool { return r.Name == "split-temporal" })]
-	run("decorrelated", split.Apply(nil, stages[1].plan), lower.AutoJoins, 1)
+	run("decorrelated", split.Apply(nil, stages[1].plan), lower.Options{}, 1)
 	last := stages[len(stages)-1].plan
-	run("optimized", last, lower.AutoJoins, workers)
-	delta := lower.FormatNodes(lowered(t, last, lower.DeltaJoins))
-	if binary := lower.FormatNodes(lowered(t, last, lower.BinaryJoins)); delta != binary {
-		run("delta joined", last, lower.DeltaJoins, workers)
-		run("binary joined", last, lower.BinaryJoins, workers)
+	run("optimized", last, lower.Options{}, workers)
+	delta := lower.FormatNodes(lowered(t, last, lower.Options{Joins: lower.DeltaJoins}))
+	if binary := lower.FormatNodes(lowered(t, last, lower.Options{Joins: lower.BinaryJoins})); delta != binary {
+		run("delta joined", last, lower.Options{Joins: lower.DeltaJoins}, workers)
+		run("binary joined", last, lower.Options{Joins: lower.BinaryJoins}, workers)
+	}
+	all := lower.Options{Joins: lower.BinaryJoins, NoRanges: true}
+	if lower.FormatNodes(lowered(t, last, all)) != lower.FormatNodes(lowered(t, last, lower.Options{Joins: lower.BinaryJoins})) {
+		run("joined by pairs", last, all, workers)
 	}
 	return runs
 }
@@ -339,9 +343,9 @@ func stagesOf(t *testing.T, plan rel.Rel) []stage {
 	return append(out, stage{"optimization", opt.Optimize(c, decorrelated)})
 }
 
-func lowered(t *testing.T, r rel.Rel, joins lower.JoinMode) *dataflow.Graph {
+func lowered(t *testing.T, r rel.Rel, opts lower.Options) *dataflow.Graph {
 	t.Helper()
-	p, err := lower.PlanWith(r, &expr.Env{}, lower.Options{Joins: joins})
+	p, err := lower.PlanWith(r, &expr.Env{}, opts)
 	if err != nil {
 		t.Fatalf("lower: %v\n%s", err, rel.Format(r))
 	}

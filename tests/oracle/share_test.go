@@ -169,7 +169,9 @@ func TestSharedArrangements(t *testing.T) {
 	for seed := range uint64(400) {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed, 11)), budget: 14}
 		var plan rel.Rel
-		if seed%4 > 0 {
+		if seed%16 == 8 {
+			plan = g.rangeTree()
+		} else if seed%4 > 0 {
 			g.calm = seed%4 > 1
 			plan = g.joinTree(1 + g.IntN(3))
 		} else {
