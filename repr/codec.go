@@ -73,6 +73,15 @@ func AppendFixed8(dst []byte, k Kind, n int64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, tag8, byte(k)), uint64(n)^(1<<63))
 }
 
+// AppendBool packs a boolean: the short form of Append for typed loops.
+func AppendBool(dst []byte, yes bool) []byte {
+	n := byte(0)
+	if yes {
+		n = 1
+	}
+	return append(dst, tag1, byte(KindBool), n)
+}
+
 // AppendKey packs a value in canonical form: equal values have equal bytes.
 func AppendKey(dst []byte, d Datum) []byte { return Append(dst, d.Canonical()) }
 
@@ -305,3 +314,6 @@ func decodeEscaped(b []byte) (val, rest []byte) {
 
 // IsNull says whether the first column of a packed row is NULL.
 func IsNull(row []byte) bool { return row[0] == tagNull }
+
+// IsTrue says whether the first column of a packed row is the boolean true.
+func IsTrue(row []byte) bool { return row[0] == tag1 && row[1] == byte(KindBool) && row[2] == 1 }

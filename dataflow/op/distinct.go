@@ -53,8 +53,8 @@ func (x *distinct) entry(r *Reduce, g uint32) uint32 {
 	x.key = binary.BigEndian.AppendUint32(x.key[:0], g)
 	x.datums = x.datums[:0]
 	for _, c := range x.args {
-		x.datums = append(x.datums, r.cols[c])
-		x.key = repr.Append(x.key, r.cols[c])
+		x.datums = append(x.datums, r.cols.at(c))
+		x.key = append(x.key, r.cols.packed[c]...)
 	}
 	i, _ := x.values.find(x.key, x.values.hash(x.key))
 	return i

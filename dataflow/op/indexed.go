@@ -32,21 +32,21 @@ func newIndexed(spec *Agg, agg int) *indexed {
 
 // add queues arguments for the commit of the step, and gives the row behind the number of its group; it holds until the
 // next call.
-func (x *indexed) add(group uint32, cols []repr.Datum, diff repr.Diff) (row []byte) {
+func (x *indexed) add(group uint32, cols *columns, diff repr.Diff) (row []byte) {
 	a := x.spec
 	x.buf = binary.BigEndian.AppendUint32(x.buf[:0], group)
 	if !a.Direct {
 		x.sort = x.sort[:0]
 		for _, o := range a.Order {
-			x.sort = repr.AppendOrder(x.sort, cols[o.Col], o.Desc, o.NullsFirst)
+			x.sort = repr.AppendOrder(x.sort, cols.at(o.Col), o.Desc, o.NullsFirst)
 		}
 		for _, c := range a.Args {
-			x.sort = repr.AppendOrder(x.sort, cols[c], false, false)
+			x.sort = repr.AppendOrder(x.sort, cols.at(c), false, false)
 		}
 		x.buf = repr.Append(x.buf, repr.Bytea(x.sort))
 	}
 	for _, c := range a.Args {
-		x.buf = repr.Append(x.buf, cols[c])
+		x.buf = append(x.buf, cols.packed[c]...)
 	}
 	x.next.Add(x.buf, diff)
 	return x.buf[groupBytes:]

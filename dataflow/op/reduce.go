@@ -24,7 +24,7 @@ type Agg struct {
 type Reduce struct {
 	Keys    int
 	Aggs    []Agg
-	Default []byte // with no keys: the row while the input is empty; nil: none
+	Default []byte             // with no keys: the row while the input is empty; nil: none
 	Pulse   func()             // called now and then within a step, between which the state grows by little; nil: nobody asks
 	Room    func(n int64) bool // says whether n bytes more may be taken; when not, the step is given up. nil: any
 
@@ -37,7 +37,7 @@ type Reduce struct {
 	plain    []int // aggregates that are told of every row
 	touched  []touch
 	mark     uint32
-	cols     []repr.Datum
+	cols     columns // of the row at hand
 	args     []repr.Datum
 	before   []byte // the packed rows of touched groups before the step
 	started  bool
@@ -181,11 +181,11 @@ func (r *Reduce) updateSome(in arrangement.Batch, from, to int) {
 }
 
 // update adds the columns of a row to the aggregates of its group.
-func (r *Reduce) update(g uint32, columns []byte, diff repr.Diff) {
+func (r *Reduce) update(g uint32, row []byte, diff repr.Diff) {
 	if len(r.Aggs) == 0 {
 		return
 	}
-	r.cols = repr.DecodeRow(r.cols[:0], columns)
+	r.cols.set(row)
 	for _, i := range r.plain {
 		if a := &r.Aggs[i]; r.counts(a) {
 			r.accumulate(g, i, r.argsOf(a), diff)
@@ -198,7 +198,7 @@ func (r *Reduce) update(g uint32, columns []byte, diff repr.Diff) {
 		if !r.counts(x.spec) {
 			continue
 		}
-		entry := x.add(g, r.cols, diff)
+		entry := x.add(g, &r.cols, diff)
 		for _, i := range x.aggs {
 			if at := r.forms[i].extreme; at >= 0 {
 				r.extremes.consider(staleWinner{group: g, at: at}, entry, diff)
@@ -221,16 +221,16 @@ func (r *Reduce) touch(g uint32) {
 
 // counts says whether the row at hand counts for an aggregate: it passes its filter, and is not NULL where that matters.
 func (r *Reduce) counts(a *Agg) bool {
-	if a.Filter >= 0 && !(r.cols[a.Filter].Kind() == repr.KindBool && r.cols[a.Filter].Bool()) {
+	if a.Filter >= 0 && !repr.IsTrue(r.cols.packed[a.Filter]) {
 		return false
 	}
-	return !(a.Fn.SkipNulls && len(a.Args) > 0 && r.cols[a.Args[0]].IsNull())
+	return !(a.Fn.SkipNulls && len(a.Args) > 0 && repr.IsNull(r.cols.packed[a.Args[0]]))
 }
 
 func (r *Reduce) argsOf(a *Agg) []repr.Datum {
 	r.args = r.args[:0]
 	for _, c := range a.Args {
-		r.args = append(r.args, r.cols[c])
+		r.args = append(r.args, r.cols.at(c))
 	}
 	return r.args
 }

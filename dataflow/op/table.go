@@ -10,7 +10,7 @@ import (
 // finding one takes three steps into far memory: its slot, its record, its key.
 //
 // Nothing is ever moved at once: the slots lie in segments, which are chosen by the leading bits of a hash, and one that is
-
+// full is split in two. A fill with millions of entries takes the same time, but none of them waits for the others.
 type table struct {
 	seed     maphash.Seed
 	dir      []segment    // by the leading bits of a hash; a segment has as many places as its hashes leave bits open

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"millrace/repr"
 	"millrace/repr/pgfmt"
@@ -59,18 +60,46 @@ type templateItem struct {
 	suffix  string // "th", "TH" or ""
 }
 
-// templates are the templates of times, cut into items.
-var templates cache[[]templateItem]
+// template is a template of times, cut into items, which are shared: nobody may change them.
+type template struct {
+	items []templateItem
+	unit  int64                 // the microseconds, from midnight on, within which it shows one text
+	last  atomic.Pointer[shown] // what it showed last: rows that come together are often of one day or minute
+}
 
-// timeTemplate cuts a template of times into items. They are shared: nobody may change them.
-func timeTemplate(s string) []templateItem {
+// shown is a text and the times that it stands for.
+type shown struct {
+	tick   int64 // of the unit
+	zone   string
+	offset int
+	text   repr.Datum
+}
+
+// templates are the templates of times.
+var templates cache[*template]
+
+// timeTemplate cuts a template of times into items.
+func timeTemplate(s string) *template {
 	k := texts{first: s}
-	if items, ok := templates.find(k); ok {
-		return items
+	if t, ok := templates.find(k); ok {
+		return t
 	}
-	items := parseTemplate(strings.Clone(s), timePatterns)
-	templates.keep(k, items)
-	return items
+	t := &template{items: parseTemplate(strings.Clone(s), timePatterns), unit: repr.MicrosPerDay}
+	for _, it := range t.items {
+		if unit, ok := clockUnits[it.key]; ok {
+			t.unit = min(t.unit, unit)
+		}
+	}
+	templates.keep(k, t)
+	return t
+}
+
+// clockUnits are the patterns that change within a day, and the microseconds for which they do not.
+var clockUnits = map[string]int64{
+	"HH": microsPerHour, "HH12": microsPerHour, "HH24": microsPerHour, "AM": microsPerHour, "PM": microsPerHour,
+	"A.M.": microsPerHour, "P.M.": microsPerHour, "MI": microsPerMinute,
+	"SS": microsPerSecond, "SSSS": microsPerSecond, "SSSSS": microsPerSecond,
+	"MS": 1, "US": 1, "FF1": 1, "FF2": 1, "FF3": 1, "FF4": 1, "FF5": 1, "FF6": 1,
 }
 
 // parseTemplate cuts a template into items.
@@ -174,19 +203,28 @@ type timeText struct {
 	interval bool
 }
 
-func formatTime(micros int64, infinite bool, zone string, offset int, template string) (repr.Datum, *repr.Error) {
+func formatTime(micros int64, infinite bool, zone string, offset int, text string) (repr.Datum, *repr.Error) {
 	if infinite {
 		return repr.Null, nil
 	}
-	days, _ := pgfmt.SplitTimestamp(micros)
+	tpl := timeTemplate(text)
+	days, ofDay := pgfmt.SplitTimestamp(micros)
+	tick := (micros - ofDay%tpl.unit) / tpl.unit
+	if s := tpl.last.Load(); s != nil && s.tick == tick && s.zone == zone && s.offset == offset {
+		return s.text, nil
+	}
 	t := timeText{calendar: calendarOf(micros), days: days, zone: zone, offset: offset}
-	return t.format(template), nil
+	out := t.format(tpl)
+	if tpl.unit > 1 {
+		tpl.last.Store(&shown{tick: tick, zone: zone, offset: offset, text: out})
+	}
+	return out, nil
 }
 
-func (t timeText) format(template string) repr.Datum {
+func (t timeText) format(tpl *template) repr.Datum {
 	var room [48]byte
 	out := room[:0]
-	for _, it := range timeTemplate(template) {
+	for _, it := range tpl.items {
 		if it.pattern == "" {
 			out = append(out, it.text...)
 			continue
@@ -414,12 +452,12 @@ func formatInterval(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		year: int(months / 12), month: int(months % 12), day: int(days), hour: int(micros / microsPerHour),
 		minute: int(micros / microsPerMinute % 60), second: int(micros / microsPerSecond % 60), micro: int(micros % microsPerSecond),
 	}}
-	for _, it := range timeTemplate(a[1].Str()) {
+	for _, it := range timeTemplate(a[1].Str()).items {
 		switch it.key {
 		case "DAY", "DY", "MONTH", "MON", "D", "ID", "TZ", "TZH", "TZM", "OF", "RM", "WW", "IW", "IYYY", "IYY", "IY", "I", "IDDD", "J", "W":
 			return repr.Null, repr.NewError(repr.CodeInvalidDatetime, "invalid format specification for an interval value").
 				WithHint("Intervals are not tied to specific calendar dates.")
 		}
 	}
-	return t.format(a[1].Str()), nil
+	return t.format(timeTemplate(a[1].Str())), nil
 }

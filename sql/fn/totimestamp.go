@@ -50,7 +50,7 @@ func (r *timeReader) overflow() *repr.Error {
 
 // read reads all of the text and gives a local timestamp.
 func (r *timeReader) read(template string) (int64, *repr.Error) {
-	items := timeTemplate(template)
+	items := timeTemplate(template).items
 	for i, it := range items {
 		if it.pattern == "" {
 			r.literal(it.text)

@@ -20,6 +20,7 @@ type program struct {
 // out is one column to be written.
 type out struct {
 	col   int       // plain copy of this column; -1: eval
+	pack  expr.Pack // not nil: how the value is packed, when it is wanted as it prints
 	eval  expr.Eval // nil: the whole row
 	canon bool
 	as    repr.Kind
@@ -83,9 +84,13 @@ func compile(f linear, fields []field, env *expr.Env) *program {
 		e := resolve(outs[i])
 		o.canon = fd.canon && !e.Type().Kind.KeyIsValue()
 		c, plain := e.(*expr.Column)
-		if plain && !o.canon && (fd.as == repr.KindNull || fd.as == e.Type().Kind) {
+		same := !o.canon && (fd.as == repr.KindNull || fd.as == e.Type().Kind)
+		switch {
+		case plain && same:
 			o.col = c.Index
-		} else {
+		case same && !o.drop:
+			o.pack = expr.CompilePack(e, env)
+		default:
 			o.eval = expr.Compile(e, env)
 		}
 		p.outs = append(p.outs, o)
@@ -199,6 +204,11 @@ func (p *program) write(dst []byte, parts [][]byte) ([]byte, bool, *repr.Error) 
 				return dst, false, nil
 			}
 			dst = append(dst, packed...)
+		case o.pack != nil:
+			var err *repr.Error
+			if dst, err = o.pack(dst, &p.row); err != nil {
+				return dst, false, err
+			}
 		case o.eval == nil:
 			dst = appendWhole(dst, parts)
 		default:
