@@ -8,6 +8,7 @@ import (
 	"millrace/internal/registry"
 	"millrace/repr"
 	sinkkafka "millrace/sinks/kafka"
+	"millrace/sources"
 	"millrace/sources/kafka"
 	"millrace/sql/ast"
 )
@@ -149,7 +150,10 @@ func (spec *sourceSpec) open(ctx context.Context, c *Coordinator) (*openSource, 
 }
 
 // connector makes the connector of a source without reaching for anything.
-func (spec *sourceSpec) connector(c *Coordinator) (*kafka.Source, *repr.Error) {
+func (spec *sourceSpec) connector(c *Coordinator) (sources.Described, *repr.Error) {
+	if c.opts.Source != nil {
+		return c.opts.Source(spec.topic), nil
+	}
 	cfg := kafka.Config{Broker: c.brokerOptions(spec.brokers), Topic: spec.topic, ValueFormat: formats[spec.value.Kind],
 		Envelope: kafka.Envelope(spec.envelope.String()), Log: c.opts.Log, Clock: c.opts.Clock,
 		ValueSchema: spec.valueSchema, KeySchema: spec.keySchema, KeepState: c.opts.Journal != nil}

@@ -27,8 +27,9 @@ type Options struct {
 	MemoryLimit     int64             // what the process may hold; 0: any
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
-	Random          io.Reader        // where names come from that nobody else makes; default the machine's
-	Journal         *journal.Journal // where ticks are made durable; nil: nowhere
+	Source          func(topic string) sources.Described // opens what stands in for Kafka; nil: nothing does
+	Random          io.Reader                            // where names come from that nobody else makes; default the machine's
+	Journal         *journal.Journal                     // where ticks are made durable; nil: nowhere
 	Log             *slog.Logger
 	Version         string
 }
@@ -196,14 +197,17 @@ func (c *Coordinator) loop() {
 	var alarm <-chan time.Time // rows fall due
 	alarmAt := never
 	for {
+		if c.ctx.Err() != nil { // whatever else is ready
+			c.failWaiting(errShutdown)
+			c.closeFlows()
+			return
+		}
 		if due := c.firstDue(); due != alarmAt {
 			alarm, alarmAt = c.setAlarm(due), due
 		}
 		select {
 		case <-c.ctx.Done():
-			c.failWaiting(errShutdown)
-			c.closeFlows()
-			return
+			continue
 		case f := <-c.commands:
 			f()
 		case b := <-c.takeBatches():

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,7 +68,8 @@ func (c *Coordinator) commitInputs(t repr.Time) (*journal.Commit, error) {
 			rec.Changes = append(rec.Changes, journal.Change{Collection: col.id, Rows: col.delta.OK})
 		}
 	}
-	for _, s := range c.sources {
+	for _, id := range slices.Sorted(maps.Keys(c.sources)) {
+		s := c.sources[id]
 		if b := s.remember(); b.Len() > 0 {
 			rec.Changes = append(rec.Changes, journal.Change{Collection: stateOf(s.id), Rows: b})
 		}

@@ -147,7 +147,8 @@ func (r *sourceRun) unbind() {
 
 // settleSources notes, after a tick, which sources have read what their topics held at first.
 func (c *Coordinator) settleSources() {
-	for _, r := range c.sources {
+	for _, id := range slices.Sorted(maps.Keys(c.sources)) {
+		r := c.sources[id]
 		if r.caughtUp || len(r.target) == 0 {
 			continue
 		}

@@ -52,6 +52,15 @@ type Connector interface {
 	Run(ctx context.Context, from map[int32]int64, out Events) error
 }
 
+// Described is a connector that knows what it gives.
+type Described interface {
+	Connector
+	// Describe reaches for what it reads, and gives the columns and the sets of columns by which rows are unique.
+	Describe(ctx context.Context) (cols repr.RowDesc, keys [][]int, err error)
+	// Schemas are what its values and keys are read with, as found by Describe; empty where there are none.
+	Schemas() (value, key string)
+}
+
 // Stateful is a connector that remembers more than offsets: what its batches do to its State is kept with their ticks, and is
 // given back, each row once with its count, before it runs again.
 type Stateful interface {

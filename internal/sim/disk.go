@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -28,6 +29,7 @@ type Disk struct {
 	fail  int // syncs until one fails; negative: none does
 	steps int // writes and syncs until a crash; negative: none comes
 	down  bool
+	pause func(name string) // called before each operation
 }
 
 type nameOp struct {
@@ -51,6 +53,14 @@ type write struct {
 
 const sector = 512
 
+// into does the write to b.
+func (w write) into(b []byte) []byte {
+	if w.cut {
+		return resized(b, w.at)
+	}
+	return put(b, w.at, w.data)
+}
+
 // ErrCrashed is the error of everything after a crash, until Restart.
 var ErrCrashed = errors.New("the machine is down")
 
@@ -58,6 +68,16 @@ var ErrCrashed = errors.New("the machine is down")
 func NewDisk(seed uint64) *Disk {
 	return &Disk{rng: rand.New(rand.NewPCG(seed, 1)), names: map[string]*inode{}, sure: map[string]*inode{},
 		locks: map[string]bool{}, limit: 1 << 62, fail: -1, steps: -1}
+}
+
+// Pause lets f be called before each operation that reads or changes a file, with the file's name, so that it takes time. It is
+// to be said before the disk is used.
+func (d *Disk) Pause(f func(name string)) { d.pause = f }
+
+func (d *Disk) wait(name string) {
+	if d.pause != nil {
+		d.pause(name)
+	}
 }
 
 // SetLimit bounds the bytes of all files together; what goes beyond fails with ENOSPC.
@@ -129,7 +149,8 @@ func (d *Disk) crash() {
 		op.apply(d.sure)
 	}
 	d.ops, d.names, d.locks = nil, map[string]*inode{}, map[string]bool{}
-	for name, n := range d.sure {
+	for _, name := range slices.Sorted(maps.Keys(d.sure)) { // chance goes from one to the next
+		n := d.sure[name]
 		n.crash(d.rng)
 		d.names[name] = n
 	}
@@ -204,6 +225,7 @@ func pathError(op, name string, err error) error { return &fs.PathError{Op: op, 
 
 // Create makes a new file.
 func (d *Disk) Create(name string) (disk.File, error) {
+	d.wait(name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.step(); err != nil {
@@ -218,11 +240,12 @@ func (d *Disk) Create(name string) (disk.File, error) {
 	n := &inode{}
 	d.names[name] = n
 	d.ops = append(d.ops, nameOp{add: name, node: n})
-	return &file{d: d, n: n, epoch: d.epoch}, nil
+	return &file{d: d, name: name, n: n, epoch: d.epoch}, nil
 }
 
 // Open opens a file.
 func (d *Disk) Open(name string) (disk.File, error) {
+	d.wait(name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
@@ -232,11 +255,12 @@ func (d *Disk) Open(name string) (disk.File, error) {
 	if n == nil {
 		return nil, pathError("open", name, fs.ErrNotExist)
 	}
-	return &file{d: d, n: n, epoch: d.epoch}, nil
+	return &file{d: d, name: name, n: n, epoch: d.epoch}, nil
 }
 
 // Rename gives a file another name.
 func (d *Disk) Rename(from, to string) error {
+	d.wait(from)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.step(); err != nil {
@@ -254,6 +278,7 @@ func (d *Disk) Rename(from, to string) error {
 
 // Remove deletes a file.
 func (d *Disk) Remove(name string) error {
+	d.wait(name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.step(); err != nil {
@@ -288,7 +313,8 @@ func (d *Disk) List(dir string) ([]string, error) {
 func (d *Disk) MkdirAll(string) error { return nil }
 
 // SyncDir makes all names durable.
-func (d *Disk) SyncDir(string) error {
+func (d *Disk) SyncDir(dir string) error {
+	d.wait(dir)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.step(); err != nil {
@@ -341,6 +367,7 @@ func (l *lock) Close() error {
 // file is an open file.
 type file struct {
 	d     *Disk
+	name  string // that it was opened by
 	n     *inode
 	epoch int
 }
@@ -354,6 +381,7 @@ func (f *file) alive() error {
 
 // ReadAt reads what was written, durable or not.
 func (f *file) ReadAt(b []byte, at int64) (int, error) {
+	f.d.wait(f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.alive(); err != nil {
@@ -371,6 +399,7 @@ func (f *file) ReadAt(b []byte, at int64) (int, error) {
 
 // WriteAt writes; when the disk fills up, a part.
 func (f *file) WriteAt(b []byte, at int64) (int, error) {
+	f.d.wait(f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.d.step(); err != nil {
@@ -414,6 +443,7 @@ func (f *file) Size() (int64, error) {
 
 // Truncate changes the length of the file.
 func (f *file) Truncate(size int64) error {
+	f.d.wait(f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.d.step(); err != nil {
@@ -424,6 +454,7 @@ func (f *file) Truncate(size int64) error {
 
 // Allocate makes the file as long as that, if it is not.
 func (f *file) Allocate(size int64) error {
+	f.d.wait(f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.d.step(); err != nil {
@@ -447,8 +478,10 @@ func (f *file) resize(size int64) error {
 	return nil
 }
 
-// Sync makes what was written durable, or fails for good.
+// Sync makes what was written durable, or fails. Then what was to become durable can be read until a crash, and never becomes
+// durable, for no later sync knows of it: so do the file systems of Linux.
 func (f *file) Sync() error {
+	f.d.wait(f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.d.step(); err != nil {
@@ -465,6 +498,9 @@ func (f *file) Sync() error {
 	if f.d.fail > 0 {
 		f.d.fail--
 	}
-	f.n.sure, f.n.pending = slices.Clone(f.n.data), nil
+	for _, w := range f.n.pending {
+		f.n.sure = w.into(f.n.sure)
+	}
+	f.n.pending = nil
 	return nil
 }
