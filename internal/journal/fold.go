@@ -56,31 +56,40 @@ func (j *Journal) foldNext() (bool, error) {
 	j.mu.Unlock()
 	f := &fold{j: j, m: m, changes: map[uint64][]stream{}}
 	err := f.segment(s)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.folding = false
 	if err != nil {
 		for _, name := range f.made {
 			_ = j.opts.FS.Remove(name) // it is left over otherwise, and swept at the next start
 		}
+	}
+	j.mu.Lock()
+	j.folding = false
+	if err == nil {
+		j.garbage = append(j.garbage, f.gone(j.manifest, s.name)...)
+		j.manifest = m
+		j.older = j.older[1:]
+	}
+	j.mu.Unlock()
+	if err != nil {
 		return false, err
 	}
-	j.garbage = append(j.garbage, f.gone(j.manifest, s.name)...)
-	j.manifest = m
-	j.older = j.older[1:]
 	return true, j.discard()
 }
 
-// discard removes files that nothing needs, unless somebody copies them.
+// discard removes files that nothing needs, unless somebody copies them. The lock is not held meanwhile, for who appends takes it.
 func (j *Journal) discard() error {
-	if j.pins > 0 {
-		return nil
+	j.mu.Lock()
+	var names []string
+	if j.pins == 0 {
+		names, j.garbage = j.garbage, nil
 	}
-	for len(j.garbage) > 0 {
-		if err := j.opts.FS.Remove(j.garbage[0]); err != nil {
+	j.mu.Unlock()
+	for i, name := range names {
+		if err := j.opts.FS.Remove(name); err != nil {
+			j.mu.Lock()
+			j.garbage = append(names[i:len(names):len(names)], j.garbage...)
+			j.mu.Unlock()
 			return fmt.Errorf("remove a folded file: %w", err)
 		}
-		j.garbage = j.garbage[1:]
 	}
 	return nil
 }

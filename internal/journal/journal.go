@@ -188,12 +188,31 @@ func (j *Journal) reopen(torn bool) error {
 		err = f.Truncate(s.end)
 	}
 	if err == nil {
+		err = again(f, s.end)
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("mend the end of %s: %w", s.name, err), f.Close())
 	}
 	j.file, j.space = f, s.end
+	return nil
+}
+
+// again writes what a file holds up to end once more. What a sync that failed was to make durable can be read, but no later
+// sync makes it so unless it is written anew.
+func again(f disk.File, end int64) error {
+	b := make([]byte, min(end, 1<<20))
+	for at := int64(0); at < end; at += int64(len(b)) {
+		b = b[:min(int64(len(b)), end-at)]
+		if _, err := f.ReadAt(b, at); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if _, err := f.WriteAt(b, at); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

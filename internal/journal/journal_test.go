@@ -386,6 +386,33 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
+// TestSyncedLater: a record whose sync failed may be there or not when the journal is opened again. When it is, what follows does
+// not stand on sand: a crash leaves both.
+func TestSyncedLater(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	r := rand.New(rand.NewPCG(3, 3))
+	j := open(t, d)
+	m := fill(t, j, newModel(), 5, r)
+	d.FailSync(0)
+	rec := randomRecord(r, m)
+	if c, err := j.Append(rec); err != nil || c.Wait() == nil {
+		t.Fatal("the sync did not fail", err)
+	}
+	_ = j.Close()
+	j = open(t, d)
+	if j.State().Last == rec.Time {
+		m.apply(rec)
+	}
+	m = fill(t, j, m, 5, r)
+	d.Crash()
+	_ = j.Close()
+	d.Restart()
+	if got := contentOf(t, open(t, d)); got.String() != m.String() {
+		t.Errorf("%s\nwant\n%s", got, m)
+	}
+}
+
 // TestDamage turns bits around in every file: opening or reading says which file and where, unless it was in the unacknowledged
 // tail, and never gives other content.
 func TestDamage(t *testing.T) {

@@ -109,8 +109,8 @@ func (j *Journal) pin() (release func()) {
 	j.mu.Unlock()
 	return func() {
 		j.mu.Lock()
-		defer j.mu.Unlock()
 		j.pins--
+		j.mu.Unlock()
 		if err := j.discard(); err != nil {
 			j.opts.Log.Warn("fold the log", "err", err)
 		}
