@@ -56,13 +56,15 @@ func errExists(old *catalog.Item) *repr.Error {
 	return err.WithDetail("there is " + a(old.Kind) + " of that name")
 }
 
-// add puts a new item into the catalog, with whatever has to happen in the loop at the same moment, and remembers how
-// to undo it when the transaction block is rolled back.
-func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Error) *repr.Error {
+// add puts a new item, with its parts, into the catalog, with whatever has to happen in the loop at the same moment, and
+// remembers how to undo it when the transaction block is rolled back.
+func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Error, parts ...*catalog.Item) *repr.Error {
 	begun := false
 	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
-		if old := snap.Taken(it.Schema, it.Name, it.Kind); old != nil {
-			return nil, errExists(old)
+		for _, n := range append(parts, it) {
+			if old := snap.Taken(n.Schema, n.Name, n.Kind); old != nil {
+				return nil, errExists(old)
+			}
 		}
 		if !snap.HasSchema(it.Schema) {
 			return nil, repr.NewError(repr.CodeInvalidSchemaName, "schema \""+it.Schema+"\" does not exist")
@@ -73,16 +75,26 @@ func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Er
 			}
 		}
 		snap = s.number(snap, it)
+		for _, p := range parts {
+			snap = s.number(snap, p)
+		}
 		if and != nil {
 			if err := and(); err != nil {
 				return nil, err
 			}
 			begun = true
 		}
+		for _, p := range parts {
+			snap = snap.With(p)
+		}
 		return snap.With(it), nil
 	})
 	if err != nil && begun {
-		_ = s.c.do(context.WithoutCancel(ctx), func() { s.c.end(it) })
+		_ = s.c.do(context.WithoutCancel(ctx), func() {
+			for _, n := range append(parts, it) {
+				s.c.end(n)
+			}
+		})
 	}
 	if err == nil && s.tx.open {
 		s.tx.undo = append(s.tx.undo, func(ctx context.Context) { _ = s.remove(ctx, it.ID) })

@@ -195,15 +195,11 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 		return nil, err
 	}
 	errs.On = it.ID
-	err = s.add(ctx, errs, nil)
-	if err == nil {
-		err = s.add(ctx, it, func() *repr.Error {
-			s.c.startSource(it, errs, made)
-			return nil
-		})
-	}
+	err = s.add(ctx, it, func() *repr.Error {
+		s.c.startSource(it, errs, made)
+		return nil
+	}, errs)
 	if err != nil {
-		_ = s.remove(ctx, errs.ID)
 		return nil, err
 	}
 	return &Result{Tag: tag}, nil

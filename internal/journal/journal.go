@@ -234,7 +234,11 @@ func (j *Journal) begin(first uint64) error {
 		err = j.opts.FS.SyncDir(j.opts.Dir)
 	}
 	if err != nil {
-		return errors.Join(err, f.Close(), j.opts.FS.Remove(s.name))
+		// The next record may still fit into the segment before: then this one must not come back after a crash.
+		if cerr := errors.Join(f.Close(), j.opts.FS.Remove(s.name), j.opts.FS.SyncDir(j.opts.Dir)); cerr != nil {
+			return fmt.Errorf("take back %s, which cannot be started (%v): %w", s.name, err, cerr)
+		}
+		return err
 	}
 	j.file, j.space = f, j.opts.SegmentBytes
 	j.mu.Lock()
