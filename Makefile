@@ -66,7 +66,8 @@ golden: ## rewrite golden files with what the tests get; read the diff
 kill: build ## kill the server under load KILLS times, checking after each start
 	MILLRACE_E2E=1 MILLRACE_KILLS=$(KILLS) $(GO) test -count=1 -timeout 0 -v -run 'TestKill$$' ./tests/e2e
 
-soak: build ## random changes and faults for SOAK_TIME on the real servers
+soak: build ## random changes and faults for SOAK_TIME each: simulated, and on the real servers
+	SIM_TIME=$(SOAK_TIME) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./tests/sim
 	MILLRACE_E2E=1 MILLRACE_SOAK=$(SOAK_TIME) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./tests/e2e
 
 ci: ## what CI runs

@@ -189,55 +189,84 @@ func (c *Coordinator) Catalog() *catalog.Snapshot { return c.catalog.Load() }
 
 var errShutdown = repr.NewError(repr.CodeAdminShutdown, "terminating connection due to administrator command")
 
+// timers are what wakes the loop besides commands and batches.
+type timers struct {
+	heartbeat <-chan time.Time
+	soon      <-chan time.Time // the clock has to reach the next millisecond first
+	alarm     <-chan time.Time // rows fall due
+	alarmAt   repr.Time
+}
+
 // loop is the coordinator's goroutine.
 func (c *Coordinator) loop() {
 	defer close(c.done)
-	heartbeat := c.opts.Clock.After(c.opts.TickInterval)
-	var soon <-chan time.Time  // the clock has to reach the next millisecond first
-	var alarm <-chan time.Time // rows fall due
-	alarmAt := never
-	for {
-		if c.ctx.Err() != nil { // whatever else is ready
-			c.failWaiting(errShutdown)
-			c.closeFlows()
-			return
+	t := &timers{heartbeat: c.opts.Clock.After(c.opts.TickInterval), alarmAt: never}
+	for c.ctx.Err() == nil {
+		if due := c.firstDue(); due != t.alarmAt {
+			t.alarm, t.alarmAt = c.setAlarm(due), due
 		}
-		if due := c.firstDue(); due != alarmAt {
-			alarm, alarmAt = c.setAlarm(due), due
-		}
-		select {
-		case <-c.ctx.Done():
-			continue
-		case f := <-c.commands:
-			f()
-		case b := <-c.takeBatches():
-			c.queueBatch(b)
-		case <-soon:
-			soon = nil
-		case <-alarm:
-			if alarm = nil; c.isDue() {
-				c.queued = true
-			} else {
-				alarmAt = never // it went off too early, and is set again
-			}
-		case <-heartbeat:
-			heartbeat = c.opts.Clock.After(c.opts.TickInterval)
-			c.queued = true
-		case <-c.idleWork():
-			c.lastWork = c.work(workFuel)
+		if !c.wake(t) {
 			continue
 		}
 		c.drain()
-		if c.queued && soon == nil {
-			t, wait := c.oracle.next()
-			if wait > 0 {
-				soon = c.opts.Clock.After(wait)
-				continue
-			}
-			c.tickSafely(c.tickTime(t))
-			alarmAt = never
+		if !c.queued || t.soon != nil {
+			continue
 		}
+		at, wait := c.oracle.next()
+		if wait > 0 {
+			t.soon = c.opts.Clock.After(wait)
+			continue
+		}
+		c.tickSafely(c.tickTime(at))
+		t.alarmAt = never
 	}
+	c.failWaiting(errShutdown)
+	c.closeFlows()
+}
+
+// wake waits for something to happen and takes it; false: nothing came of it. Of several things that have happened timers come
+// first, so that a run can be repeated.
+func (c *Coordinator) wake(t *timers) bool {
+	select {
+	case <-t.heartbeat:
+		return c.beat(t)
+	default:
+	}
+	select {
+	case <-t.soon:
+		t.soon = nil
+		return true
+	default:
+	}
+	select {
+	case <-c.ctx.Done():
+		return false
+	case f := <-c.commands:
+		f()
+	case b := <-c.takeBatches():
+		c.queueBatch(b)
+	case <-t.soon:
+		t.soon = nil
+	case <-t.alarm:
+		if t.alarm = nil; c.isDue() {
+			c.queued = true
+		} else {
+			t.alarmAt = never // it went off too early, and is set again
+		}
+	case <-t.heartbeat:
+		return c.beat(t)
+	case <-c.idleWork():
+		c.lastWork = c.work(workFuel)
+		return false
+	}
+	return true
+}
+
+// beat asks for a tick, for the last is long ago.
+func (c *Coordinator) beat(t *timers) bool {
+	t.heartbeat = c.opts.Clock.After(c.opts.TickInterval)
+	c.queued = true
+	return true
 }
 
 // workFuel is how many rows of background merging one turn of the loop may do.
@@ -266,12 +295,16 @@ func (c *Coordinator) takeBatches() <-chan sourceBatch {
 	return c.batches
 }
 
-// drain takes what else has come, so that one tick serves many.
+// drain takes what else has come, so that one tick serves many: commands before batches.
 func (c *Coordinator) drain() {
 	for range 256 {
 		select {
 		case f := <-c.commands:
 			f()
+			continue
+		default:
+		}
+		select {
 		case b := <-c.takeBatches():
 			c.queueBatch(b)
 		default:

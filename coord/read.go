@@ -142,11 +142,15 @@ func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
 	for {
 		var waits []string
 		var wake <-chan struct{}
-		if err := s.c.do(ctx, func() { waits, wake = s.c.unready(ids) }); err != nil {
+		var broken error
+		if err := s.c.do(ctx, func() { waits, wake = s.c.unready(ids); broken = s.c.broken }); err != nil {
 			return err
 		}
-		if len(waits) == 0 {
+		switch {
+		case len(waits) == 0:
 			return nil
+		case broken != nil:
+			return asError(broken) // what is waited for will not come
 		}
 		if said {
 			for _, w := range waits {

@@ -1,0 +1,155 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+
+	"millrace/coord"
+	"millrace/repr"
+)
+
+// client is a connection without a socket.
+type client struct {
+	s    *coord.Session
+	busy *call
+}
+
+// call is a text of statements on its way.
+type call struct {
+	text   string
+	change *change // what it does to the model; nil: nothing
+	done   chan struct{}
+	sets   [][][]repr.Datum // the rows of each statement that gives some
+	err    *repr.Error
+}
+
+// start asks without waiting.
+func (cl *client) start(text string, c *change) *call {
+	cl.busy = &call{text: text, change: c, done: make(chan struct{})}
+	go func(c *call) {
+		defer close(c.done)
+		c.err = cl.each(context.Background(), text, func(res *coord.Result) *repr.Error {
+			if res.Rows == nil {
+				return nil
+			}
+			defer res.Rows.Close()
+			set := [][]repr.Datum{}
+			for {
+				row, ok, err := res.Rows.Next(context.Background())
+				if err != nil || !ok {
+					c.sets = append(c.sets, set)
+					return err
+				}
+				set = append(set, repr.DecodeRow(nil, row))
+			}
+		})
+		if cl.s.TxStatus() == 'E' {
+			_ = cl.each(context.Background(), "ROLLBACK", func(*coord.Result) *repr.Error { return nil })
+		}
+	}(cl.busy)
+	return cl.busy
+}
+
+// each runs the statements of a text, as a simple query does.
+func (cl *client) each(ctx context.Context, text string, take func(*coord.Result) *repr.Error) (err *repr.Error) {
+	stmts, err := cl.s.Split(text)
+	if err != nil {
+		return err
+	}
+	if len(stmts) > 1 {
+		cl.s.BeginImplicit()
+		defer func() {
+			if e := cl.s.EndImplicit(ctx); err == nil {
+				err = e
+			}
+		}()
+	}
+	for _, st := range stmts {
+		var res *coord.Result
+		p, err := cl.s.Prepare(ctx, st, nil)
+		if err == nil {
+			res, err = cl.s.Execute(ctx, p, nil)
+		}
+		if err == nil {
+			err = take(res)
+		}
+		if err != nil {
+			cl.s.Fail()
+			return err
+		}
+	}
+	return nil
+}
+
+// bagOf are rows of k and v, from the column at on.
+func bagOf(rows [][]repr.Datum, at int) bag {
+	out := bag{}
+	for _, r := range rows {
+		out.add(pair{r[at].Int(), r[at+1].Int()}, 1)
+	}
+	return out
+}
+
+// sure are the errors that say that nothing was done.
+var sure = map[string]bool{
+	repr.CodeSerializationFailure: true, repr.CodeUndefinedTable: true, repr.CodeDependentObjects: true, diskFull: true,
+}
+
+// unknown are the errors after which something may have been done.
+var unknown = map[string]bool{repr.CodeAdminShutdown: true, logBroken: true}
+
+const (
+	diskFull  = "53100"
+	logBroken = "58030"
+)
+
+// watcher follows a relation.
+type watcher struct {
+	o     *object
+	cl    *client
+	rows  coord.Live
+	text  string
+	at    int64 // what it holds is so from here on
+	told  int64 // and up to here
+	held  bag
+	begun bool // the snapshot has its time
+}
+
+// poll takes what is there and hands each span that is complete to note.
+func (w *watcher) poll(note func(*object, span) error) error {
+	for {
+		row, more, err := w.rows.Poll()
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.text, err)
+		}
+		if row == nil || !more {
+			return nil
+		}
+		if err := w.take(repr.DecodeRow(nil, row), note); err != nil {
+			return fmt.Errorf("%s: %w", w.text, err)
+		}
+	}
+}
+
+// take takes a row of the stream: a change, or that all before a time was told.
+func (w *watcher) take(row []repr.Datum, note func(*object, span) error) error {
+	t, _, _ := row[0].NumericSmall()
+	if t < w.told || t < w.at {
+		return fmt.Errorf("the time %d comes after %d and %d", t, w.told, w.at)
+	}
+	if t > w.at && w.begun {
+		if err := note(w.o, span{w.at, t, w.held.text()}); err != nil {
+			return err
+		}
+	}
+	if row[1].Bool() {
+		w.told = t
+		if !w.begun {
+			w.begun, w.at = true, t
+		}
+		return nil
+	}
+	w.begun, w.at = true, t
+	w.held.add(pair{row[3].Int(), row[4].Int()}, row[2].Int())
+	return nil
+}

@@ -1,0 +1,111 @@
+package sim
+
+import "strings"
+
+// shape is a form of view, as SQL and as the model computes it.
+type shape struct {
+	name   string
+	inputs int
+	sql    string // A and B are the inputs
+	eval   func(in []bag) bag
+}
+
+// query is the SQL over relations of these names.
+func (s *shape) query(in []string) string {
+	q := strings.ReplaceAll(s.sql, "{A}", in[0])
+	return strings.ReplaceAll(q, "{B}", in[len(in)-1])
+}
+
+// each makes a bag of the rows that f makes of a row.
+func each(f func(p pair) (pair, bool)) func(in []bag) bag {
+	return func(in []bag) bag {
+		out := bag{}
+		for p, n := range in[0] {
+			if q, ok := f(p); ok {
+				out.add(q, n)
+			}
+		}
+		return out
+	}
+}
+
+// shapes are all forms of views.
+var shapes = []shape{
+	{"sums", 1, "SELECT k, (sum(v) % 1000)::bigint AS v FROM {A} GROUP BY k", func(in []bag) bag {
+		sums, out := map[int64]int64{}, bag{}
+		for p, n := range in[0] {
+			sums[p.k] += p.v * n
+		}
+		for k, v := range sums {
+			out[pair{k, v % 1000}] = 1
+		}
+		return out
+	}},
+	{"total", 1, "SELECT count(*) AS k, coalesce(sum(v) % 1000, 0)::bigint AS v FROM {A}", func(in []bag) bag {
+		var t pair
+		for p, n := range in[0] {
+			t.k, t.v = t.k+n, t.v+p.v*n
+		}
+		t.v %= 1000
+		return bag{t: 1}
+	}},
+	{"odd", 1, "SELECT k, v FROM {A} WHERE v % 3 <> 0", each(func(p pair) (pair, bool) { return p, p.v%3 != 0 })},
+	{"shifted", 1, "SELECT k % 5 AS k, v + 1 AS v FROM {A}", each(func(p pair) (pair, bool) { return pair{p.k % 5, p.v + 1}, true })},
+	{"distinct", 1, "SELECT DISTINCT k % 3 AS k, v % 7 AS v FROM {A}", func(in []bag) bag {
+		out := bag{}
+		for p := range in[0] {
+			out[pair{p.k % 3, p.v % 7}] = 1
+		}
+		return out
+	}},
+	{"top", 1, "SELECT k, v FROM {A} ORDER BY k DESC, v DESC LIMIT 3", func(in []bag) bag {
+		out, left := bag{}, int64(3)
+		rows := in[0].pairs()
+		for i := len(rows) - 1; i >= 0 && left > 0; i-- {
+			n := min(left, in[0][rows[i]])
+			out[rows[i]], left = n, left-n
+		}
+		return out
+	}},
+	{"most", 1, "SELECT k, max(v) AS v FROM {A} GROUP BY k", func(in []bag) bag {
+		most, out := map[int64]int64{}, bag{}
+		for p := range in[0] {
+			if v, ok := most[p.k]; !ok || p.v > v {
+				most[p.k] = p.v
+			}
+		}
+		for k, v := range most {
+			out[pair{k, v}] = 1
+		}
+		return out
+	}},
+	{"both", 2, "SELECT k, v FROM {A} UNION ALL SELECT k, v FROM {B}", func(in []bag) bag {
+		out := bag{}
+		for _, b := range in {
+			for p, n := range b {
+				out.add(p, n)
+			}
+		}
+		return out
+	}},
+	{"less", 2, "SELECT k, v FROM {A} EXCEPT ALL SELECT k, v FROM {B}", func(in []bag) bag {
+		out := bag{}
+		for p, n := range in[0] {
+			if m := n - in[1][p]; m > 0 {
+				out[p] = m
+			}
+		}
+		return out
+	}},
+	{"joined", 2, "SELECT a.k, (a.v - b.v) % 1000 AS v FROM {A} AS a JOIN {B} AS b ON a.k = b.k", func(in []bag) bag {
+		out := bag{}
+		for p, n := range in[0] {
+			for q, m := range in[1] {
+				if p.k == q.k {
+					out.add(pair{p.k, (p.v - q.v) % 1000}, n*m)
+				}
+			}
+		}
+		return out
+	}},
+}

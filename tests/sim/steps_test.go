@@ -1,0 +1,408 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"millrace/coord"
+	"millrace/repr"
+)
+
+// action is something that may happen, as often as its weight says.
+type action struct {
+	weight int
+	do     func(r *run)
+}
+
+var actions = []action{
+	{30, (*run).write},
+	{14, (*run).readSome},
+	{5, (*run).createTable},
+	{8, (*run).createView},
+	{3, (*run).createIndex},
+	{4, (*run).createSource},
+	{3, (*run).drop},
+	{2, (*run).rename},
+	{2, (*run).comment},
+	{1, (*run).schema},
+	{10, (*run).produce},
+	{14, (*run).sleep},
+	{5, (*run).watch},
+	{3, (*run).watchPast},
+	{2, (*run).unwatch},
+	{6, (*run).readBack},
+	{2, func(r *run) { r.disk.Crash() }},
+	{3, func(r *run) { r.disk.CrashAfter(r.rng.IntN(60)) }},
+	{1, (*run).restart},
+	{1, func(r *run) { r.disk.FailSync(r.rng.IntN(10)) }},
+	{2, (*run).fillUp},
+	{2, (*run).setClock},
+	{2, func(r *run) { r.slow.Store([]int64{1, 1, 20, 300}[r.rng.IntN(4)]) }},
+}
+
+// step lets something happen.
+func (r *run) step() {
+	sum := 0
+	for _, a := range actions {
+		sum += a.weight
+	}
+	n := r.rng.IntN(sum)
+	for _, a := range actions {
+		if n -= a.weight; n < 0 {
+			a.do(r)
+			return
+		}
+	}
+}
+
+// finish ends a life in peace: everything is answered and as it should be, also after one more start.
+func (r *run) finish() {
+	r.makeRoom()
+	r.slow.Store(1)
+	time.Sleep(3 * time.Second)
+	r.settle()
+	r.poll()
+	if r.survive(); r.failed != nil {
+		return
+	}
+	r.lookAll()
+	if r.failed == nil {
+		r.restart()
+	}
+}
+
+func (r *run) lookAll() {
+	if r.look(); r.failed == nil && len(r.model.worlds) != 1 {
+		r.fail("%d states are still possible", len(r.model.worlds))
+	}
+}
+
+// some are objects that are so.
+func (r *run) some(so func(*object) bool) []*object {
+	return slices.DeleteFunc(r.model.state().sorted(), func(o *object) bool { return !so(o) })
+}
+
+// one is any object that is so; nil when there is none.
+func (r *run) one(so func(*object) bool) *object {
+	list := r.some(so)
+	if len(list) == 0 {
+		return nil
+	}
+	return list[r.rng.IntN(len(list))]
+}
+
+func isTable(o *object) bool { return o.kind == aTable }
+
+// name is a name that was never used.
+func (r *run) name(letter string) string {
+	r.number++
+	return fmt.Sprintf("%s%d", letter, r.number)
+}
+
+func (r *run) anySchema() string {
+	s := r.model.state().schemas
+	return s[r.rng.IntN(len(s))]
+}
+
+// define changes the catalog and waits for it.
+func (r *run) define(text string, apply func(s *state) bool) {
+	r.say("define: %s", text)
+	c := &change{text: text, apply: apply}
+	r.model.begin(c)
+	r.wait(r.reader.start(text, c))
+	r.answer(r.reader)
+}
+
+func (r *run) made(o object) func(s *state) bool {
+	r.number++
+	o.id = r.number
+	return func(s *state) bool {
+		for _, in := range o.in {
+			if s.objects[in] == nil {
+				return false
+			}
+		}
+		if !slices.Contains(s.schemas, o.schema) {
+			return false
+		}
+		s.objects[o.id] = &o
+		if o.kind == aTable {
+			s.rows[o.id] = bag{}
+		}
+		return true
+	}
+}
+
+func (r *run) createTable() {
+	if len(r.some(isTable)) >= 5 {
+		return
+	}
+	o := object{kind: aTable, schema: r.anySchema(), name: r.name("t")}
+	r.define("CREATE TABLE "+o.full()+" (k bigint NOT NULL, v bigint NOT NULL)", r.made(o))
+}
+
+func (r *run) createSource() {
+	if len(r.some(func(o *object) bool { return o.kind == aSource })) >= 3 {
+		return
+	}
+	t := newTopic(r.name("topic"), r.rng.IntN(2) == 0, time.Duration(r.number)*17+1)
+	t.high = [partitions]int64{r.rng.Int64N(5), r.rng.Int64N(5)}
+	r.topics[t.name] = t
+	o := object{kind: aSource, schema: r.anySchema(), name: r.name("f"), topic: t}
+	r.define("CREATE SOURCE "+o.full()+" FROM KAFKA BROKER 'nowhere:9092' TOPIC '"+t.name+"' FORMAT BYTES", r.made(o))
+}
+
+func (r *run) createView() {
+	s := r.model.state()
+	shape := &shapes[r.rng.IntN(len(shapes))]
+	if len(r.some(func(o *object) bool { return o.shape != nil })) >= 10 {
+		return
+	}
+	o := object{kind: aMaterialized, schema: r.anySchema(), name: r.name("v"), shape: shape}
+	word := "MATERIALIZED VIEW"
+	if r.rng.IntN(3) == 0 {
+		o.kind, word = aView, "VIEW"
+	}
+	var names []string
+	for range shape.inputs {
+		// Views do not stand too high, and what is multiplied is not a product.
+		in := r.one(func(o *object) bool {
+			return o.isRelation() && s.depth(o.id) < 3 && (shape.inputs == 1 || s.depth(o.id) == 0)
+		})
+		if in == nil {
+			return
+		}
+		o.in, names = append(o.in, in.id), append(names, in.full())
+	}
+	r.define("CREATE "+word+" "+o.full()+" AS "+shape.query(names), r.made(o))
+}
+
+func (r *run) createIndex() {
+	on := r.one((*object).isKept)
+	if on == nil || len(r.model.state().dependents(on.id)) > 3 {
+		return
+	}
+	o := object{kind: anIndex, schema: on.schema, name: r.name("i"), in: []int{on.id}}
+	r.define("CREATE INDEX "+o.name+" ON "+on.full()+" (k)", r.made(o))
+}
+
+// words are the kinds in SQL.
+var words = map[string]string{aTable: "TABLE", aSource: "SOURCE", aView: "VIEW", aMaterialized: "MATERIALIZED VIEW", anIndex: "INDEX"}
+
+func (r *run) drop() {
+	o := r.one(func(*object) bool { return true })
+	if o == nil {
+		return
+	}
+	text := "DROP " + words[o.kind] + " " + o.full()
+	if len(r.model.state().dependents(o.id)) > 0 {
+		text += " CASCADE"
+	}
+	r.define(text, func(s *state) bool {
+		if s.objects[o.id] == nil {
+			return false
+		}
+		s.without(o.id)
+		return true
+	})
+}
+
+// altered makes a change of an object.
+func altered(id int, f func(o *object)) func(s *state) bool {
+	return func(s *state) bool {
+		if s.objects[id] == nil {
+			return false
+		}
+		o := *s.objects[id]
+		f(&o)
+		s.objects[id] = &o
+		return true
+	}
+}
+
+func (r *run) rename() {
+	s := r.model.state()
+	o := r.one(func(o *object) bool { return o.kind != aSource && o.kind != anIndex && len(s.dependents(o.id)) == 0 })
+	if o == nil {
+		return
+	}
+	to := r.name("n")
+	r.define("ALTER "+words[o.kind]+" "+o.full()+" RENAME TO "+to, altered(o.id, func(o *object) { o.name = to }))
+}
+
+func (r *run) comment() {
+	o := r.one(func(o *object) bool { return o.kind == aTable || o.kind == aView || o.kind == aMaterialized })
+	if o == nil {
+		return
+	}
+	text := r.name("said ")
+	r.define("COMMENT ON "+words[o.kind]+" "+o.full()+" IS '"+text+"'", altered(o.id, func(o *object) { o.comment = text }))
+}
+
+func (r *run) schema() {
+	s := r.model.state()
+	for _, n := range s.schemas[1:] {
+		if len(r.some(func(o *object) bool { return o.schema == n })) == 0 {
+			r.define("DROP SCHEMA "+n, func(s *state) bool {
+				s.schemas = slices.DeleteFunc(slices.Clone(s.schemas), func(m string) bool { return m == n })
+				return true
+			})
+			return
+		}
+	}
+	name := r.name("s")
+	r.define("CREATE SCHEMA "+name, func(s *state) bool {
+		s.schemas = append(slices.Clone(s.schemas), name)
+		return true
+	})
+}
+
+// produce adds records to a topic.
+func (r *run) produce() {
+	o := r.one(func(o *object) bool { return o.kind == aSource })
+	if o == nil || o.topic.high[0]+o.topic.high[1] > 60 {
+		return
+	}
+	p, n := r.rng.Int64N(partitions), 1+r.rng.Int64N(5)
+	r.say("produce: %d records of %s/%d", n, o.topic.name, p)
+	o.topic.produce(p, n)
+}
+
+// sleep lets time pass: most often little.
+func (r *run) sleep() {
+	d := time.Duration(r.rng.Int64N(int64(20 * time.Millisecond)))
+	switch r.rng.IntN(8) {
+	case 0:
+		d *= 200
+	case 1, 2:
+		d *= 20
+	}
+	time.Sleep(d)
+}
+
+// fillUp fills the disk, or makes room again.
+func (r *run) fillUp() {
+	if r.full {
+		r.makeRoom()
+		return
+	}
+	r.full = true
+	r.disk.SetLimit(r.disk.Bytes() + r.rng.Int64N(3000))
+}
+
+// setClock sets the clock on the wall, by as much as an hour.
+func (r *run) setClock() {
+	shifts := []time.Duration{0, time.Hour, -time.Hour, time.Second, -time.Second}
+	r.clock.shift.Store(int64(shifts[r.rng.IntN(len(shifts))]))
+}
+
+// readSome reads some relations at one time.
+func (r *run) readSome() {
+	list := r.some((*object).isRelation)
+	if len(list) == 0 {
+		return
+	}
+	r.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	r.read(list[:min(len(list), 1+r.rng.IntN(3))])
+	if o := list[0]; r.failed == nil && o.kind != aView {
+		r.lookUp(o)
+	}
+}
+
+// lookUp asks for the rows of one k, which an index may have. What it says must be so at some time since the read before it.
+func (r *run) lookUp(o *object) {
+	k := r.rng.Int64N(8)
+	c := r.ask(fmt.Sprintf("BEGIN; SELECT k, v FROM %s WHERE k = %d; SELECT k, v FROM %s; COMMIT", o.full(), k, o.full()))
+	if c.err != nil {
+		if !unknown[c.err.Code] {
+			r.fail("%s: %v", c.text, c.err)
+		}
+		return
+	}
+	want := bagOf(c.sets[1], 0)
+	for p := range want {
+		if p.k != k {
+			delete(want, p)
+		}
+	}
+	if got := bagOf(c.sets[0], 0); got.text() != want.text() {
+		r.fail("%s has %s where k = %d, and in all %s", o.full(), got.text(), k, want.text())
+	}
+}
+
+// readBack reads a relation as of a time at which it was shown.
+func (r *run) readBack() {
+	o := r.one((*object).isRelation)
+	if o == nil || len(r.chronicle.spans[o.id]) == 0 {
+		return
+	}
+	spans := r.chronicle.spans[o.id]
+	s := spans[len(spans)-1-r.rng.IntN(min(len(spans), 20))]
+	r.readPast(o, s, s.from+r.rng.Int64N(s.to-s.from))
+}
+
+// watch follows a relation.
+func (r *run) watch() {
+	if o := r.one((*object).isRelation); o != nil && len(r.watchers) < 5 {
+		r.follow(o, "SUBSCRIBE "+o.full()+" WITH (PROGRESS)")
+	}
+}
+
+// watchPast follows a relation from a time on at which it was shown, some no further than now.
+func (r *run) watchPast() {
+	o := r.one((*object).isKept)
+	if o == nil || len(r.chronicle.spans[o.id]) == 0 || len(r.watchers) >= 5 {
+		return
+	}
+	spans := r.chronicle.spans[o.id]
+	s := spans[len(spans)-1-r.rng.IntN(min(len(spans), 5))]
+	text := fmt.Sprintf("SUBSCRIBE %s WITH (PROGRESS) AS OF %d", o.full(), s.from)
+	if r.rng.IntN(2) == 0 {
+		text += fmt.Sprintf(" UP TO %d", r.chronicle.newest+1)
+	}
+	r.follow(o, text)
+}
+
+func (r *run) follow(o *object, text string) {
+	r.say("follow: %s", text)
+	cl := r.connect()
+	if cl == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	w := &watcher{o: o, cl: cl, text: text, held: bag{}}
+	err := cl.each(ctx, text, func(res *coord.Result) *repr.Error {
+		w.rows = res.Rows.(coord.Live)
+		return nil
+	})
+	switch {
+	case err == nil:
+		r.counts["watchers"]++
+		r.watchers = append(r.watchers, w)
+		return
+	case err.Code == repr.CodeInvalidParameter:
+		var at int64
+		_, _ = fmt.Sscanf(text[strings.Index(text, "AS OF"):], "AS OF %d", &at)
+		if now := r.complete(); at >= now-r.opts.RetainHistory.Milliseconds() {
+			r.fail("%s, at %d: %v", text, now, err)
+		}
+	case !unknown[err.Code]:
+		r.fail("%s: %v", text, err)
+	}
+	cl.s.Close()
+}
+
+// unwatch ends a watcher.
+func (r *run) unwatch() {
+	if len(r.watchers) == 0 {
+		return
+	}
+	i := r.rng.IntN(len(r.watchers))
+	r.watchers[i].rows.Close()
+	r.watchers[i].cl.s.Close()
+	r.watchers = slices.Delete(r.watchers, i, i+1)
+}

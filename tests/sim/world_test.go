@@ -1,0 +1,373 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"millrace/coord"
+	"millrace/internal/clock"
+	"millrace/internal/journal"
+	faults "millrace/internal/sim"
+	"millrace/repr"
+	"millrace/sources"
+)
+
+// hands is how many clients write.
+const hands = 3
+
+// patience is how long an answer may take.
+const patience = time.Minute
+
+// run is the life of a server.
+type run struct {
+	t      *testing.T
+	seed   uint64
+	rng    *rand.Rand
+	disk   *faults.Disk
+	clock  *wall
+	slow   atomic.Int64 // how many times as long the disk takes
+	opts   coord.Options
+	roll   int64 // bytes of a segment
+	log    hash.Hash
+	tale   []string // the newest lines of the log
+	failed error
+
+	journal  *journal.Journal
+	coord    *coord.Coordinator
+	hands    []*client
+	reader   *client
+	watchers []*watcher
+	full     bool
+	sick     bool // the log has said that it broke
+
+	model     *model
+	chronicle chronicle
+	topics    map[string]*topic
+	seen      map[int][partitions]int64 // how far sources had read when they were read
+	number    int                       // of the next name
+	counts    map[string]int
+}
+
+// wall is the clock on the wall, which people set.
+type wall struct {
+	clock.System
+	shift atomic.Int64
+}
+
+// Now is the time it shows.
+func (c *wall) Now() time.Time { return c.System.Now().Add(time.Duration(c.shift.Load())) }
+
+// outcome is how a life went.
+type outcome struct {
+	hash   string
+	tale   []string
+	counts map[string]int
+	err    error
+}
+
+// live runs a seed for some steps.
+func live(t *testing.T, seed uint64, steps int) (out outcome) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRun(t, seed)
+		r.start()
+		for n := range steps {
+			if r.failed != nil {
+				break
+			}
+			r.say("-- step %d at %d", n, time.Now().UnixNano())
+			r.step()
+			r.poll()
+			r.survive()
+		}
+		if r.failed == nil {
+			r.finish()
+		}
+		r.stop()
+		out = outcome{hash: hex.EncodeToString(r.log.Sum(nil))[:16], tale: r.tale, counts: r.counts, err: r.failed}
+	})
+	return out
+}
+
+func newRun(t *testing.T, seed uint64) *run {
+	rng := rand.New(rand.NewPCG(seed, 2026))
+	r := &run{t: t, seed: seed, rng: rng, disk: faults.NewDisk(seed), clock: &wall{}, log: sha256.New(), model: newModel(),
+		chronicle: chronicle{spans: map[int][]span{}}, topics: map[string]*topic{}, seen: map[int][partitions]int64{}, counts: map[string]int{}}
+	r.slow.Store(1)
+	r.roll = 1 << (10 + rng.IntN(5))
+	r.opts = coord.Options{
+		Workers: 1 + rng.IntN(2), TickInterval: time.Duration(10+rng.IntN(1000)) * time.Millisecond, RetainHistory: time.Duration(1+rng.IntN(20)) * time.Second,
+		Clock: r.clock, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics[name]} },
+	}
+	var mu sync.Mutex
+	count := map[string]uint64{}
+	r.disk.Pause(func(name string) {
+		mu.Lock()
+		count[name]++
+		h := fnv.New64a()
+		_, _ = fmt.Fprint(h, seed, name, count[name])
+		mu.Unlock()
+		// No two operations end at the same nanosecond, but by a chance of a million, so that they have an order.
+		time.Sleep(time.Duration(h.Sum64()%100_000+1) * time.Duration(r.slow.Load()))
+	})
+	return r
+}
+
+// say writes a line of the log.
+func (r *run) say(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	_, _ = fmt.Fprintln(r.log, line)
+	if r.tale = append(r.tale, line); len(r.tale) > 4000 {
+		r.tale = slices.Delete(r.tale, 0, 2000)
+	}
+}
+
+// fail ends the run with what is wrong; the first counts.
+func (r *run) fail(format string, args ...any) {
+	if r.failed == nil {
+		r.failed = fmt.Errorf(format, args...)
+		r.say("WRONG: %v", r.failed)
+	}
+}
+
+// start brings a server up.
+func (r *run) start() {
+	for {
+		j, err := journal.Open(journal.Options{FS: r.disk, Dir: "data", SegmentBytes: r.roll})
+		if err == nil {
+			r.journal, r.opts.Journal = j, j
+			r.coord, err = coord.Open(r.opts)
+			if err != nil {
+				_ = j.Close()
+			}
+		}
+		if err == nil {
+			break
+		}
+		r.say("start: %v", err)
+		if !r.disk.Down() && !r.full {
+			r.fail("the server does not start: %v", err)
+			return
+		}
+		r.makeRoom() // a crash while it started, or no space to start in
+		r.disk.Restart()
+	}
+	r.hands = nil
+	for range hands {
+		r.hands = append(r.hands, r.connect())
+	}
+	r.reader = r.connect()
+	synctest.Wait()
+}
+
+func (r *run) connect() *client {
+	s, err := r.coord.NewSession(coord.SessionOptions{User: coord.DefaultUser, Database: coord.DefaultDatabase})
+	if err != nil {
+		r.fail("connect: %v", err)
+		return nil
+	}
+	return &client{s: s}
+}
+
+// stop ends the server and what speaks with it.
+func (r *run) stop() {
+	if r.coord == nil {
+		return
+	}
+	r.poll()
+	r.coord.Close()
+	for _, cl := range append([]*client{r.reader}, r.hands...) {
+		if cl == nil {
+			continue
+		}
+		if cl.busy != nil {
+			<-cl.busy.done
+			r.answer(cl)
+		}
+		cl.s.Close()
+	}
+	for _, w := range r.watchers {
+		w.rows.Close()
+		w.cl.s.Close()
+	}
+	r.watchers = nil
+	_ = r.journal.Close()
+	r.coord = nil
+	synctest.Wait()
+}
+
+// wait waits for an answer. A source whose first reading finds no space makes its readers wait until there is some.
+func (r *run) wait(c *call) {
+	for range 2 {
+		select {
+		case <-c.done:
+			synctest.Wait() // others may have been answered with it
+			return
+		case <-time.After(patience):
+		}
+		if r.full {
+			r.makeRoom()
+		} else {
+			r.fail("no answer to %s", c.text)
+			return
+		}
+	}
+}
+
+// answer takes the answer of a client whose call is done.
+func (r *run) answer(cl *client) {
+	c := cl.busy
+	if r.failed != nil {
+		return // it may not be there
+	}
+	cl.busy = nil
+	if c.err != nil {
+		r.say("answer: %s: %v", c.text, c.err)
+	} else {
+		r.say("answer: %s", c.text)
+	}
+	r.sick = r.sick || c.err != nil && c.err.Code == logBroken
+	if c.change == nil {
+		return
+	}
+	ok := true
+	switch {
+	case c.err == nil:
+		r.counts["done"]++
+		ok = r.model.answered(c.change, true)
+	case sure[c.err.Code]:
+		r.counts["refused"]++
+		ok = r.model.answered(c.change, false)
+	case unknown[c.err.Code]:
+		r.counts["unknown"]++
+		r.model.lost(c.change)
+	default:
+		r.fail("%s: %v", c.text, c.err)
+	}
+	if !ok {
+		r.fail("the answer to %s contradicts what was seen", c.text)
+	}
+}
+
+// poll takes all answers that are there, and what watchers were told.
+func (r *run) poll() {
+	if r.coord == nil {
+		return
+	}
+	synctest.Wait()
+	for _, t := range r.topics {
+		if t.wrong != "" {
+			r.fail("%s", t.wrong)
+		}
+	}
+	for _, cl := range r.hands {
+		if cl.busy == nil {
+			continue
+		}
+		select {
+		case <-cl.busy.done:
+			r.answer(cl)
+		default:
+		}
+	}
+	r.watchers = slices.DeleteFunc(r.watchers, func(w *watcher) bool {
+		err := w.poll(r.note)
+		if err == nil {
+			return false
+		}
+		r.endWatch(w, err)
+		return true
+	})
+}
+
+// endWatch ends a watcher whose stream has ended with an error: the relation may have been dropped.
+func (r *run) endWatch(w *watcher, err error) {
+	if !strings.Contains(err.Error(), "was dropped") {
+		r.fail("%v", err)
+	}
+	r.say("%v", err)
+	w.rows.Close()
+	w.cl.s.Close()
+}
+
+// note takes what was shown.
+func (r *run) note(o *object, s span) error {
+	r.say("%s holds at %d to %d %s", o.full(), s.from, s.to-1, s.text)
+	r.chronicle.newest = max(r.chronicle.newest, s.to-1)
+	if wrong := r.chronicle.note(o, s); wrong != "" {
+		return fmt.Errorf("%s", wrong)
+	}
+	return nil
+}
+
+// idle is a client that can be asked; nil when all are busy.
+func (r *run) idle() *client {
+	for _, cl := range r.hands {
+		if cl.busy == nil {
+			return cl
+		}
+	}
+	return nil
+}
+
+// settle waits for all answers.
+func (r *run) settle() {
+	for _, cl := range r.hands {
+		if cl.busy != nil {
+			r.wait(cl.busy)
+			r.answer(cl)
+		}
+	}
+}
+
+// ask asks the reader and waits.
+func (r *run) ask(text string) *call {
+	r.say("ask: %s", text)
+	c := r.reader.start(text, nil)
+	if r.wait(c); r.failed != nil {
+		return &call{text: text, err: repr.NewError(repr.CodeAdminShutdown, "no answer")}
+	}
+	r.reader.busy = nil
+	r.sick = r.sick || c.err != nil && c.err.Code == logBroken
+	if c.err != nil {
+		r.say("  %v", c.err)
+	}
+	return c
+}
+
+// survive brings the server up again after a crash, or after its log broke, and looks at what is left.
+func (r *run) survive() {
+	if r.failed == nil && (r.disk.Down() || r.sick) {
+		r.restart()
+	}
+}
+
+// restart ends the server, whatever its state, and starts it again.
+func (r *run) restart() {
+	r.say("restart, down %v", r.disk.Down())
+	r.counts["restarts"]++
+	r.sick = false
+	r.stop()
+	r.disk.Restart()
+	r.disk.FailSync(-1)
+	r.start()
+	if r.failed == nil {
+		r.look()
+	}
+}
+
+// makeRoom ends a full disk.
+func (r *run) makeRoom() {
+	r.full = false
+	r.disk.SetLimit(1 << 62)
+}
