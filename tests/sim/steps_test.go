@@ -390,6 +390,8 @@ func (r *run) follow(o *object, text string) {
 		if now := r.complete(); at >= now-r.opts.RetainHistory.Milliseconds() {
 			r.fail("%s, at %d: %v", text, now, err)
 		}
+	case err.Code == repr.CodeQueryCanceled && r.full:
+		r.makeRoom() // as in wait
 	case !unknown[err.Code]:
 		r.fail("%s: %v", text, err)
 	}
