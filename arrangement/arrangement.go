@@ -362,6 +362,9 @@ func (s *Snapshot) Empty() bool { return s.base.Len() == 0 && s.folding.Len() ==
 // Rows is the number of rows, each as often as it counts, those from a limit on too.
 func (s *Snapshot) Rows() int64 { return s.rows }
 
+// Updates is how many updates are stored for the content, at least one for each distinct row.
+func (s *Snapshot) Updates() int { return s.updates }
+
 // Bytes is the memory of the content, that from a limit on too.
 func (s *Snapshot) Bytes() int64 { return s.bytes }
 

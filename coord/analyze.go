@@ -83,6 +83,7 @@ func (s *Session) analyzeQuery(ctx context.Context, q *ast.Query) (*Result, *rep
 	r.memory = memory
 	run := s.c.oneShot(p.compiled.Graph, p.compiled.Arranged, r.has, memory)
 	in, err := r.deltas(p, run.graph)
+	run.large = r.large
 	if err == nil {
 		err = s.addSystem(ctx, p, in)
 	}

@@ -25,6 +25,7 @@ type Options struct {
 	MaxTickRows     int               // a tick takes no more source updates than that; default 100,000
 	SubscriberBytes int64             // what a slow subscription may hold; default 32 MiB
 	MemoryLimit     int64             // what the process may hold; 0: any
+	LiveBytes       func() int64      // what it holds, beside what is counted; default what the last garbage collection found
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
 	Source          func(topic string) sources.Described // opens what stands in for Kafka; nil: nothing does
@@ -55,6 +56,9 @@ func (o *Options) defaults() {
 	}
 	if o.Random == nil {
 		o.Random = rand.Reader
+	}
+	if o.LiveBytes == nil {
+		o.LiveBytes = liveBytes
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -164,7 +168,7 @@ func prepare(opts Options) *Coordinator {
 		sinks:       map[uint64]*sinkRun{},
 		holds:       map[*hold]struct{}{},
 		identity:    &identity{},
-		memory:      newMemory(opts.MemoryLimit),
+		memory:      newMemory(opts.MemoryLimit, opts.LiveBytes),
 	}
 	c.oracle = oracle{now: opts.Clock.Now}
 	c.oracle.complete = repr.Time(max(opts.Clock.Now().UnixMilli(), 1))
@@ -289,7 +293,7 @@ func (c *Coordinator) idleWork() <-chan struct{} {
 
 // takeBatches is the channel of source batches, or nil while the next tick is full.
 func (c *Coordinator) takeBatches() <-chan sourceBatch {
-	if c.full || c.queuedRows >= c.opts.MaxTickRows {
+	if c.full || c.memory.pressed.Load() || c.queuedRows >= c.opts.MaxTickRows {
 		return nil
 	}
 	return c.batches

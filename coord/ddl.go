@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"millrace/arrangement"
 	"millrace/coord/catalog"
 	"millrace/repr"
 	"millrace/sql/ast"
@@ -195,6 +196,7 @@ func (s *Session) columnDefs(st *ast.CreateTable, desc repr.RowDesc) ([]catalog.
 // addBase makes an empty collection that inputs write to. It runs in the loop.
 func (c *Coordinator) addBase(id uint64, name string) *collection {
 	col := newCollection(id, name, c.oracle.complete)
+	col.next = arrangement.NewBuilderOn(c.memory.queued)
 	c.collections[id] = col
 	c.order = append(c.order, col)
 	return col

@@ -6,6 +6,7 @@ import (
 
 	"millrace/arrangement"
 	"millrace/coord/catalog"
+	"millrace/dataflow"
 	"millrace/internal/budget"
 	"millrace/repr"
 	"millrace/sql"
@@ -162,9 +163,20 @@ func (q *modification) attempt(ctx context.Context) (*Result, *repr.Error) {
 	})
 }
 
+// room says whether the server takes more rows; a DELETE adds none.
+func (q *modification) room(memory *budget.Budget) *repr.Error {
+	if q.word == "DELETE" {
+		return nil
+	}
+	return q.s.c.memory.roomToWrite(memory)
+}
+
 // compute gives the rows of the statement's plan, which count towards the memory as long as it is open.
 func (q *modification) compute(ctx context.Context, r *reading, memory *budget.Budget) (arrangement.Batch, *repr.Error) {
-	r.memory = memory.Part("its input", 0, 0)
+	if err := q.room(memory); err != nil {
+		return arrangement.Batch{}, err
+	}
+	r.memory = memory.Part(dataflow.StatementMemory, memory.Most(), 0)
 	defer r.memory.Close()
 	in, err := r.deltas(q.plan, q.plan.compiled.Graph)
 	if err == nil {
@@ -173,7 +185,13 @@ func (q *modification) compute(ctx context.Context, r *reading, memory *budget.B
 	if err != nil {
 		return arrangement.Batch{}, err
 	}
-	return q.s.c.once(ctx, q.plan.compiled.Graph, in, memory)
+	run := q.s.c.oneShot(q.plan.compiled.Graph, nil, nil, memory)
+	run.large = r.large
+	batch, err := run.result(ctx, in)
+	if err != nil {
+		return arrangement.Batch{}, err
+	}
+	return batch, q.room(memory)
 }
 
 // inLoop runs the statement inside the loop, just before a tick.
@@ -229,7 +247,11 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 
 // writes turns the rows of the statement's plan into updates of the table.
 func (q *modification) writes(b arrangement.Batch, memory *budget.Budget, add func(row []byte, diff repr.Diff)) (*Result, *repr.Error) {
-	if err := takeRoom(memory, int64(b.Len())*writeBytes, "what it writes"); err != nil {
+	each := int64(writeBytes)
+	if q.word == "UPDATE" {
+		each *= 2
+	}
+	if err := takeRoom(memory, int64(b.Len())*each, "what it writes"); err != nil {
 		return nil, err
 	}
 	var n int64
@@ -288,8 +310,8 @@ func (q *modification) writes(b arrangement.Batch, memory *budget.Budget, add fu
 	return res, nil
 }
 
-// writeBytes is what a write takes, twice for an update, and room for more in its list; its row is part of a batch.
-const writeBytes = 2 * 2 * 48
+// writeBytes is what a write takes, and room for more in its list; its row is part of a batch.
+const writeBytes = 2 * 48
 
 // returning evaluates RETURNING over a row.
 func (q *modification) returning(row []byte) ([]byte, *repr.Error) {

@@ -9,6 +9,7 @@ import (
 
 	"millrace/arrangement"
 	"millrace/dataflow"
+	"millrace/internal/budget"
 	"millrace/repr"
 )
 
@@ -26,6 +27,9 @@ type hydration struct {
 	chunk repr.Time           // pseudo times of the chunks, all before the as-of
 	fed   int64
 	total int64
+	// memory is what the view holds beside its dataflow until the loop counts it.
+	memory *budget.Budget
+	before int64 // what the server held when it began
 }
 
 // hydrateChunk is how many rows of an input one step of a hydration takes.
@@ -62,7 +66,8 @@ func (s *Session) hydrateAt(ctx context.Context, v *view, at *hold, progress fun
 
 // beginHydration claims the inputs at the newest complete time, or at one that is held.
 func (s *Session) beginHydration(ctx context.Context, v *view, at *hold) (*hydration, *repr.Error) {
-	h := &hydration{c: s.c, view: v, cols: map[uint64]*collection{}, exact: at != nil}
+	h := &hydration{c: s.c, view: v, cols: map[uint64]*collection{}, exact: at != nil, before: s.c.memory.server.Held(),
+		memory: s.c.memory.server.Part("a new view", 0, 0)}
 	var failure *repr.Error
 	err := s.c.do(ctx, func() {
 		h.hold = s.c.newHold()
@@ -108,7 +113,20 @@ func (h *hydration) run(ctx context.Context, progress func(string)) *repr.Error 
 		err = h.catchUp(ctx, say)
 	}
 	h.c.release(h.hold)
+	h.memory.Close()
 	return err
+}
+
+// room refuses a view that does not fit beside what the server holds. One that was there before a restart is not refused: it did
+// fit.
+func (h *hydration) room() *repr.Error {
+	m := h.c.memory
+	h.memory.Set(h.view.out.bytes())
+	if h.exact || m.limit == 0 || m.fits() {
+		return nil
+	}
+	return m.refusal("and takes no new view", fmt.Sprintf("It would have taken %s so far, having read %d of %d rows; there were %s free. ",
+		sizeText(max(m.server.Held()-h.before, 0)), h.fed, h.total, sizeText(max(m.share(sharePressed)-h.before, 0))))
 }
 
 // count finds out how many rows have to be read: those of each collection once for the view, and once for the
@@ -177,6 +195,9 @@ func (h *hydration) fillNew(ctx context.Context, id uint64, say func()) *repr.Er
 			s.arr.Settle()
 		}
 		h.fed += int64(b.Len())
+		if err := h.room(); err != nil {
+			return err
+		}
 		say()
 	}
 	for i, x := range h.view.imports {
@@ -235,7 +256,7 @@ func (h *hydration) step(ctx context.Context, in map[uint64]dataflow.Delta) *rep
 			break
 		}
 	}
-	return nil
+	return h.room()
 }
 
 // missed is what happened to the inputs between the time that a view has reached and a later one.
@@ -416,6 +437,7 @@ func (c *Coordinator) dropCollection(col *collection) {
 			c.uninstall(v.out.id)
 		}
 	}
+	col.next.Free()
 	delete(c.collections, col.id)
 	c.order = slices.DeleteFunc(c.order, func(o *collection) bool { return o == col })
 }

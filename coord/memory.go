@@ -2,8 +2,11 @@ package coord
 
 import (
 	"context"
+	"runtime"
+	"runtime/metrics"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"millrace/arrangement"
@@ -12,33 +15,140 @@ import (
 	"millrace/repr"
 )
 
-// Shares of the memory limit, in percent. What is kept and maintained may take what statements leave; these give way first.
+// Shares of the memory limit, in percent. As the server fills, first new rows and views give way, so that there is room left to
+// read and to delete; then statements; and last the maintained views.
 const (
 	shareStatement  = 25 // one statement that runs once, or one transaction
 	shareStatements = 40 // all of them together
-	sharePressed    = 85 // of the whole: beyond it statements get no more
-	shareFlows      = 95 // of the whole: beyond it a maintained view breaks
+	shareRelieved   = 75 // what is kept and maintained: below it a server that was pressed goes on as before
+	sharePressed    = 80 // the same: beyond it sources are held back, and rows and new views refused
+	shareReaders    = 92 // of all that is held: beyond it a statement gets no more
+	shareFlows      = 98 // the same for a maintained view, which then breaks
 )
 
 // memory are the budgets of a coordinator. They are parts of one, which is that of the server.
 type memory struct {
 	server     *budget.Budget
-	kept       *budget.Budget // collections, and what waits for their next tick
+	kept       *budget.Budget // collections
+	queued     *budget.Budget // what waits for their next tick
 	flows      *budget.Budget // the operators of maintained views, and the arrangements that they share
 	statements *budget.Budget
-	limit      int64 // 0: none
+	limit      int64        // 0: none
+	live       func() int64 // what the process holds of memory that is in use, as far as it knows
+	pressed    atomic.Bool  // sources are held back and writes refused; the loop sets it
+	collecting atomic.Bool
 }
 
-func newMemory(limit int64) *memory {
-	m := &memory{server: budget.New("the server", limit), limit: limit}
+func newMemory(limit int64, live func() int64) *memory {
+	m := &memory{server: budget.New("the server", limit), limit: limit, live: live}
 	m.kept = m.server.Part("the collections", 0, 0)
+	m.queued = m.server.Part("rows on their way", 0, 0)
 	m.flows = m.server.Part("the views", 0, m.share(shareFlows))
-	m.statements = m.server.Part("all statements together", m.share(shareStatements), m.share(sharePressed))
+	m.statements = m.server.Part("all statements together", m.share(shareStatements), m.share(shareReaders))
 	return m
+}
+
+// lasting is what is held but for statements that run once: as it is counted, and as the process last found it.
+func (m *memory) lasting() (held, live int64) {
+	passing := m.statements.Held()
+	return m.server.Held() - passing, m.live() - passing
 }
 
 // share is some percent of the limit; 0 when there is none.
 func (m *memory) share(percent int64) int64 { return m.limit / 100 * percent }
+
+// liveBytes is what the last collection of the process found in use.
+func liveBytes() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	if metrics.Read(sample); sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return int64(sample[0].Value.Uint64())
+}
+
+// weigh counts what is kept, and sees whether the server nears its limit. Then sources are held back and writes refused, until
+// it has room again. It runs in the loop.
+func (c *Coordinator) weigh() {
+	m := c.memory
+	var kept int64
+	for _, col := range c.collections {
+		kept += col.bytes()
+	}
+	m.kept.Set(kept)
+	if m.limit == 0 {
+		return
+	}
+	was := m.pressed.Load()
+	held, live := m.lasting()
+	share := int64(sharePressed)
+	if was {
+		share = shareRelieved
+	}
+	is := max(held, live) > m.share(share)
+	if is && held <= m.share(share) {
+		c.collect() // what was in use at the last collection may be so no longer
+	}
+	if is == was {
+		return
+	}
+	m.pressed.Store(is)
+	c.opts.Log.Warn("memory", "near the limit", is, "held", held, "live", live, "limit", m.limit)
+	for _, r := range c.sources {
+		r.wake()
+	}
+}
+
+// collect has the process find out anew what is in use, beside the loop.
+func (c *Coordinator) collect() {
+	if !c.memory.collecting.CompareAndSwap(false, true) {
+		return
+	}
+	c.running.Add(1)
+	go func() {
+		defer c.running.Done()
+		defer c.memory.collecting.Store(false)
+		runtime.GC()
+	}()
+}
+
+// fits says whether there is room for what is new, having looked anew at what is in use when that alone speaks against it.
+func (m *memory) fits() bool {
+	most := m.share(sharePressed)
+	held, live := m.lasting()
+	if held <= most && live > most {
+		runtime.GC()
+		held, live = m.lasting()
+	}
+	return max(held, live) <= most
+}
+
+// pressure is the error of what would add to the memory of a server that is near its limit; nil while there is room.
+func (m *memory) pressure(what string) *repr.Error {
+	if !m.pressed.Load() {
+		return nil
+	}
+	return m.refusal(what, "")
+}
+
+// refusal is the error of what a server near its limit does not do.
+func (m *memory) refusal(what, needed string) *repr.Error {
+	held := max(m.server.Held(), m.live())
+	return repr.NewError(repr.CodeOutOfMemory, "out of memory: the server is near its limit, "+what).
+		WithDetail(needed + "The server holds " + sizeText(held) + " of " + sizeText(m.limit) + "; rows can be read and deleted, and objects dropped.").
+		WithHint("Delete rows, drop views or indexes, or start the server with a larger --memory-limit.")
+}
+
+// roomToWrite refuses a statement that adds rows when there is no room for them: they are held with the transaction, in the
+// tick, and in the table.
+func (m *memory) roomToWrite(tx *budget.Budget) *repr.Error {
+	if err := m.pressure("and takes no more rows"); err != nil {
+		return err
+	}
+	if held, _ := m.lasting(); m.limit > 0 && held+3*tx.Held() > m.share(shareReaders) {
+		return m.refusal("and takes no more rows", "The rows take "+sizeText(tx.Held())+", and as much again twice on their way to the table. ")
+	}
+	return nil
+}
 
 // statementMemory is what one statement of the session may hold; 0: any.
 func (s *Session) statementMemory() int64 {

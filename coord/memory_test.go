@@ -3,12 +3,20 @@ package coord
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"millrace/repr"
+	"millrace/sources"
 )
+
+// limited are options of a server with a memory limit, which counts only what it holds itself: other tests run beside it.
+func limited(limit int64) Options {
+	return Options{TickInterval: 5 * time.Millisecond, RetainHistory: time.Millisecond, MemoryLimit: limit,
+		LiveBytes: func() int64 { return 0 }}
+}
 
 // greedy are statements each of which would take all memory there is.
 var greedy = []struct{ name, text string }{
@@ -41,8 +49,8 @@ func TestNoStatementTakesAllMemory(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 2, 8} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			opts := quiet()
-			opts.Workers, opts.MemoryLimit = workers, 64<<20
+			opts := limited(64 << 20)
+			opts.Workers = workers
 			c := start(t, opts)
 			cl := connect(t, c)
 			cl.must("CREATE TABLE m (n bigint)")
@@ -70,9 +78,7 @@ func TestNoStatementTakesAllMemory(t *testing.T) {
 
 func TestQueryMemory(t *testing.T) {
 	t.Parallel()
-	opts := quiet()
-	opts.MemoryLimit = 1 << 30
-	cl := connect(t, start(t, opts))
+	cl := connect(t, start(t, limited(1<<30)))
 	if got := cl.must("SHOW query_memory"); got[0] != memoryText((1<<30)/100*25) {
 		t.Errorf("by default: %v", got)
 	}
@@ -100,9 +106,7 @@ func TestQueryMemory(t *testing.T) {
 // refused; when one is closed it runs.
 func TestStatementsTogether(t *testing.T) {
 	t.Parallel()
-	opts := quiet()
-	opts.MemoryLimit = 64 << 20
-	c := start(t, opts)
+	c := start(t, limited(64<<20))
 	cl := connect(t, c)
 	ctx := context.Background()
 	open := func() (*Result, *repr.Error) {
@@ -142,9 +146,7 @@ func TestStatementsTogether(t *testing.T) {
 
 func TestCanceledWhileItWaitsForMemory(t *testing.T) {
 	t.Parallel()
-	opts := quiet()
-	opts.MemoryLimit = 64 << 20
-	c := start(t, opts)
+	c := start(t, limited(64<<20))
 	cl := connect(t, c)
 	hog := c.memory.statements.Part("a test", 0, 0)
 	hog.Take(c.memory.statements.Most())
@@ -170,6 +172,161 @@ func TestMemorySizes(t *testing.T) {
 	for _, text := range []string{"", "MB", "1.5GB", "9223372036854775807GB", "-1kB"} {
 		if n, ok := parseMemory(text); ok {
 			t.Errorf("%s is %d", text, n)
+		}
+	}
+}
+
+// grow inserts rows of about 100 bytes until the table has n of them, or that is refused.
+func (cl *client) grow(table string, n int) *repr.Error {
+	for from := 0; from < n; from += 20000 {
+		_, err := cl.run(context.Background(), fmt.Sprintf("INSERT INTO %s SELECT n, repeat('x', 80) FROM generate_series(%d, %d) AS g (n)",
+			table, from+1, min(from+20000, n)))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 2000 {
+		if is() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("%s: not within ten seconds", what)
+}
+
+// TestAViewThatDoesNotFit creates views and an index that are too large. Each is refused, nothing of it is left, and one that fits
+// is made.
+func TestAViewThatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	for _, workers := range []int{1, 2} {
+		opts := limited(64 << 20)
+		opts.Workers = workers
+		c := start(t, opts)
+		cl := connect(t, c)
+		cl.must("CREATE TABLE t (n int, x text)")
+		if err := cl.grow("t", 250_000); err != nil {
+			t.Fatal(err)
+		}
+		before := c.memory.flows.Held()
+		for _, text := range []string{
+			"CREATE MATERIALIZED VIEW big AS SELECT t.n * 10 + d AS n, x FROM t, generate_series(0, 9) AS g (d)",
+			"CREATE MATERIALIZED VIEW big AS SELECT a.x, count(*) FROM t a JOIN t b ON a.x = b.x GROUP BY 1, b.n",
+			"CREATE MATERIALIZED VIEW big AS SELECT n, max(x) AS x FROM t GROUP BY n",
+			"CREATE INDEX big ON t (n, x)",
+		} {
+			_, err := cl.run(context.Background(), text)
+			if err == nil || err.Code != repr.CodeOutOfMemory || err.Hint == "" {
+				t.Errorf("%s: %v", text, err)
+				continue
+			}
+			if got := cl.one("SELECT count(*) FROM pg_class WHERE relname = 'big'"); got != "0" {
+				t.Errorf("%s: it is in the catalog", text)
+			}
+			eventually(t, "all of "+text+" is given back", func() bool { return c.memory.flows.Held() == before })
+		}
+		cl.must("CREATE MATERIALIZED VIEW small AS SELECT count(*) AS n FROM t")
+		if got := cl.one("SELECT n FROM small"); got != "250000" {
+			t.Errorf("the view that fits: %s", got)
+		}
+	}
+}
+
+// TestNearTheLimit inserts until the server refuses rows. Then rows can be read and deleted, and after that inserted again.
+func TestNearTheLimit(t *testing.T) {
+	t.Parallel()
+	c := start(t, limited(64<<20))
+	cl := connect(t, c)
+	cl.must("CREATE TABLE t (n int, x text)")
+	cl.must("CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n FROM t")
+	err := cl.grow("t", 10_000_000)
+	if err == nil || err.Code != repr.CodeOutOfMemory || !strings.Contains(err.Message, "near its limit") || err.Hint == "" {
+		t.Fatalf("after %s rows: %v", cl.one("SELECT n FROM v"), err)
+	}
+	n := cl.one("SELECT n FROM v")
+	if got := cl.one("SELECT count(*) FROM t"); got != n || len(n) < 6 {
+		t.Errorf("table and view have %s and %s rows", got, n)
+	}
+	for from := 0; from < 10_000_000 && cl.one("SELECT n FROM v") != "0"; from += 10000 {
+		cl.must(fmt.Sprintf("DELETE FROM t WHERE n > %d AND n <= %d", from, from+10000))
+	}
+	eventually(t, "the server takes rows again", func() bool { return cl.grow("t", 1000) == nil })
+	if got := cl.one("SELECT n > 0 FROM v"); got != "t" {
+		t.Error("the view does not see the new rows")
+	}
+}
+
+// TestSourcesAreHeldBack sees that near the limit sources are not read, and that their state says so, until there is room.
+func TestSourcesAreHeldBack(t *testing.T) {
+	t.Parallel()
+	c := prepare(limited(64 << 20))
+	r := &sourceRun{c: c, state: sources.State{Status: "running"}, ready: make(chan struct{}), col: emptyCollection(1, "s")}
+	c.sources[1] = r
+	if c.weigh(); c.takeBatches() == nil || r.current().Status != "running" {
+		t.Fatal("held back with nothing in memory")
+	}
+	other := c.memory.server.Part("a test", 0, 0)
+	other.Take(56 << 20)
+	woken := r.ready
+	c.weigh()
+	st := r.current()
+	if c.takeBatches() != nil || st.Status != "stalled" || !strings.HasPrefix(st.Error, "memory limit: ") {
+		t.Errorf("near the limit: %+v", st)
+	}
+	select {
+	case <-woken:
+	default:
+		t.Error("who waits for the source is not told")
+	}
+	other.Take(-6 << 20) // 50 MiB: below where it began, not below where it ends
+	if c.weigh(); r.current().Status != "stalled" {
+		t.Error("it goes on too soon")
+	}
+	other.Take(-8 << 20)
+	if c.weigh(); c.takeBatches() == nil || r.current().Status != "running" {
+		t.Errorf("with room again: %+v", r.current())
+	}
+}
+
+// TestLargeInputsInChunks asks a server with little memory, which reads its tables in chunks, what one without a limit answers
+// from whole ones.
+func TestLargeInputsInChunks(t *testing.T) {
+	t.Parallel()
+	for _, workers := range []int{1, 2, 8} {
+		var clients []*client
+		for _, limit := range []int64{0, 20 << 20} {
+			opts := limited(limit)
+			opts.Workers = workers
+			cl := connect(t, start(t, opts))
+			cl.must("CREATE TABLE t (n int, x text)")
+			cl.must("INSERT INTO t SELECT n, repeat(chr(97 + n % 7), 100) FROM generate_series(1, 10000) AS g (n)")
+			cl.must("INSERT INTO t SELECT n % 10, NULL FROM generate_series(1, 3000) AS g (n)")
+			cl.must("DELETE FROM t WHERE n % 3 = 0")
+			clients = append(clients, cl)
+		}
+		for _, text := range []string{
+			"SELECT count(*), count(x), min(x), max(n), sum(n), array_length(array_agg(n), 1) FROM t",
+			"SELECT count(*) FROM t WHERE n < 0",
+			"SELECT n % 5, count(DISTINCT x), string_agg(DISTINCT left(x, 1), ',' ORDER BY left(x, 1)) FROM t GROUP BY 1 HAVING count(*) > 3 ORDER BY 1",
+			"SELECT a.n, b.n FROM t a JOIN t b ON a.n = b.n + 1 AND a.x < b.x ORDER BY 1, 2 LIMIT 20 OFFSET 3",
+			"SELECT a.n FROM t a LEFT JOIN t b ON a.n = b.n + 5000 WHERE b.n IS NULL ORDER BY 1 LIMIT 30",
+			"SELECT DISTINCT left(x, 2) FROM t",
+			"SELECT n, row_number() OVER (PARTITION BY n % 4 ORDER BY n) FROM t WHERE n % 50 = 1 ORDER BY 1, 2",
+			"SELECT n, left(x, 3) FROM t ORDER BY n DESC, 2 LIMIT 7",
+			"WITH RECURSIVE r AS (SELECT 1 AS n UNION SELECT t.n FROM r JOIN t ON t.n BETWEEN r.n + 1 AND r.n + 1) SELECT count(*) FROM r",
+			"SELECT n FROM t EXCEPT SELECT n + 7 FROM t ORDER BY 1 LIMIT 9",
+			"SELECT 10 / (n - 5) FROM t",
+		} {
+			want, wantErr := clients[0].run(context.Background(), text)
+			got, err := clients[1].run(context.Background(), text)
+			if !slices.Equal(got, want) || (err == nil) != (wantErr == nil) || err != nil && err.Code != wantErr.Code {
+				t.Errorf("%d workers, %s:\n%v %v\nfrom whole tables:\n%v %v", workers, text, got, err, want, wantErr)
+			}
 		}
 	}
 }

@@ -2,6 +2,8 @@ package coord
 
 import (
 	"context"
+	"iter"
+	"maps"
 	"slices"
 
 	"millrace/arrangement"
@@ -17,8 +19,10 @@ type oneShot struct {
 	graph   *lower.Graph
 	workers int
 	memory  *budget.Budget
-	units   []unit         // what it imports
-	sum     dataflow.Delta // of what came out
+	units   []unit                           // what it imports
+	large   map[uint64]*arrangement.Snapshot // inputs that are read in chunks
+	ok      gathering                        // of what came out
+	errs    gathering
 }
 
 // oneShot makes a graph import those of its arrangements that are kept.
@@ -45,11 +49,6 @@ func (c *Coordinator) oneShot(g *lower.Graph, arranged []*lower.Arranged, has []
 	return run
 }
 
-// once runs a graph over constant inputs.
-func (c *Coordinator) once(ctx context.Context, g *dataflow.Graph, in map[uint64]dataflow.Delta, memory *budget.Budget) (arrangement.Batch, *repr.Error) {
-	return c.oneShot(g, nil, nil, memory).result(ctx, in)
-}
-
 // result runs the graph.
 func (r *oneShot) result(ctx context.Context, in map[uint64]dataflow.Delta) (arrangement.Batch, *repr.Error) {
 	flow := r.flow()
@@ -62,24 +61,55 @@ func (r *oneShot) flow() *dataflow.Dataflow {
 	return dataflow.New(r.graph, dataflow.Options{Workers: r.workers, Clock: r.c.opts.Clock, Memory: r.memory})
 }
 
-// on gives a dataflow what it imports, and then its inputs, which meet what is there.
+// on gives a dataflow what it imports, then the large inputs in chunks, and then the others, which meet what is there.
 func (r *oneShot) on(ctx context.Context, flow *dataflow.Dataflow, in map[uint64]dataflow.Delta) (arrangement.Batch, *repr.Error) {
+	r.ok, r.errs = gathering{b: arrangement.NewBuilderOn(r.memory)}, gathering{b: arrangement.NewBuilderOn(r.memory)}
+	defer r.ok.b.Free()
+	defer r.errs.b.Free()
 	flow.Postpone(true) // a recursion is computed once
-	for _, u := range r.units {
-		for given := range flow.Fill(u.numbers, u.contents, hydrateChunk) {
-			if err := r.step(ctx, flow, given); err != nil {
-				return arrangement.Batch{}, err
-			}
+	for given := range r.ahead(flow) {
+		if err := r.step(ctx, flow, given); err != nil {
+			return arrangement.Batch{}, err
 		}
 	}
 	flow.Postpone(false)
 	if err := r.step(ctx, flow, in); err != nil {
 		return arrangement.Batch{}, err
 	}
-	if e := firstError(r.sum.Err); e != nil {
+	if e := firstError(r.errs.sum()); e != nil {
 		return arrangement.Batch{}, e
 	}
-	return r.sum.OK, takeRoom(r.memory, int64(r.sum.OK.Bytes()), "its result")
+	out := r.ok.sum()
+	return out, takeRoom(r.memory, int64(out.Bytes()), "its result")
+}
+
+// ahead is what the dataflow is given before the inputs that it is given whole.
+func (r *oneShot) ahead(flow *dataflow.Dataflow) iter.Seq[map[uint64]dataflow.Delta] {
+	return func(yield func(map[uint64]dataflow.Delta) bool) {
+		for _, u := range r.units {
+			for given := range flow.Fill(u.numbers, u.contents, hydrateChunk) {
+				if !yield(given) {
+					return
+				}
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(r.large)) {
+			for b := range r.large[id].Chunks(r.chunkOf(r.large[id])) {
+				if !yield(map[uint64]dataflow.Delta{id: {OK: b}}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// chunkShare is which part of what a statement may hold one chunk of a large input may take.
+const chunkShare = 64
+
+// chunkOf is how many rows of a collection are given to the dataflow at once.
+func (r *oneShot) chunkOf(s *arrangement.Snapshot) int {
+	most := r.memory.Most() / chunkShare
+	return int(min(max(most*int64(s.Updates())/max(s.Bytes(), 1), 1), hydrateChunk))
 }
 
 func (r *oneShot) step(ctx context.Context, flow *dataflow.Dataflow, in map[uint64]dataflow.Delta) *repr.Error {
@@ -90,10 +120,56 @@ func (r *oneShot) step(ctx context.Context, flow *dataflow.Dataflow, in map[uint
 		}
 		return asError(err)
 	}
-	if r.sum.OK.Len()+r.sum.Err.Len() == 0 {
-		r.sum = out
-		return nil
+	r.ok.add(out.OK)
+	r.errs.add(out.Err)
+	if r.memory.Excess() != nil {
+		return dataflow.OutOfMemory(r.memory, "its result")
 	}
-	r.sum = dataflow.Sum(slices.Values([]dataflow.Delta{r.sum, out}))
 	return nil
+}
+
+// gathering sums up batches. It consolidates now and then, for what one step puts out the next may take back.
+type gathering struct {
+	first arrangement.Batch // of one batch nothing has to be summed up
+	b     *arrangement.Builder
+	most  int // rows at which it consolidates next
+}
+
+// gatherLeast is how many rows are gathered in any case before they are consolidated.
+const gatherLeast = 1 << 17
+
+func (g *gathering) add(b arrangement.Batch) {
+	switch {
+	case b.Len() == 0:
+		return
+	case g.first.Len() == 0 && g.b.Len() == 0:
+		g.first = b
+		return
+	}
+	g.append(g.first)
+	g.append(b)
+	g.first = arrangement.Batch{}
+	if g.b.Len() < max(g.most, gatherLeast) {
+		return
+	}
+	sum := g.b.Seal()
+	g.b.Reset()
+	g.append(sum)
+	g.most = 4 * sum.Len()
+}
+
+func (g *gathering) append(b arrangement.Batch) {
+	for i := range b.Len() {
+		g.b.Add(b.Row(i), b.Diff(i))
+	}
+}
+
+// sum is all that was gathered.
+func (g *gathering) sum() arrangement.Batch {
+	if g.b.Len() == 0 {
+		return g.first
+	}
+	g.append(g.first)
+	g.first = arrangement.Batch{}
+	return g.b.Seal()
 }

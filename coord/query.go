@@ -248,9 +248,10 @@ func (s *Session) runQuery(ctx context.Context, p *queryPlan, h *hold) (*Result,
 // compute runs a query over what was read of its inputs.
 func (s *Session) compute(ctx context.Context, p *queryPlan, r *reading, memory *budget.Budget) (Rows, *repr.Error) {
 	run := s.c.oneShot(p.compiled.Graph, p.compiled.Arranged, r.has, memory)
-	r.memory = memory.Part("its input", 0, 0)
+	r.memory = memory.Part(dataflow.StatementMemory, memory.Most(), 0)
 	defer r.memory.Close()
 	in, err := r.deltas(p, run.graph)
+	run.large = r.large
 	if err == nil {
 		err = s.addSystem(ctx, p, in)
 	}

@@ -3,6 +3,7 @@ package coord
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"millrace/arrangement"
@@ -19,14 +20,16 @@ type reading struct {
 	ok     map[uint64]*arrangement.Snapshot
 	errs   map[uint64]*arrangement.Snapshot
 	names  map[uint64]string
-	by     map[uint64]*lookup  // how collections are read of which only some rows are needed; nil: whole
-	memory *budget.Budget      // of the statement that reads; nil: any
-	has    []*dataflow.Content // of the plan's arrangements; nil: that one is not kept
+	large  map[uint64]*arrangement.Snapshot // collections that are read in chunks
+	by     map[uint64]*lookup               // how collections are read of which only some rows are needed; nil: whole
+	memory *budget.Budget                   // of the statement that reads; nil: any
+	has    []*dataflow.Content              // of the plan's arrangements; nil: that one is not kept
 }
 
 // newReading is a reading to be filled.
 func newReading(by map[uint64]*lookup, h *hold) *reading {
-	return &reading{ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}, names: map[uint64]string{}, by: by, hold: h}
+	return &reading{ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}, names: map[uint64]string{},
+		large: map[uint64]*arrangement.Snapshot{}, by: by, hold: h}
 }
 
 // noticeEvery is how often a statement that waits says what for.
@@ -108,7 +111,11 @@ func (r *reading) deltas(p *queryPlan, g *lower.Graph) (map[uint64]dataflow.Delt
 	for _, id := range p.live {
 		errs, err := copied(r.memory, r.errs[id], r.names[id])
 		d := dataflow.Delta{Err: errs}
-		if err == nil && g.Reads(id) {
+		switch {
+		case err != nil || !g.Reads(id):
+		case r.by[id] == nil && r.isLarge(r.ok[id]):
+			r.large[id] = r.ok[id]
+		default:
 			d.OK, err = r.rows(id)
 		}
 		if err != nil {
@@ -117,6 +124,14 @@ func (r *reading) deltas(p *queryPlan, g *lower.Graph) (map[uint64]dataflow.Delt
 		in[id] = d
 	}
 	return in, nil
+}
+
+// largeShare is which part of what a statement may hold a collection that it copies may take: a larger one is read in chunks.
+const largeShare = 8
+
+func (r *reading) isLarge(s *arrangement.Snapshot) bool {
+	most := r.memory.Most()
+	return most > 0 && s.Bytes() > most/largeShare
 }
 
 // rows are the rows of a collection that are needed.
@@ -168,6 +183,9 @@ func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
 	}
 }
 
+// stopped are the states of sources that are not waited for.
+var stopped = []string{"stalled", "failed"}
+
 // unready says of which sources behind the collections the first reading has not ended, and gives a channel that is
 // closed when the first of them has. A source that has stopped is not waited for. It runs in the loop.
 func (c *Coordinator) unready(ids []uint64) (waits []string, wake <-chan struct{}) {
@@ -182,7 +200,7 @@ func (c *Coordinator) unready(ids []uint64) (waits []string, wake <-chan struct{
 	}
 	for _, id := range c.sourcesBehind(ids) {
 		run := c.sources[id]
-		if run == nil || run.caughtUp || run.state.Status == "stalled" || run.state.Status == "failed" {
+		if run == nil || run.caughtUp || slices.Contains(stopped, run.current().Status) {
 			continue
 		}
 		read, high := run.position()

@@ -220,6 +220,7 @@ func (r *restoring) read() error {
 			continue
 		}
 		col := emptyCollection(it.ID, it.Name)
+		col.next = arrangement.NewBuilderOn(r.c.memory.queued)
 		r.c.collections[it.ID] = col
 		r.c.order = append(r.c.order, col)
 		r.loads[it.ID] = &load{col: col, rows: arrangement.NewBuilder()}

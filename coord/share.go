@@ -97,7 +97,7 @@ func inUnits(imports []*imported, has []*dataflow.Content) []unit {
 // newShared makes an empty arrangement that nobody else knows of yet.
 func (c *Coordinator) newShared(what *lower.Arranged) *shared {
 	return &shared{what: what, users: 1,
-		arr: dataflow.NewArrangement(what.Op, what.Label, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock})}
+		arr: dataflow.NewArrangement(what.Op, what.Label, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock, Memory: c.memory.flows})}
 }
 
 // claim finds the arrangements that views share already; for the others, or for all when the view is filled as of an earlier

@@ -61,6 +61,16 @@ func (r *sourceRun) Report(st sources.State) {
 	})
 }
 
+// current is the state of the source. One that could read on is held back while the server is near its memory limit.
+func (r *sourceRun) current() sources.State {
+	m := r.c.memory
+	if !m.pressed.Load() || r.state.Status == "failed" || r.state.Status == "stalled" {
+		return r.state
+	}
+	e := m.refusal("and reads no more", "")
+	return sources.State{Status: "stalled", Error: "memory limit: " + e.Detail, Hint: e.Hint}
+}
+
 // wake lets those look again who wait for the first reading.
 func (r *sourceRun) wake() {
 	close(r.ready)
@@ -268,9 +278,9 @@ func (s *Session) warnBadRecords(ctx context.Context, ids []uint64) {
 					Message: "source \"" + r.col.name + "\" has " + itoa(r.bad) + " records that could not be decoded",
 					Hint:    "SELECT * FROM " + r.col.name + "_errors shows them"})
 			}
-			if r.state.Status == "stalled" || r.state.Status == "failed" {
+			if st := r.current(); st.Status == "stalled" || st.Status == "failed" {
 				notes = append(notes, Notice{Severity: "WARNING", Code: "MR005",
-					Message: "source \"" + r.col.name + "\" is " + r.state.Status + ": " + r.state.Error, Hint: r.state.Hint})
+					Message: "source \"" + r.col.name + "\" is " + st.Status + ": " + st.Error, Hint: st.Hint})
 			}
 		}
 	})

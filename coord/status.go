@@ -41,7 +41,8 @@ func (c *Coordinator) status() *catalog.Status {
 	}
 	for id, r := range c.sources {
 		o := st.Objects[id]
-		o.Status, o.Error, o.Hint = r.state.Status, r.state.Error, r.state.Hint
+		now := r.current()
+		o.Status, o.Error, o.Hint = now.Status, now.Error, now.Hint
 		o.Good, o.Bad, o.ReadBytes, o.NewestMS, o.CaughtUp = r.good, r.bad, r.bytes, r.newestMS, r.caughtUp
 		for p, next := range r.next {
 			o.Partitions = append(o.Partitions, catalog.PartitionStatus{Partition: p, Next: next, High: max(r.high[p], next)})

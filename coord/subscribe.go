@@ -262,7 +262,8 @@ func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Er
 // newView makes a view of a graph, not filled yet. It imports what may be shared.
 func (c *Coordinator) newView(g *dataflow.Graph, arranged []*lower.Arranged, inputs []uint64, id uint64, name string) *view {
 	g, imports := importing(g, arranged)
-	flow := dataflow.New(g, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock, MaxIterations: maxIterations})
+	flow := dataflow.New(g, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock, MaxIterations: maxIterations,
+		Memory: c.memory.flows})
 	return &view{out: emptyCollection(id, name), flow: flow, inputs: inputs, imports: imports, named: id != 0}
 }
 

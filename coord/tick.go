@@ -51,6 +51,7 @@ func (c *Coordinator) tick(t repr.Time) {
 		c.opts.Journal.Hold(uint64(c.keepFrom(since)))
 	}
 	c.lastWork = c.work(workFuel)
+	c.weigh()
 	for _, w := range c.waiting {
 		w <- nil
 	}
