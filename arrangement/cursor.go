@@ -16,6 +16,7 @@ type Cursor struct {
 	probe  body // of the block that the tree is looked up with
 	open   bool // the tree stands on the block of places[0]
 	ended  bool // the base is used up; it must not be opened again
+	near   int  // how many blocks to walk before the tree is searched from the root
 	places []place
 	limit  []byte // of the snapshot
 	bound  []byte // the walk ends where rows do not begin with this
@@ -38,7 +39,7 @@ var noRows Batch
 
 // Cursor makes a cursor; Seek or SeekKey comes first.
 func (s *Snapshot) Cursor() *Cursor {
-	c := &Cursor{tree: s.base.Iter(), limit: s.limit, places: make([]place, 1, len(s.runs)+2)}
+	c := &Cursor{tree: s.base.Iter(), limit: s.limit, near: nearBlocks, places: make([]place, 1, len(s.runs)+2)}
 	c.places[0].b = &noRows
 	if s.folding.n > 0 {
 		c.places = append(c.places, place{b: &s.folding, i: s.from})
@@ -96,8 +97,46 @@ func (c *Cursor) seekBase(key []byte) {
 		p.i = p.b.seek(p.i, key)
 		return
 	}
-	if !c.ended {
+	switch {
+	case c.ended:
+	case c.open && c.walkTo(key):
+		c.land(key)
+	default:
 		c.openAt(key)
+	}
+}
+
+// nearBlocks is how many blocks a search from the root costs, about: they lie side by side in the tree.
+const nearBlocks = 8
+
+// walkTo goes forward to the block that a key behind this one lies in, if that is near. After keys that were not, it does
+// not go as far, or not at all.
+func (c *Cursor) walkTo(key []byte) bool {
+	ten := tenOf(key)
+	for range c.near {
+		if !c.tree.Next() {
+			return c.tree.Last()
+		}
+		next := c.tree.Item()
+		order := next.compare(ten)
+		if order == 0 {
+			order = bytes.Compare(next.body.first, key)
+		}
+		if order >= 0 {
+			c.near = nearBlocks
+			return order == 0 || c.tree.Prev()
+		}
+	}
+	c.near /= 2
+	return false
+}
+
+// land finds a key in the block that the tree stands on, or else moves to the next.
+func (c *Cursor) land(key []byte) {
+	p := &c.places[0]
+	c.open, p.b = true, &c.tree.Item().body.rows
+	if p.i = p.b.seek(0, key); p.i == p.b.n {
+		c.nextBlock()
 	}
 }
 
@@ -124,10 +163,7 @@ func (c *Cursor) openAt(key []byte) {
 		c.open, p.b, p.i = false, &noRows, 0
 		return
 	}
-	c.open, p.b = true, &c.tree.Item().body.rows
-	if p.i = p.b.seek(0, key); p.i == p.b.n {
-		c.nextBlock()
-	}
+	c.land(key)
 }
 
 func (c *Cursor) nextBlock() {
