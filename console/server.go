@@ -20,6 +20,8 @@ type Options struct {
 	Live func(ctx context.Context) error
 	// Gatherer collects the metrics. nil: there are none.
 	Gatherer prometheus.Gatherer
+	// Backup copies what is kept to a folder and says how much that is. nil: nothing is kept.
+	Backup func(dir string) (bytes int64, err error)
 	// Version and SQLAddr are shown on the page.
 	Version string
 	SQLAddr string
@@ -75,6 +77,7 @@ func New(opts Options) http.Handler {
 		ErrorHandling: promhttp.ContinueOnError,
 	}))
 	mux.Handle("/debug/pprof/", loopbackOnly(profiles()))
+	mux.Handle("POST /api/backup", loopbackOnly(http.HandlerFunc(c.backup)))
 	mux.HandleFunc("GET /{$}", c.page)
 	mux.HandleFunc("GET /console.css", style)
 	return strict(mux)
@@ -96,7 +99,7 @@ func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		forwarded := q.Header.Get("X-Forwarded-For") != "" || q.Header.Get("Forwarded") != ""
 		if forwarded || !isLoopback(q.RemoteAddr) {
-			http.Error(w, "profiles are for callers on the same machine", http.StatusForbidden)
+			http.Error(w, "this is for callers on the same machine", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, q)

@@ -31,7 +31,9 @@ type Options struct {
 	Source          func(topic string) sources.Described // opens what stands in for Kafka; nil: nothing does
 	Random          io.Reader                            // where names come from that nobody else makes; default the machine's
 	Journal         *journal.Journal                     // where ticks are made durable; nil: nowhere
+	Dormant         bool                                 // what is kept can be read, but no view is filled, and no source or sink runs
 	Log             *slog.Logger
+	OnBug           func(what string, value any, stack []byte) // told of panics that were caught; nil: nobody
 	Version         string
 }
 
@@ -63,6 +65,9 @@ func (o *Options) defaults() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.OnBug == nil {
+		o.OnBug = func(string, any, []byte) {}
+	}
 	if o.Version == "" {
 		o.Version = "dev"
 	}
@@ -93,8 +98,6 @@ type Coordinator struct {
 	sinks       map[uint64]*sinkRun
 	holds       map[*hold]struct{}
 	waiting     []chan<- error // writers whose tick has not run
-	writers     int            // how many the last tick answered
-	gathered    bool           // the next tick has waited for them already
 	queued      bool           // something waits for a tick
 	queuedRows  int
 	broken      error          // the journal failed: nothing more is acknowledged
@@ -146,6 +149,9 @@ func Open(opts Options) (*Coordinator, error) {
 		return nil, err
 	}
 	go c.loop()
+	if opts.Dormant {
+		return c, nil
+	}
 	c.running.Add(1)
 	go func() {
 		defer c.running.Done()
@@ -219,9 +225,6 @@ func (c *Coordinator) loop() {
 			continue
 		}
 		at, wait := c.oracle.next()
-		if wait == 0 && c.expectsWriters() {
-			wait = gatherFor
-		}
 		if wait > 0 {
 			t.soon = c.opts.Clock.After(wait)
 			continue

@@ -11,7 +11,9 @@ import (
 func (c *Coordinator) guarded(what string, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.opts.Log.Error("a bug ended "+what, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			stack := debug.Stack()
+			c.opts.Log.Error("a bug ended "+what, "panic", fmt.Sprint(p), "stack", string(stack))
+			c.opts.OnBug(what, p, stack)
 			err = repr.NewError(repr.CodeInternal, fmt.Sprintf("internal error in %s: %v", what, p)).
 				WithHint("the server goes on; please report this with what you did")
 		}

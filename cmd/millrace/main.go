@@ -25,6 +25,10 @@ func commands() []command {
 	return []command{
 		{"serve", "run the server", serve},
 		{"demo", "run the server with a broker, a schema registry and a shop inside", runDemo},
+		{"dump", "write what a server or data directory holds as SQL", dump},
+		{"restore", "run the statements of a dump", restore},
+		{"backup", "let a running server copy its data directory", backup},
+		{"check", "look at a data directory, the machine and the connections", checkAll},
 		{"bench", "run one query over an event file and print what it took", runBench},
 		{"version", "print the version", func(context.Context, []string) error {
 			_, err := fmt.Println("millrace " + version)

@@ -31,6 +31,7 @@ const gcPercent = 200
 type server struct {
 	coord *coord.Coordinator
 	ticks *journal.Journal // nil when nothing is kept
+	bugs  *crashes
 	sql   *pgwire.Server
 	http  *http.Server
 	log   *slog.Logger
@@ -81,12 +82,14 @@ func start(c *config) (*server, error) {
 	web := &http.Server{Handler: &entrance{}, ReadHeaderTimeout: 10 * time.Second}
 	fail := make(chan error, 2)
 	go func() { fail <- web.Serve(webListener) }()
-	co, ticks, err := c.open(coord.Options{Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
+	bugs := c.crashes(log)
+	co, ticks, err := c.open(coord.Options{OnBug: bugs.report, Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
 		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version})
 	if err != nil {
 		return nil, errors.Join(err, sqlListener.Close(), web.Close())
 	}
-	s := &server{coord: co, ticks: ticks, http: web, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: fail}
+	bugs.coord.Store(co)
+	s := &server{coord: co, ticks: ticks, bugs: bugs, http: web, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: fail}
 	metrics := console.NewMetrics(version, runtime.Version(), sampler{co})
 	s.sql = pgwire.NewServer(co, pgwire.Options{Log: log, Observe: metrics.ObserveQuery, Welcome: c.welcome()})
 	go func() { s.fail <- s.sql.Serve(sqlListener) }()
@@ -107,6 +110,14 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	}
 	closed := console.New(console.Options{Readiness: func() console.Readiness { return console.Readiness{} }})
 	closed.ServeHTTP(w, q)
+}
+
+// crashes keeps reports of bugs in the data directory, once that is there.
+func (c *config) crashes(log *slog.Logger) *crashes {
+	if c.Volatile || os.MkdirAll(c.DataDir, 0o700) != nil { // the start says why it cannot be made
+		return watchCrashes("", log)
+	}
+	return watchCrashes(c.DataDir, log)
 }
 
 // open starts the coordinator, on the data directory unless nothing is to be kept.
@@ -187,6 +198,7 @@ func (s *server) close() error {
 	go func() { done <- s.end() }()
 	select {
 	case err := <-done:
+		s.bugs.close()
 		s.log.Info("stopped")
 		return err
 	case <-clock.System{}.After(stopPatience):
@@ -220,7 +232,12 @@ func (s *server) end() error {
 }
 
 func (s *server) console(metrics *console.Metrics) http.Handler {
+	var copied func(dir string) (int64, error)
+	if s.ticks != nil {
+		copied = s.ticks.Backup
+	}
 	return console.New(console.Options{
+		Backup:    copied,
 		Readiness: s.readiness,
 		Live: func(ctx context.Context) error {
 			if _, err := s.coord.Status(ctx); err != nil {

@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// waitForEnd is how long a test waits for a process.
+const waitForEnd = 10 * time.Second
+
 // process is a server of its own process.
 type process struct {
 	t    *testing.T
@@ -43,10 +46,10 @@ type process struct {
 	log  []string
 }
 
-func startProcess(t *testing.T, dir string) *process {
+func startProcess(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
 	p := &process{t: t, sql: freeAddr(t), web: freeAddr(t), done: make(chan struct{})}
-	p.cmd = millrace("serve", "--data-dir", dir, "--sql-listen", p.sql, "--http-listen", p.web, "--log-format", "text")
+	p.cmd = millrace(append([]string{"serve", "--data-dir", dir, "--sql-listen", p.sql, "--http-listen", p.web, "--log-format", "text"}, flags...)...)
 	out, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +181,7 @@ func TestStopUnderLoad(t *testing.T) {
 		return err
 	})
 	time.Sleep(700 * time.Millisecond)
-	code, took := p.end(syscall.SIGTERM, 10*time.Second)
+	code, took := p.end(syscall.SIGTERM, waitForEnd)
 	if code != 0 || took > 5*time.Second {
 		t.Errorf("exit code %d after %v\n%s", code, took, p.logged())
 	}
@@ -202,7 +205,7 @@ func TestStopUnderLoad(t *testing.T) {
 			t.Errorf("%d rows are there, %d were acknowledged", n, written[w].Load())
 		}
 	}
-	if code, _ := p.end(os.Interrupt, 10*time.Second); code != 0 {
+	if code, _ := p.end(os.Interrupt, waitForEnd); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }

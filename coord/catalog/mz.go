@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 
@@ -131,6 +132,21 @@ var mzTables = []builtin{
 		}
 		return out
 	}},
+	{schema: "mz_internal", name: "mz_definitions", cols: "id text!, oid oid!, position int8!, schema text!, name text!, type text!, search_path text!, on_schema text, on_name text, statement text!", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, it := range e.Snapshot.Items() {
+			if it.Kind == System || it.Hidden {
+				continue
+			}
+			onSchema, onName := null, null
+			if on := e.Snapshot.Item(it.On); on != nil {
+				onSchema, onName = text(on.Schema), text(on.Name)
+			}
+			out = append(out, []repr.Datum{id(it), oid(it.OID), i8(int64(it.ID)), text(it.Schema), text(it.Name), text(it.Kind.String()),
+				text(jsonList(it.Path)), onSchema, onName, text(it.CreateSQL)})
+		}
+		return out
+	}},
 	{schema: "mz_internal", name: "mz_frontiers", cols: "object_id text!, name text!, read_frontier numeric!, write_frontier numeric!", rows: func(e *SystemEnv) [][]repr.Datum {
 		var out [][]repr.Datum
 		for _, it := range e.Snapshot.Items() {
@@ -154,6 +170,15 @@ var mzTables = []builtin{
 // id is the number of an object as Materialize writes it.
 func id(it *Item) repr.Datum {
 	return text("u" + strconv.FormatUint(it.ID, 10))
+}
+
+// jsonList is a list of texts as JSON.
+func jsonList(list []string) string {
+	b, err := json.Marshal(append([]string{}, list...))
+	if err != nil {
+		return "[]"
+	}
+	return string(b)
 }
 
 func orNull(s string) repr.Datum {

@@ -1,10 +1,12 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strings"
 )
 
 // System is the file system of the machine.
@@ -67,7 +69,11 @@ func (System) Lock(name string) (io.Closer, error) {
 		return nil, err
 	}
 	if err := flock(f); err != nil {
+		owner, _ := io.ReadAll(io.LimitReader(f, 20))
 		_ = f.Close()
+		if pid := strings.TrimSpace(string(owner)); pid != "" && errors.Is(err, ErrLocked) {
+			err = fmt.Errorf("%w: process %s", err, pid)
+		}
 		return nil, err
 	}
 	if err = f.Truncate(0); err == nil {

@@ -47,7 +47,7 @@ func (j *Journal) Fold() error {
 // foldNext folds the oldest segment, if that has ended and no hold keeps it.
 func (j *Journal) foldNext() (bool, error) {
 	j.mu.Lock()
-	if j.folding || len(j.older) == 0 || j.older[0].last > j.hold || j.isStopped() {
+	if j.folding || len(j.older) == 0 || j.older[0].open || j.older[0].last > j.hold || j.isStopped() {
 		j.mu.Unlock()
 		return false, nil
 	}

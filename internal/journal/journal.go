@@ -243,6 +243,10 @@ func (j *Journal) begin(first uint64) error {
 	j.file, j.space = f, j.opts.SegmentBytes
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.newest != nil { // at one moment: no record may be out of sight
+		j.newest.open = true
+		j.older = append(j.older, j.newest)
+	}
 	j.newest = s
 	return nil
 }
@@ -351,7 +355,7 @@ func (j *Journal) roll() error {
 		return j.breakDown(fmt.Errorf("end %s: %w", old.name, err))
 	}
 	j.mu.Lock()
-	j.older = append(j.older, old)
+	old.open = false
 	j.mu.Unlock()
 	j.nudge()
 	return j.room(int64(len(j.buf)))

@@ -39,6 +39,7 @@ type segment struct {
 	next  uint64 // number of the record that comes after the last
 	last  uint64 // time of the last record; 0 without one
 	end   int64  // of the records
+	open  bool   // it has ended, and its file is not closed yet
 }
 
 func appendSegmentHeader(dst []byte, first uint64) []byte {

@@ -99,7 +99,7 @@ var repository = Rules{
 		{Path: "github.com/cockroachdb/apd/v3", In: []string{"repr", "sql"}, Tests: []string{"dataflow"}},
 		{Path: "github.com/jackc/pglogrepl", In: []string{"sources/postgres"}},
 		{Path: "github.com/jackc/pgproto3/v2", In: []string{"pgwire"}, Tests: []string{"tests"}},
-		{Path: "github.com/jackc/pgx/v5", In: []string{"sources/postgres", "sinks/postgres", "bench", "tests"}, Tests: []string{"pgwire", "cmd"}},
+		{Path: "github.com/jackc/pgx/v5", In: []string{"sources/postgres", "sinks/postgres", "bench", "cmd", "tests"}, Tests: []string{"pgwire"}},
 		{Path: "github.com/klauspost/compress", In: []string{"internal/journal"}},
 		{
 			Path: "github.com/linkedin/goavro/v2", In: []string{"repr/format/avro", "internal/demo", "tests"},

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"millrace/console"
+)
+
+// backup lets a running server copy its data directory.
+func backup(ctx context.Context, args []string) (err error) {
+	fs := flag.NewFlagSet("millrace backup DIR", flag.ContinueOnError)
+	var c config
+	c.flags(fs)
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return errors.New("name the folder to make: millrace backup DIR [flags]")
+	}
+	if err := load(fs, &c, args[1:]); err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(args[0])
+	if err != nil {
+		return err
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.HTTPListen+"/api/backup?dir="+url.QueryEscape(dir), nil)
+	if err != nil {
+		return err
+	}
+	q.Header.Set(console.CommandHeader, "backup")
+	res, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return fmt.Errorf("ask the server for a backup: %w", err)
+	}
+	defer func() { err = errors.Join(err, res.Body.Close()) }()
+	var a console.BackupAnswer
+	if err := json.NewDecoder(res.Body).Decode(&a); err != nil {
+		return fmt.Errorf("the answer of the server (%s): %w", res.Status, err)
+	}
+	if a.Error != "" {
+		return errors.New(a.Error)
+	}
+	fmt.Printf("%s has %d bytes; millrace serve --data-dir %s opens it\n", dir, a.Bytes, dir)
+	return nil
+}

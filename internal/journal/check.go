@@ -1,0 +1,166 @@
+package journal
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"millrace/internal/disk"
+)
+
+// Report is what Check has found in a folder.
+type Report struct {
+	Format  uint32
+	Folded  uint64 // the time up to which all is folded
+	Last    uint64 // of the last record
+	Files   []FileReport
+	Notes   map[string][]byte // as of Last
+	Rows    int64             // in runs
+	Records int64             // that a start replays one by one
+	Torn    bool              // the last record is half there, as a crash leaves it: a start cuts it off
+}
+
+// FileReport is a file and what is wrong with it.
+type FileReport struct {
+	Name    string
+	Bytes   int64
+	Content string // in words
+	Err     error
+}
+
+// Bad is how many files are not as they were written.
+func (r *Report) Bad() int {
+	n := 0
+	for _, f := range r.Files {
+		if f.Err != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Check reads all files of a journal that nobody has open, and changes nothing. It compares every checksum; row, if given, is
+// shown every row of the runs and records. The error is one of the folder; what is wrong with files is in the report.
+func Check(fs disk.FS, dir string, row func(collection uint64, row []byte, diff int64) error) (*Report, error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	m, err := readManifest(fs, dir, names)
+	if err != nil {
+		return nil, err
+	}
+	c := &checking{fs: fs, dir: dir, row: row, r: &Report{Format: m.Format, Folded: m.Folded, Last: m.Folded, Notes: maps.Clone(m.Notes)}}
+	if m.Number > 0 {
+		c.file(manifestName(m.Number), fmt.Sprintf("%d runs, %d notes", len(m.Runs), len(m.Notes)), nil)
+	}
+	for _, r := range m.Runs {
+		c.run(r)
+	}
+	c.segments(m.Next, names)
+	return c.r, nil
+}
+
+// checking is a check on its way.
+type checking struct {
+	fs  disk.FS
+	dir string
+	row func(collection uint64, row []byte, diff int64) error
+	r   *Report
+}
+
+func (c *checking) file(name, content string, err error) {
+	f := FileReport{Name: name, Content: content, Err: err}
+	if file, oerr := c.fs.Open(filepath.Join(c.dir, name)); oerr == nil {
+		f.Bytes, _ = file.Size()
+		_ = file.Close() // it was only read
+	} else if err == nil {
+		f.Err = oerr
+	}
+	c.r.Files = append(c.r.Files, f)
+}
+
+// run reads a run to its end.
+func (c *checking) run(r run) {
+	rd, err := openRun(c.fs, filepath.Join(c.dir, r.File), r.Collection)
+	if err != nil {
+		c.file(r.File, "", err)
+		return
+	}
+	defer rd.close()
+	for {
+		block, err := rd.next()
+		if err == nil && block != nil {
+			err = c.rows(r.Collection, block)
+		}
+		if err != nil || block == nil {
+			if err == nil && rd.rows != r.Rows {
+				err = damage(r.File, 0, "the manifest says %d rows, there are %d", r.Rows, rd.rows)
+			}
+			c.r.Rows += rd.rows
+			c.file(r.File, fmt.Sprintf("collection %d, %d rows", r.Collection, rd.rows), err)
+			return
+		}
+	}
+}
+
+// rows shows rows to who wants to see them.
+func (c *checking) rows(collection uint64, b Batch) error {
+	for i := 0; c.row != nil && i < b.Len(); i++ {
+		if err := c.row(collection, b.Row(i), b.Diff(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// segments reads those that are not folded, from the record next on.
+func (c *checking) segments(next uint64, names []string) {
+	var firsts []uint64
+	for _, name := range names {
+		hex, ok := strings.CutPrefix(name, "log-")
+		if first, err := strconv.ParseUint(hex, 16, 64); ok && err == nil && first >= next {
+			firsts = append(firsts, first)
+		}
+	}
+	slices.Sort(firsts)
+	for i, first := range firsts {
+		name := segmentName(first)
+		if first != next {
+			c.file(name, "", damage(name, 0, "records %d to %d are missing before it", next, first-1))
+			return
+		}
+		n := int64(0)
+		s, torn, err := readSegment(c.fs, c.dir, first, i == len(firsts)-1, func(f found) error {
+			n++
+			return c.record(f)
+		})
+		content := fmt.Sprintf("%d records", n)
+		if torn {
+			content += ", and one half written"
+		}
+		c.file(name, content, err)
+		c.r.Torn, c.r.Records = torn, c.r.Records+n
+		if err != nil {
+			return
+		}
+		next, c.r.Last = s.next, max(c.r.Last, s.last)
+	}
+}
+
+func (c *checking) record(f found) error {
+	rec, err := f.record()
+	if err != nil {
+		return err
+	}
+	set(c.r.Notes, rec.Notes)
+	for _, ch := range rec.Changes {
+		if err := c.rows(ch.Collection, ch.Rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
