@@ -41,7 +41,7 @@ func (b *Builder) count() {
 	b.budget.Take(held - b.held)
 	b.held = held
 	if len(b.b.data) > mostData {
-		b.budget.Room(math.MaxInt64 / 2)
+		b.budget.Room(1 << 50)
 	}
 }
 

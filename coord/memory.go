@@ -37,6 +37,8 @@ type memory struct {
 	live       func() int64 // what the process holds of memory that is in use, as far as it knows
 	pressed    atomic.Bool  // sources are held back and writes refused; the loop sets it
 	collecting atomic.Bool
+	confirmed  atomic.Bool // a collection has found that more is in use than is counted
+	collected  time.Time   // when the last was begun; it belongs to the loop
 }
 
 func newMemory(limit int64, live func() int64) *memory {
@@ -84,9 +86,10 @@ func (c *Coordinator) weigh() {
 	if was {
 		share = shareRelieved
 	}
-	is := max(held, live) > m.share(share)
-	if is && held <= m.share(share) {
-		c.collect() // what was in use at the last collection may be so no longer
+	is := held > m.share(share)
+	if !is && live > m.share(share) {
+		c.collect(m.share(share)) // what was in use at the last collection may be so no longer
+		is = m.confirmed.Load()
 	}
 	if is == was {
 		return
@@ -98,16 +101,23 @@ func (c *Coordinator) weigh() {
 	}
 }
 
-// collect has the process find out anew what is in use, beside the loop.
-func (c *Coordinator) collect() {
-	if !c.memory.collecting.CompareAndSwap(false, true) {
+// collectEvery is how much time there is between two collections that the loop asks for, at least.
+const collectEvery = time.Second
+
+// collect has the process find out anew, beside the loop, whether more than some bytes are in use.
+func (c *Coordinator) collect(most int64) {
+	m, now := c.memory, c.opts.Clock.Now()
+	if now.Sub(m.collected) < collectEvery || !m.collecting.CompareAndSwap(false, true) {
 		return
 	}
+	m.collected = now
 	c.running.Add(1)
 	go func() {
 		defer c.running.Done()
-		defer c.memory.collecting.Store(false)
+		defer m.collecting.Store(false)
 		runtime.GC()
+		_, live := m.lasting()
+		m.confirmed.Store(live > most)
 	}()
 }
 

@@ -39,7 +39,7 @@ func OutOfMemory(b *budget.Budget, largest string) *repr.Error {
 		hint = "Read fewer rows, by a filter or LIMIT, or keep the result as a materialized view. The limit is the setting query_memory."
 	}
 	return repr.NewError(repr.CodeOutOfMemory, fmt.Sprintf("out of memory: %s would hold more than %s", e.Name, mebibytes(e.Most))).
-		WithDetail(fmt.Sprintf("It needed %s so far, most of it for %s.", mebibytes(b.Held()), largest)).WithHint(hint)
+		WithDetail(fmt.Sprintf("It needed %s when it was stopped, most of it for %s.", mebibytes(e.Held), largest)).WithHint(hint)
 }
 
 // StatementMemory is the name of the budget of one statement.
@@ -64,5 +64,9 @@ func (d *Dataflow) largest() string {
 
 // buffers is the memory of what a node packs and puts out.
 func (x *node) buffers() int64 {
-	return x.out.Held() + x.keyed.Held()
+	n := x.out.Held() + x.keyed.Held()
+	if x.flat != nil {
+		n += x.flat.Held()
+	}
+	return n
 }

@@ -41,12 +41,22 @@ type FlatMap struct {
 	F      FlatFunc
 	Stop   *atomic.Bool // true ends the step early
 	Budget *budget.Budget
+
+	made *arrangement.Builder // of one row; it stays when the step is given up, so that it is known what held most
+}
+
+// Held is the memory of what comes of the row at hand.
+func (m *FlatMap) Held() int64 {
+	if m.made == nil {
+		return 0
+	}
+	return m.made.Held()
 }
 
 // Step emits the rows, and says whether it came to the end.
 func (m *FlatMap) Step(in arrangement.Batch, out *arrangement.Builder, errs *Errors) bool {
 	made := arrangement.NewBuilderOn(m.Budget)
-	defer made.Free()
+	m.made = made
 	for i := range in.Len() {
 		row, diff := in.Row(i), in.Diff(i)
 		made.Reset()
@@ -63,6 +73,7 @@ func (m *FlatMap) Step(in arrangement.Batch, out *arrangement.Builder, errs *Err
 			Copy(made.View(), 1, out)
 		}
 	}
+	made.Free()
 	return true
 }
 

@@ -18,6 +18,7 @@ type Excess struct {
 	Name string // of the budget whose limit it is
 	Own  bool   // it is the limit of the budget itself
 	Most int64
+	Held int64 // what the budget held, and what more was asked for
 }
 
 // New makes a budget of its own; most 0 is no limit.
@@ -53,17 +54,18 @@ func (b *Budget) Room(n int64) bool {
 	for x := b; x != nil; x = x.up {
 		held := x.held.Load() + n
 		if x.most > 0 && held > x.most {
-			return b.exceed(Excess{Name: x.name, Own: x == b, Most: x.most})
+			return b.exceed(Excess{Name: x.name, Own: x == b, Most: x.most}, n)
 		}
 		if x.up != nil && x.upMost > 0 && x.up.held.Load()+n > x.upMost {
-			return b.exceed(Excess{Name: x.up.name, Most: x.upMost})
+			return b.exceed(Excess{Name: x.up.name, Most: x.upMost}, n)
 		}
 	}
 	return true
 }
 
 // exceed notes the first limit that was met.
-func (b *Budget) exceed(e Excess) bool {
+func (b *Budget) exceed(e Excess, more int64) bool {
+	e.Held = b.held.Load() + more
 	if b.over.CompareAndSwap(nil, &e) && b.onOver != nil {
 		b.onOver()
 	}
