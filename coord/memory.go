@@ -137,6 +137,9 @@ func (m *memory) pressure(what string) *repr.Error {
 	if !m.pressed.Load() {
 		return nil
 	}
+	if held, _ := m.lasting(); held <= m.share(shareRelieved) && m.fits() {
+		return nil // what spoke against it was in use when it was last looked at
+	}
 	return m.refusal(what, "")
 }
 

@@ -52,10 +52,18 @@ func foldCall(e *Call, env *Env, upTo Volatility) Scalar {
 		args[i] = c.Val
 	}
 	d, err := e.Fn.Eval(env, args)
-	if err != nil {
+	if err != nil || isLong(d) {
 		return e
 	}
 	return &Const{Val: d.Clone(), Typ: e.Typ}
+}
+
+// mostFolded is how long a text may be that stands in a plan in place of the call that makes it: plans are copied and printed.
+const mostFolded = 1 << 16
+
+func isLong(d repr.Datum) bool {
+	k := d.Kind()
+	return (k == repr.KindText || k == repr.KindBytea) && len(d.Bytes()) > mostFolded
 }
 
 // foldLogic drops operands that change nothing and stops at one that decides.
