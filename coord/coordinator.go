@@ -28,6 +28,7 @@ type Options struct {
 	LiveBytes       func() int64      // what it holds, beside what is counted; default what the last garbage collection found
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
+	Arrive          func(ctx context.Context)            // called before anyone speaks to the loop, who waits as long as it takes; nil: nothing
 	Source          func(topic string) sources.Described // opens what stands in for Kafka; nil: nothing does
 	Random          io.Reader                            // where names come from that nobody else makes; default the machine's
 	Journal         *journal.Journal                     // where ticks are made durable; nil: nowhere
@@ -327,6 +328,9 @@ func (c *Coordinator) drain() {
 
 // do runs f in the loop and waits for it.
 func (c *Coordinator) do(ctx context.Context, f func()) *repr.Error {
+	if c.opts.Arrive != nil {
+		c.opts.Arrive(ctx)
+	}
 	finished := make(chan struct{})
 	var bug error
 	command := func() {

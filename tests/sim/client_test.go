@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"millrace/coord"
 	"millrace/repr"
@@ -11,7 +12,19 @@ import (
 // client is a connection without a socket.
 type client struct {
 	s    *coord.Session
+	ctx  context.Context // bears the pace
 	busy *call
+}
+
+// pace is the key of how long a client takes to speak to the loop. No two clients take as long, so that there is an order in
+// which they come.
+type pace struct{}
+
+// arrive lets a client take its time.
+func arrive(ctx context.Context) {
+	if d, ok := ctx.Value(pace{}).(time.Duration); ok {
+		time.Sleep(d)
+	}
 }
 
 // call is a text of statements on its way.
@@ -28,14 +41,14 @@ func (cl *client) start(text string, c *change) *call {
 	cl.busy = &call{text: text, change: c, done: make(chan struct{})}
 	go func(c *call) {
 		defer close(c.done)
-		c.err = cl.each(context.Background(), text, func(res *coord.Result) *repr.Error {
+		c.err = cl.each(cl.ctx, text, func(res *coord.Result) *repr.Error {
 			if res.Rows == nil {
 				return nil
 			}
 			defer res.Rows.Close()
 			set := [][]repr.Datum{}
 			for {
-				row, ok, err := res.Rows.Next(context.Background())
+				row, ok, err := res.Rows.Next(cl.ctx)
 				if err != nil || !ok {
 					c.sets = append(c.sets, set)
 					return err
@@ -44,7 +57,7 @@ func (cl *client) start(text string, c *change) *call {
 			}
 		})
 		if cl.s.TxStatus() == 'E' {
-			_ = cl.each(context.Background(), "ROLLBACK", func(*coord.Result) *repr.Error { return nil })
+			_ = cl.each(cl.ctx, "ROLLBACK", func(*coord.Result) *repr.Error { return nil })
 		}
 	}(cl.busy)
 	return cl.busy

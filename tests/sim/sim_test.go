@@ -41,7 +41,7 @@ func TestLives(t *testing.T) {
 	t.Log(total)
 }
 
-// TestSeed runs the seed SIM_SEED twice, step by step the same; SIM_TALE=1 prints all that happens.
+// TestSeed runs the seed SIM_SEED; SIM_TALE=1 prints all that happens.
 func TestSeed(t *testing.T) {
 	seed, err := strconv.ParseUint(os.Getenv("SIM_SEED"), 10, 64)
 	if err != nil {

@@ -372,7 +372,7 @@ func (r *run) follow(o *object, text string) {
 	if cl == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(cl.ctx, patience)
 	defer cancel()
 	w := &watcher{o: o, cl: cl, text: text, held: bag{}}
 	err := cl.each(ctx, text, func(res *coord.Result) *repr.Error {

@@ -110,7 +110,9 @@ func (r *reader) Run(ctx context.Context, from map[int32]int64, out sources.Even
 	r.check(next)
 	out.Report(sources.State{Status: "running"})
 	for first := true; ; first = false {
-		time.Sleep(r.t.pace)
+		if time.Sleep(r.t.pace); ctx.Err() != nil {
+			return ctx.Err()
+		}
 		moved := r.t.moved
 		if b := r.batch(&next); first || b.Records > 0 {
 			if err := out.Push(ctx, b); err != nil {

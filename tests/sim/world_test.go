@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -55,6 +56,7 @@ type run struct {
 	chronicle chronicle
 	topics    map[string]*topic
 	seen      map[int][partitions]int64 // how far sources had read when they were read
+	paces     int                       // how many clients there were
 	number    int                       // of the next name
 	counts    map[string]int
 }
@@ -107,7 +109,7 @@ func newRun(t *testing.T, seed uint64) *run {
 	r.roll = 1 << (10 + rng.IntN(5))
 	r.opts = coord.Options{
 		Workers: 1 + rng.IntN(2), TickInterval: time.Duration(10+rng.IntN(1000)) * time.Millisecond, RetainHistory: time.Duration(1+rng.IntN(20)) * time.Second,
-		Clock: r.clock, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics[name]} },
+		Clock: r.clock, Arrive: arrive, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics[name]} },
 	}
 	var mu sync.Mutex
 	count := map[string]uint64{}
@@ -176,7 +178,8 @@ func (r *run) connect() *client {
 		r.fail("connect: %v", err)
 		return nil
 	}
-	return &client{s: s}
+	r.paces++
+	return &client{s: s, ctx: context.WithValue(context.Background(), pace{}, time.Duration(101+r.paces%100*2))}
 }
 
 // stop ends the server and what speaks with it.
