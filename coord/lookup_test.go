@@ -66,6 +66,14 @@ func TestLookupIsChosen(t *testing.T) {
 	if got := how(t, cl, "SELECT * FROM t JOIN n ON t.price = n.price WHERE n.price = 3", "t"); got != "Read t by index t_price: 1 value of (price)" {
 		t.Errorf("a constant from the other side: %s", got)
 	}
+	for _, q := range []string{"SELECT * FROM t, (VALUES (1), (2), (NULL)) AS v (x) WHERE t.id = v.x", "SELECT * FROM t WHERE id IN (VALUES (2), (1), (2))"} {
+		if got := how(t, cl, q, "t"); got != "Read t by its own order: 2 values of (id)" {
+			t.Errorf("%s: %s", q, got)
+		}
+	}
+	if got := how(t, cl, "SELECT * FROM t LEFT JOIN (VALUES (1), (2)) AS v (x) ON t.id = v.x", "t"); got != "Read t: all rows" {
+		t.Errorf("rows without match are left, and yet: %s", got)
+	}
 }
 
 // TestLookupFindsTheSame asks by index and without, through random writes, made before and after the indexes.
@@ -78,7 +86,9 @@ func TestLookupFindsTheSame(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, uint64(workers)))
 		cl.must("CREATE TABLE t (id int, price numeric, code char(4), f float8)")
 		write := func() {
-			switch id := rng.IntN(6); rng.IntN(4) {
+			switch id := rng.IntN(6); rng.IntN(5) {
+			case 4:
+				cl.must(fmt.Sprintf("DELETE FROM t USING (VALUES (%d, 1.0), (NULL, 2)) AS v (x, y) WHERE t.id = v.x AND t.price >= v.y", id))
 			case 0:
 				cl.must(fmt.Sprintf("DELETE FROM t WHERE id = %d", id))
 			case 1:

@@ -44,11 +44,81 @@ func (l lookups) walk(r rel.Rel, preds []expr.Scalar) {
 			}
 		}
 		l.walk(n.Input, below)
+	case *rel.Join:
+		l.join(n, preds)
 	default:
 		for _, c := range rel.Children(r) {
 			l.walk(c, nil)
 		}
 	}
+}
+
+// join goes down both sides of a join. A left side that meets rows of constants by an equality has one of these.
+func (l lookups) join(n *rel.Join, preds []expr.Scalar) {
+	nl := len(n.Left.Columns())
+	var left []expr.Scalar
+	if n.Kind == rel.JoinInner || n.Kind == rel.JoinSemi {
+		for _, e := range preds {
+			if rel.ColumnsOf(e, rel.ColSet{}).Within(0, nl) {
+				left = append(left, e)
+			}
+		}
+		for _, e := range n.On {
+			left = append(left, met(e, n.Right, nl)...)
+		}
+	}
+	l.walk(n.Left, left)
+	l.walk(n.Right, nil)
+}
+
+// met reads a condition of a join as a column of the left side being one of the constants that a column of the right side has.
+func met(e expr.Scalar, right rel.Rel, nl int) []expr.Scalar {
+	eq, ok := rel.AsEquality(e)
+	call, isCall := e.(*expr.Call)
+	if !ok || eq.Nulls || !isCall {
+		return nil
+	}
+	a, b := eq.A, eq.B
+	if rel.ColumnsOf(b, rel.ColSet{}).Within(0, nl) {
+		a, b = b, a
+	}
+	c, ok := b.(*expr.Column)
+	if !ok || c.Index < nl || !rel.ColumnsOf(a, rel.ColSet{}).Within(0, nl) {
+		return nil
+	}
+	or := &expr.Or{}
+	for _, k := range constants(right, c.Index-nl) {
+		or.Args = append(or.Args, &expr.Call{Fn: call.Fn, Args: []expr.Scalar{a, k}, Typ: call.Typ})
+	}
+	if len(or.Args) == 0 {
+		return nil
+	}
+	return []expr.Scalar{or}
+}
+
+// constants are the values that a column may have when it comes of rows of constants, without NULLs; none when it does not.
+func constants(r rel.Rel, col int) []expr.Scalar {
+	switch n := r.(type) {
+	case *rel.Project:
+		return constants(n.Input, n.Cols[col])
+	case *rel.Filter:
+		return constants(n.Input, col)
+	case *rel.Distinct:
+		return constants(n.Input, col)
+	case *rel.Values:
+		var out []expr.Scalar
+		for _, row := range n.Rows {
+			k, ok := row[col].(*expr.Const)
+			if !ok {
+				return nil
+			}
+			if !k.Val.IsNull() {
+				out = append(out, k)
+			}
+		}
+		return out
+	}
+	return nil
 }
 
 // oneOf reads a condition as a column being one of a list of values, none of them NULL.
