@@ -11,12 +11,15 @@ import (
 // Sizes of the structure, in rows. A block is rewritten whole when something is folded into it; the front is folded
 // when it has grown to a foldRatio-th of the base, so that a rewrite serves many rows.
 const (
-	blockRows  = 192
-	blockBytes = 32 << 10
-	foldRatio  = 8
-	foldLeast  = 4096
-	mostRuns   = 4
-	workPerRow = foldRatio + 6 // rows of merging that each inserted row pays for: folding, and merging before it
+	blockRows    = 192
+	blockBytes   = 32 << 10
+	foldRatio    = 8
+	foldLeast    = 4096
+	mostRuns     = 4             // beside those that are being merged
+	limitRuns    = 24            // nothing is inserted before there are fewer
+	pressingWork = 1 << 12       // rows of merging for each run too many
+	smallMerge   = 1 << 13       // rows of a merge that does not wait for a larger one
+	workPerRow   = foldRatio + 6 // rows of merging that each inserted row pays for: folding, and merging before it
 )
 
 // block is an immutable run of neighbouring rows of the base, under the first ten bytes of its first row: the tag and
@@ -76,8 +79,8 @@ func blockKey(row []byte) block { return blockUnder(row, &body{}) }
 type Arrangement struct {
 	base     *btree.BTreeG[block]
 	baseRows int
-	runs     []Batch // oldest first
-	merge    *merging
+	runs     []Batch    // oldest first
+	merges   []*merging // of runs one behind another, oldest first: what is newer is merged while something large is
 	fold     *folding
 	count    int64 // the sum of all diffs
 	bytes    int64
@@ -117,7 +120,10 @@ func (a *Arrangement) Insert(b Batch) {
 	a.runs = append(a.runs, b)
 	a.bytes += int64(b.Bytes())
 	a.Work(workPerRow * b.Len())
-	for len(a.runs) > 2*mostRuns {
+	for more := len(a.runs) - 2*mostRuns; more > 0; more-- { // the more wait, the more is done
+		a.Work(pressingWork)
+	}
+	for len(a.runs) > limitRuns {
 		a.Work(1 << 16)
 	}
 }
@@ -128,32 +134,39 @@ func (a *Arrangement) Rows() int64 { return a.count }
 // Bytes is the memory of the arrangement.
 func (a *Arrangement) Bytes() int64 { return a.bytes }
 
-// Work merges and folds up to about fuel rows, and says whether nothing is left to do. Runs are merged while one is being
-// folded, so that they do not pile up behind it.
+// Work merges and folds up to about fuel rows, and says whether nothing is left to do. The newest runs come first, and runs
+// are merged while one is being folded, so that small ones do not pile up behind what takes long.
 func (a *Arrangement) Work(fuel int) (done bool) {
 	for fuel > 0 {
 		switch {
-		case a.merge != nil:
-			fuel -= a.stepMerge(fuel)
-		case a.fold == nil && a.foldDue():
+		case a.foldDue():
 			a.beginFold()
 		case a.mergeAt() >= 0:
 			a.beginMerge(a.mergeAt())
+		case len(a.merges) > 0:
+			fuel -= a.stepMerge(fuel)
 		case a.fold != nil:
 			fuel -= a.stepFold(fuel)
 		default:
 			return true
 		}
 	}
-	return a.merge == nil && a.fold == nil && !a.foldDue() && a.mergeAt() < 0
+	return len(a.merges) == 0 && a.fold == nil && !a.foldDue() && a.mergeAt() < 0
 }
 
-// mergeAt is the place of two neighbouring runs that should be one: of like size, or too many.
+// mergeAt is the place of two neighbouring runs, behind those that are being merged, that should be one: of like size, or too
+// many.
 func (a *Arrangement) mergeAt() int {
-	best, size := -1, 0
-	for i := 0; i+1 < len(a.runs); i++ {
+	best, size, from := -1, 0, 0
+	if n := len(a.merges); n > 0 {
+		from = a.merges[n-1].at + 2
+	}
+	for i := from; i+1 < len(a.runs); i++ {
 		x, y := a.runs[i].Len(), a.runs[i+1].Len()
-		if x <= 2*y || len(a.runs) > mostRuns {
+		if from > 0 && x+y > smallMerge {
+			continue
+		}
+		if x <= 2*y || len(a.runs)-from > mostRuns {
 			if best < 0 || x+y < size {
 				best, size = i, x+y
 			}
@@ -162,24 +175,30 @@ func (a *Arrangement) mergeAt() int {
 	return best
 }
 
+// foldDue says whether the oldest run, which is not being merged, is large enough to be folded.
 func (a *Arrangement) foldDue() bool {
-	return len(a.runs) > 0 && a.runs[0].Len() >= max(foldLeast, a.baseRows/foldRatio)
+	return a.fold == nil && len(a.runs) > 0 && a.runs[0].Len() >= max(foldLeast, a.baseRows/foldRatio) &&
+		(len(a.merges) == 0 || a.merges[0].at > 0)
 }
 
 func (a *Arrangement) beginFold() {
 	a.fold = &folding{run: a.runs[0]}
 	a.runs = append([]Batch(nil), a.runs[1:]...)
+	for _, m := range a.merges {
+		m.at--
+	}
 	a.snapshot = nil
 }
 
 func (a *Arrangement) beginMerge(i int) {
 	x, y := &a.runs[i], &a.runs[i+1]
-	a.merge = &merging{at: i, merger: newMerger(x, y), out: mergedOutput(x, y, x.n+y.n, len(x.data)+len(y.data))}
+	a.merges = append(a.merges, &merging{at: i, merger: newMerger(x, y), out: mergedOutput(x, y, x.n+y.n, len(x.data)+len(y.data))})
 }
 
-// stepMerge merges up to fuel rows of the two runs.
+// stepMerge merges up to fuel rows of the two newest runs that are being merged.
 func (a *Arrangement) stepMerge(fuel int) (used int) {
-	m := a.merge
+	last := len(a.merges) - 1
+	m := a.merges[last]
 	used = m.step(m.out, m.y.n, fuel)
 	if m.i < m.x.n || m.j < m.y.n {
 		return used
@@ -191,7 +210,8 @@ func (a *Arrangement) stepMerge(fuel int) (used int) {
 	}
 	a.runs = append(runs, a.runs[m.at+2:]...)
 	a.bytes += int64(merged.Bytes() - m.x.Bytes() - m.y.Bytes())
-	a.merge, a.snapshot = nil, nil
+	a.merges[last] = nil
+	a.merges, a.snapshot = a.merges[:last], nil
 	return used + 1
 }
 

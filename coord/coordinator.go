@@ -99,6 +99,8 @@ type Coordinator struct {
 	sinks       map[uint64]*sinkRun
 	holds       map[*hold]struct{}
 	waiting     []chan<- error // writers whose tick has not run
+	writers     int            // how many the last tick answered
+	gathered    bool           // the next tick has waited for them already
 	queued      bool           // something waits for a tick
 	queuedRows  int
 	broken      error          // the journal failed: nothing more is acknowledged
@@ -226,6 +228,9 @@ func (c *Coordinator) loop() {
 			continue
 		}
 		at, wait := c.oracle.next()
+		if wait == 0 && c.expectsWriters() {
+			wait = gatherFor
+		}
 		if wait > 0 {
 			t.soon = c.opts.Clock.After(wait)
 			continue

@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"millrace/arrangement"
@@ -35,10 +36,22 @@ func (s *Session) bindModify(stmt ast.Statement, params []repr.Type) (*plan.Writ
 	return w, env, err
 }
 
+// boundWrite is a statement that was bound when it was prepared, and what that depends on.
+type boundWrite struct {
+	w        *plan.Write
+	env      *plan.Env
+	snap     *catalog.Snapshot
+	settings map[string]string
+}
+
 func (s *Session) describeModify(p *Prepared) *repr.Error {
-	w, _, err := s.bindModify(p.Stmt, slices.Clone(p.explicitP))
+	snap := s.c.Catalog()
+	w, env, err := s.bindModify(p.Stmt, slices.Clone(p.explicitP))
 	if err != nil {
 		return err
+	}
+	if len(w.Query.Params) == 0 {
+		p.bound = &boundWrite{w: w, env: env, snap: snap, settings: maps.Clone(s.settings.values)}
 	}
 	p.Params = w.Query.Params
 	if w.Returning != nil {
@@ -47,15 +60,27 @@ func (s *Session) describeModify(p *Prepared) *repr.Error {
 	return nil
 }
 
+// takeBound gives what a statement was bound to when it was prepared, once, if that still holds; else it is bound.
+func (s *Session) takeBound(p *Prepared) (*plan.Write, *plan.Env, *repr.Error) {
+	b := p.bound
+	p.bound = nil
+	if b == nil || b.snap != s.c.Catalog() || !maps.Equal(b.settings, s.settings.values) {
+		return s.bindModify(p.Stmt, p.Params)
+	}
+	b.env.Eval.Now = s.env(b.snap).Eval.Now
+	return b.w, b.env, nil
+}
+
 // modify runs INSERT, UPDATE, DELETE and TRUNCATE: it reads at one time and leaves the writes to the commit.
-func (s *Session) modify(ctx context.Context, stmt ast.Statement, types []repr.Type, args []repr.Datum) (*Result, *repr.Error) {
+func (s *Session) modify(ctx context.Context, p *Prepared, args []repr.Datum) (*Result, *repr.Error) {
+	stmt := p.Stmt
 	if s.tx.readOnly {
 		return nil, repr.NewError("25006", "cannot execute "+modifyWord(stmt)+" in a read-only transaction")
 	}
 	if st, ok := stmt.(*ast.Truncate); ok {
 		return s.truncate(ctx, st)
 	}
-	w, env, err := s.bindModify(stmt, types)
+	w, env, err := s.takeBound(p)
 	if err != nil {
 		return nil, err
 	}
@@ -367,7 +392,7 @@ const truncateTries = 20
 
 func (s *Session) truncateEach(ctx context.Context, st *ast.Truncate) (*Result, *repr.Error) {
 	for _, name := range st.Tables {
-		if _, err := s.modify(ctx, &ast.Delete{At: st.At, Table: name}, nil, nil); err != nil {
+		if _, err := s.modify(ctx, &Prepared{Stmt: &ast.Delete{At: st.At, Table: name}}, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -21,7 +21,7 @@ func (s *Session) exec(ctx context.Context, p *Prepared, args []repr.Datum) (*Re
 	case *ast.Declare, *ast.Fetch, *ast.Close:
 		return s.cursorStatement(ctx, p.Stmt, given)
 	case *ast.Insert, *ast.Update, *ast.Delete, *ast.Truncate:
-		return s.modify(ctx, p.Stmt, p.Params, args)
+		return s.modify(ctx, p, args)
 	case *ast.Explain:
 		return s.explain(ctx, st)
 	case *ast.ShowVar, *ast.ShowObjects, *ast.ShowCreate:

@@ -212,6 +212,7 @@ type Prepared struct {
 	CopyOut   bool
 	CopyIn    bool
 	explicitP []repr.Type
+	bound     *boundWrite // of a statement that writes, has no parameters and has not run yet
 }
 
 // Result is what a statement answers.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"millrace/dataflow"
 	"millrace/repr"
@@ -55,7 +56,21 @@ func (c *Coordinator) tick(t repr.Time) {
 	for _, w := range c.waiting {
 		w <- nil
 	}
+	c.writers, c.gathered = len(c.waiting), false
 	c.waiting = c.waiting[:0]
+}
+
+// gatherFor is how long a tick waits for writers that are expected.
+const gatherFor = 300 * time.Microsecond
+
+// expectsWriters says, once a tick, whether to wait for more writers. The last tick answered many who are likely to write
+// again, and few of them have: a tick now would make these wait for its sync, and the others for that of another.
+func (c *Coordinator) expectsWriters() bool {
+	if c.opts.Journal == nil || c.gathered || len(c.waiting) == 0 || 2*len(c.waiting) > c.writers {
+		return false
+	}
+	c.gathered = true
+	return true
 }
 
 // tickSafely runs a tick. When a bug ends it half way, no tick follows: nothing more is acknowledged or shown, and what

@@ -104,6 +104,17 @@ func (s *Stack) Down() error {
 	return err
 }
 
+// Stop stops one service, as if it had failed: those that need it go on without it. Start starts it again.
+func (s *Stack) Stop(name Service) error {
+	if err := s.stop(string(name), table[name].signal); err != nil {
+		return err
+	}
+	s.sayMu.Lock()
+	defer s.sayMu.Unlock()
+	s.started = slices.DeleteFunc(s.started, func(o Service) bool { return o == name })
+	return nil
+}
+
 // StopAll stops every service that runs in this place, whoever started it.
 func (s *Stack) StopAll(ctx context.Context) error {
 	if err := s.claim(ctx); err != nil {
