@@ -160,10 +160,10 @@ func (l *killLoad) connected(ctx context.Context, s *server, do func(*pgx.Conn) 
 
 // write inserts a pair, deletes one or makes a table.
 func (l *killLoad) write(ctx context.Context, c *pgx.Conn, random *rand.Rand) error {
-	switch n := random.IntN(100); {
+	switch n := random.IntN(1000); {
 	case n < 2:
 		return l.makeTable(ctx, c)
-	case n < 15:
+	case n < 150:
 		return l.remove(ctx, c)
 	}
 	l.mu.Lock()
