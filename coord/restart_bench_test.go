@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkRestart starts a server again on a table of a million rows: what is told is the time until base collections are there,
-// and until a view that counts and one that joins are filled. Before it, half of the rows were folded.
+// and until a view that counts and one that joins are filled.
 func BenchmarkRestart(b *testing.B) {
 	for _, view := range []struct{ name, query string }{
 		{"none", ""},
