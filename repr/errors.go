@@ -10,7 +10,7 @@ type Error struct {
 	Detail   string
 	Hint     string
 	Context  string // where in the data it was met
-	Position int // 1-based character offset into the statement; 0 when there is none
+	Position int    // 1-based character offset into the statement; 0 when there is none
 }
 
 func (e *Error) Error() string {
