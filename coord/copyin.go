@@ -65,7 +65,7 @@ func (in *CopyIn) Add(values []repr.Datum) *repr.Error {
 	}
 	var none expr.Row
 	for i, p := range in.places {
-		d := repr.Null
+		var d repr.Datum
 		if p >= 0 {
 			d = values[p]
 		} else {

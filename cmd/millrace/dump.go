@@ -68,7 +68,7 @@ func dump(ctx context.Context, args []string) (err error) {
 			return err
 		}
 	}
-	d.out = bufio.NewWriterSize(out, 1<<20)
+	d.out = bufio.NewWriterSize(out, 1<<20) // it keeps its first error for Flush
 	err = errors.Join(d.all(ctx), d.out.Flush())
 	if *file != "" {
 		err = errors.Join(err, out.Sync(), out.Close())
@@ -104,7 +104,7 @@ func (d *dumper) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "-- millrace dump\n%s\n", strings.ReplaceAll(dumpSettings, "; ", ";\n"))
+	_, _ = fmt.Fprintf(d.out, "-- millrace dump\n%s\n", strings.ReplaceAll(dumpSettings, "; ", ";\n"))
 	isTable := func(x definition) bool { return x.kind == catalog.Table.String() }
 	if d.schema {
 		if err := d.schemas(ctx); err != nil {
@@ -176,7 +176,7 @@ func (d *dumper) schemas(ctx context.Context) error {
 	}
 	for _, r := range rows {
 		if name := r[0]; name != catalog.DefaultSchema && !slices.Contains(catalog.SystemSchemas, name) {
-			fmt.Fprintf(d.out, "CREATE SCHEMA %s;\n", ast.QuoteIdent(name))
+			_, _ = fmt.Fprintf(d.out, "CREATE SCHEMA %s;\n", ast.QuoteIdent(name))
 		}
 	}
 	return nil
@@ -196,11 +196,11 @@ func (d *dumper) object(x definition) error {
 		quoted[i] = ast.QuoteIdent(p)
 	}
 	if path := strings.Join(quoted, ", "); path != d.path {
-		fmt.Fprintf(d.out, "SET search_path = %s;\n", path)
+		_, _ = fmt.Fprintf(d.out, "SET search_path = %s;\n", path)
 		d.path = path
 	}
 	if strings.Contains(sql, "<hidden>") {
-		fmt.Fprintln(d.out, "-- The secret of what follows is not in the dump: write it in place of <hidden>.")
+		_, _ = fmt.Fprintln(d.out, "-- The secret of what follows is not in the dump: write it in place of <hidden>.")
 	}
 	_, err = fmt.Fprintf(d.out, "%s;\n", sql)
 	return err

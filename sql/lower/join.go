@@ -130,7 +130,7 @@ func newMatched(g linear, sides [2]layout, cols [2]repr.RowDesc, keys int) match
 	}
 	m := matched{f: g.rebase(len(types), to)}
 	for _, c := range m.f.out {
-		typ := repr.TypeOf(repr.KindNull)
+		var typ repr.Type
 		if c < len(types) {
 			typ = types[c]
 		} else {

@@ -193,9 +193,7 @@ func placeBounds(keys, bounds []joinKey, right bool, cols repr.RowDesc) layout {
 			l.at[c] = len(keys) + i
 		}
 	}
-	for _, f := range sideKeys(bounds, right) {
-		l.values = append(l.values, f)
-	}
+	l.values = append(l.values, sideKeys(bounds, right)...)
 	return l
 }
 
