@@ -63,7 +63,8 @@ func (r *oneShot) flow() *dataflow.Dataflow {
 
 // on gives a dataflow what it imports, then the large inputs in chunks, and then the others, which meet what is there.
 func (r *oneShot) on(ctx context.Context, flow *dataflow.Dataflow, in map[uint64]dataflow.Delta) (arrangement.Batch, *repr.Error) {
-	r.ok, r.errs = gathering{b: arrangement.NewBuilderOn(r.memory)}, gathering{b: arrangement.NewBuilderOn(r.memory)}
+	r.ok = gathering{b: arrangement.NewBuilderOn(r.memory), memory: r.memory}
+	r.errs = gathering{b: arrangement.NewBuilderOn(r.memory), memory: r.memory}
 	defer r.ok.b.Free()
 	defer r.errs.b.Free()
 	flow.Postpone(true) // a recursion is computed once
@@ -78,6 +79,9 @@ func (r *oneShot) on(ctx context.Context, flow *dataflow.Dataflow, in map[uint64
 	}
 	if e := firstError(r.errs.sum()); e != nil {
 		return arrangement.Batch{}, e
+	}
+	if !r.ok.fits() {
+		return arrangement.Batch{}, dataflow.OutOfMemory(r.memory, "its result")
 	}
 	out := r.ok.sum()
 	return out, takeRoom(r.memory, int64(out.Bytes()), "its result")
@@ -133,7 +137,12 @@ type gathering struct {
 	first arrangement.Batch // of one batch nothing has to be summed up
 	b     *arrangement.Builder
 	most  int // rows at which it consolidates next
+
+	memory *budget.Budget
 }
+
+// fits says whether there is room for the sum beside what was gathered.
+func (g *gathering) fits() bool { return g.b.Len() == 0 || g.memory.Room(g.b.Held()) }
 
 // gatherLeast is how many rows are gathered in any case before they are consolidated.
 const gatherLeast = 1 << 17
@@ -149,7 +158,7 @@ func (g *gathering) add(b arrangement.Batch) {
 	g.append(g.first)
 	g.append(b)
 	g.first = arrangement.Batch{}
-	if g.b.Len() < max(g.most, gatherLeast) {
+	if g.b.Len() < max(g.most, gatherLeast) || !g.fits() {
 		return
 	}
 	sum := g.b.Seal()
