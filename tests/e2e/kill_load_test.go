@@ -71,6 +71,7 @@ func newKillLoad(t *testing.T, r *servers, seed uint64) *killLoad {
 		random: func() *rand.Rand { return rand.New(rand.NewPCG(seed, 2+streams.Add(1))) }}
 	mysql(ctx, t, r, `DROP DATABASE IF EXISTS `+"`kill`"+`; CREATE DATABASE `+"`kill`"+` CHARACTER SET utf8mb4;
 CREATE TABLE `+"`kill`"+`.users (id BIGINT UNSIGNED PRIMARY KEY, is_vip INT NOT NULL); INSERT INTO `+"`kill`"+`.users VALUES (0, 1);`)
+	dropTopics(ctx, t, r, "kill-events", "kill-out") // of a run before on the same broker
 	if err := r.stack.GrantDebezium(ctx); err != nil {
 		t.Fatal(err)
 	}

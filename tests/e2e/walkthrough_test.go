@@ -1,14 +1,18 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -279,6 +283,32 @@ func waitTopic(ctx context.Context, t *testing.T, r *servers, topic string) {
 		}
 	}
 }
+
+// dropTopics deletes topics, where they are, and waits until they are gone.
+func dropTopics(ctx context.Context, t *testing.T, r *servers, topics ...string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(r.stack.KafkaAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	adm := kadm.NewClient(client)
+	eventually(t, 20*time.Second, "topics gone", func() error {
+		answers, err := adm.DeleteTopics(ctx, topics...)
+		if err != nil {
+			return err
+		}
+		for _, a := range answers {
+			if !errors.Is(a.Err, kerr.UnknownTopicOrPartition) {
+				return fmt.Errorf("topic %s: %w", a.Topic, cmp.Or(a.Err, errGoing))
+			}
+		}
+		return nil
+	})
+}
+
+// errGoing says that a topic was there until just now.
+var errGoing = errors.New("it is being deleted")
 
 // produce sends records without keys, in order.
 func produce[T string | []byte](ctx context.Context, t *testing.T, r *servers, topic string, values ...T) {
