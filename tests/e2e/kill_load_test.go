@@ -20,7 +20,7 @@ import (
 // killObjects is what the server under load keeps.
 var killObjects = []string{
 	`CREATE SOURCE events FROM KAFKA BROKER 'kafka:9092' TOPIC 'kill-events' FORMAT JSON`,
-	`CREATE SOURCE users FROM KAFKA BROKER 'kafka:9092' TOPIC 'kill.kill.users'
+	`CREATE SOURCE users FROM KAFKA BROKER 'kafka:9092' TOPIC 'kill.users'
   FORMAT AVRO USING CONFLUENT SCHEMA REGISTRY 'http://schema-registry:8081' ENVELOPE DEBEZIUM`,
 	`CREATE TABLE notes (id bigint NOT NULL, v bigint NOT NULL, pad text)`,
 	`CREATE MATERIALIZED VIEW segments AS ` + segmentsQuery,
@@ -39,6 +39,9 @@ const (
 // fate is what is known of a pair of rows that a writer inserted.
 type fate int
 
+// killUsersTopic stands in killObjects for the topic of the users, which has the name of the connector in front.
+const killUsersTopic = "kill.users"
+
 const (
 	unsure  fate = iota // no answer came
 	present             // acknowledged
@@ -54,6 +57,8 @@ type killLoad struct {
 	gate   sync.RWMutex // held by whoever writes; a pause takes it whole
 	events atomic.Int64
 	client *kgo.Client
+
+	usersTopic string
 
 	mu     sync.Mutex // guards all below
 	next   int64
@@ -75,14 +80,17 @@ CREATE TABLE `+"`kill`"+`.users (id BIGINT UNSIGNED PRIMARY KEY, is_vip INT NOT 
 	if err := r.stack.GrantDebezium(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.stack.PutConnector(ctx, "kill", r.stack.MariaDBConnector("kill", "kill", nil)); err != nil {
+	// A connector of a name that was there before would go on with what it had not read of tables that are gone.
+	name := fmt.Sprintf("kill%x", seed)
+	l.usersTopic = name + "." + killUsersTopic
+	if err := r.stack.PutConnector(ctx, name, r.stack.MariaDBConnector(name, "kill", nil)); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.stack.DeleteConnector(context.Background(), "kill") })
-	if err := r.stack.WaitConnector(ctx, "kill"); err != nil {
+	t.Cleanup(func() { _ = r.stack.DeleteConnector(context.Background(), name) })
+	if err := r.stack.WaitConnector(ctx, name); err != nil {
 		t.Fatal(err)
 	}
-	waitTopic(ctx, t, r, "kill.kill.users")
+	waitTopic(ctx, t, r, l.usersTopic)
 	var err error
 	l.client, err = kgo.NewClient(kgo.SeedBrokers(r.stack.KafkaAddr), kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(20))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func newKillLoop(t *testing.T, r *servers, seed uint64) *killLoop {
 	t.Cleanup(func() { k.server.stop(t) })
 	eventually(t, 20*time.Second, "server ready", k.server.ready)
 	for _, statement := range killObjects {
-		k.server.must(t, statement)
+		k.server.must(t, strings.Replace(statement, "'"+killUsersTopic+"'", "'"+k.load.usersTopic+"'", 1))
 	}
 	k.load.run(t, k.server)
 	for _, view := range []string{"segments", "balance"} {
