@@ -44,10 +44,10 @@ var faults = []fault{
 		return errors.Join(k.real.stack.Stop(stack.Registry), k.real.stack.Start(ctx, stack.Registry))
 	}},
 	{"the database starts again", func(ctx context.Context, k *killLoop, _ *testing.T) error {
-		return errors.Join(k.real.stack.Stop(stack.MariaDB), k.real.stack.Start(ctx, stack.MariaDB), k.real.stack.RestartConnector(ctx, "kill"))
+		return errors.Join(k.real.stack.Stop(stack.MariaDB), k.real.stack.Start(ctx, stack.MariaDB), k.real.stack.RestartConnector(ctx, k.load.connector))
 	}},
 	{"the connector starts again", func(ctx context.Context, k *killLoop, _ *testing.T) error {
-		return k.real.stack.RestartConnector(ctx, "kill")
+		return k.real.stack.RestartConnector(ctx, k.load.connector)
 	}},
 }
 

@@ -58,6 +58,7 @@ type killLoad struct {
 	events atomic.Int64
 	client *kgo.Client
 
+	connector  string
 	usersTopic string
 
 	mu     sync.Mutex // guards all below
@@ -82,6 +83,7 @@ CREATE TABLE `+"`kill`"+`.users (id BIGINT UNSIGNED PRIMARY KEY, is_vip INT NOT 
 	}
 	// A connector of a name that was there before would go on with what it had not read of tables that are gone.
 	name := fmt.Sprintf("kill%x", seed)
+	l.connector = name
 	l.usersTopic = name + "." + killUsersTopic
 	if err := r.stack.PutConnector(ctx, name, r.stack.MariaDBConnector(name, "kill", nil)); err != nil {
 		t.Fatal(err)
