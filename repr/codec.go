@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"millrace/internal/check"
 )
@@ -70,8 +71,31 @@ func Append(dst []byte, d Datum) []byte {
 
 // AppendFixed8 packs a bigint, time or timestamp: the short form of Append for typed loops.
 func AppendFixed8(dst []byte, k Kind, n int64) []byte {
-	return binary.BigEndian.AppendUint64(append(dst, tag8, byte(k)), uint64(n)^(1<<63))
+	u := uint64(n) ^ (1 << 63)
+	return append(dst, tag8, byte(k), byte(u>>56), byte(u>>48), byte(u>>40), byte(u>>32), byte(u>>24), byte(u>>16), byte(u>>8), byte(u))
 }
+
+// AppendText packs a text: the short form of Append for typed loops.
+func AppendText(dst, text []byte) []byte {
+	at := len(dst)
+	dst = slices.Grow(dst, len(text)+3)[:at+len(text)+3]
+	dst[at], dst[at+1] = tagString, byte(KindText)
+	copy(dst[at+2:], text)
+	dst[len(dst)-1] = 0
+	return dst
+}
+
+// Fixed8 is the value of the first column of a packed row when it is of eight bytes and ordered as a number: a bigint, time or
+// timestamp. The next column begins Fixed8Bytes further on.
+func Fixed8(row []byte) (k Kind, n int64, ok bool) {
+	if len(row) < Fixed8Bytes || row[0] != tag8 {
+		return 0, 0, false
+	}
+	return Kind(row[1]), int64(binary.BigEndian.Uint64(row[2:]) ^ (1 << 63)), true
+}
+
+// Fixed8Bytes is the size of a column that Fixed8 reads.
+const Fixed8Bytes = 10
 
 // AppendBool packs a boolean: the short form of Append for typed loops.
 func AppendBool(dst []byte, yes bool) []byte {

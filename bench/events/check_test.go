@@ -42,6 +42,35 @@ func TestAddCountsIntegersOnly(t *testing.T) {
 	}
 }
 
+// What lies behind the last integer column makes no difference.
+func TestCounted(t *testing.T) {
+	t.Parallel()
+	of := func(kinds ...repr.Kind) (d repr.RowDesc) {
+		for _, k := range kinds {
+			d = append(d, repr.Column{Type: repr.TypeOf(k)})
+		}
+		return d
+	}
+	for _, tc := range []struct {
+		columns repr.RowDesc
+		want    int
+	}{
+		{of(repr.KindInt8, repr.KindText, repr.KindInt4, repr.KindTimestamp, repr.KindText), 3},
+		{of(repr.KindInt2), 1}, {of(repr.KindText, repr.KindText), 2}, {nil, 0},
+	} {
+		if got := Counted(tc.columns); got != tc.want {
+			t.Errorf("of %v %d columns count, want %d", tc.columns, got, tc.want)
+		}
+	}
+	row := repr.AppendRow(nil, []repr.Datum{repr.Int8(5), repr.Text("x"), repr.Int4(-7), repr.Timestamp(9), repr.Text("y")})
+	all, some := Check{}, Check{Width: 3}
+	all.Add(row, 2)
+	some.Add(row, 2)
+	if all.Sum != some.Sum {
+		t.Errorf("got %v, want %v", some.String(), all.String())
+	}
+}
+
 // Counting the keys of a kv file one change at a time gives the same check as counting them at the end.
 func TestCheckDoesNotDependOnTheWay(t *testing.T) {
 	t.Parallel()

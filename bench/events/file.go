@@ -9,11 +9,13 @@ import (
 	"os"
 	"unicode/utf8"
 
+	"millrace/arrangement"
 	"millrace/repr"
 )
 
 const (
-	bufferBytes = 4 << 20
+	// bufferBytes is what the buffer holds at first: little enough to stay near the processor.
+	bufferBytes = 256 << 10
 	// recordBytes is more than any record needs: texts of at most 64 KiB, at most six of them, and some numbers.
 	recordBytes = 512 << 10
 	// millis2000 is 2000-01-01 in milliseconds since 1970: where timestamps count from.
@@ -23,32 +25,33 @@ const (
 // errShort says that the file ends within a record.
 var errShort = errors.New("the file ends early")
 
-// Batch is a run of records in the order of the file: of each its table, its diff and its packed row.
+// errText says that a text cannot be one of ours.
+var errText = errors.New("a text is not UTF-8 without NUL")
+
+// Batch is a run of records: of each table its changes, in the order of the file.
 type Batch struct {
-	Tables []uint8
-	Diffs  []repr.Diff
-	rows   []byte
-	ends   []int
+	Tables []*arrangement.Builder
+	n      int
 }
 
-// Len is the number of records.
-func (b *Batch) Len() int { return len(b.ends) }
-
-// Row is the packed row of a record. It must not be changed, and holds until the next Read or Reset.
-func (b *Batch) Row(i int) []byte {
-	start := 0
-	if i > 0 {
-		start = b.ends[i-1]
-	}
-	return b.rows[start:b.ends[i]:b.ends[i]]
-}
+// Len is the number of records, those of tables that are not wanted included.
+func (b *Batch) Len() int { return b.n }
 
 // Bytes is the size of all rows together.
-func (b *Batch) Bytes() int { return len(b.rows) }
+func (b *Batch) Bytes() int {
+	n := 0
+	for _, t := range b.Tables {
+		n += len(t.Open())
+	}
+	return n
+}
 
 // Reset empties the batch and keeps its buffers.
 func (b *Batch) Reset() {
-	b.Tables, b.Diffs, b.rows, b.ends = b.Tables[:0], b.Diffs[:0], b.rows[:0], b.ends[:0]
+	b.n = 0
+	for _, t := range b.Tables {
+		t.Reset()
+	}
 }
 
 // File is an open event file. It belongs to one goroutine.
@@ -57,6 +60,7 @@ type File struct {
 	path   string
 	src    io.ReadCloser
 	tables []Table
+	unread []bool // of a table: its records are stepped over
 
 	records, load, done int64
 
@@ -88,6 +92,7 @@ func newFile(l *layout, path string, src io.ReadCloser) (*File, error) {
 	for _, t := range l.tables {
 		f.tables = append(f.tables, t.Table)
 	}
+	f.unread = make([]bool, len(f.tables))
 	if err := f.fill(); err != nil {
 		return nil, err
 	}
@@ -114,37 +119,54 @@ func (f *File) Len() int64 { return f.records }
 // difference between the two.
 func (f *File) LoadLen() int64 { return f.load }
 
+// Want says which tables are read, by their place in Tables; the records of others are stepped over. At first it is all.
+func (f *File) Want(tables func(i int) bool) {
+	for i := range f.unread {
+		f.unread[i] = !tables(i)
+	}
+}
+
 // Close closes the file.
 func (f *File) Close() error { return f.src.Close() }
 
 // Read empties dst and puts the next records into it, at most n. It returns io.EOF when there are none left.
 func (f *File) Read(dst *Batch, n int) error {
+	for len(dst.Tables) < len(f.tables) {
+		dst.Tables = append(dst.Tables, arrangement.NewBuilder())
+	}
 	dst.Reset()
 	if f.done == f.records {
 		return io.EOF
 	}
 	for range min(int64(n), f.records-f.done) {
-		if len(f.buf) < recordBytes {
-			if err := f.fill(); err != nil {
-				return err
+		err := f.record(dst)
+		if err != nil && !f.eof && errors.Is(err, errShort) { // the record may go on behind the buffer
+			if err = f.fill(); err == nil {
+				err = f.record(dst)
 			}
 		}
-		if err := f.record(dst); err != nil {
+		if err != nil {
 			return fmt.Errorf("read record %d of %s: %w", f.done, f.path, err)
 		}
 		f.done++
+		dst.n++
 	}
 	return nil
 }
 
-// fill tops the buffer up, unless the file has ended.
+// fill tops the buffer up, unless the file has ended. There is room for a whole record behind what is kept.
 func (f *File) fill() error {
 	if f.eof {
 		return nil
 	}
-	kept := copy(f.mem, f.buf)
-	n, err := io.ReadFull(f.src, f.mem[kept:])
-	f.buf = f.mem[:kept+n]
+	mem := f.mem
+	if kept := len(f.buf); kept > len(mem)/2 {
+		mem = make([]byte, max(2*len(mem), kept+recordBytes))
+	}
+	kept := copy(mem, f.buf)
+	f.mem = mem
+	n, err := io.ReadFull(f.src, mem[kept:])
+	f.buf = mem[:kept+n]
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		f.eof = true
@@ -161,59 +183,72 @@ func (f *File) number() int64 {
 	return n
 }
 
-// record decodes one record; on an error dst is as it was.
+// record decodes one record; on an error nothing is taken.
 func (f *File) record(dst *Batch) error {
-	at, err := f.table()
+	at, rest, err := f.table()
 	if err != nil {
 		return err
 	}
-	start := len(dst.rows)
-	rows, rest, err := appendFields(dst.rows, f.buf, f.layout.tables[at].fields)
+	t := dst.Tables[at]
+	fields := f.layout.tables[at].fields
+	rows := t.Open()
+	if f.unread[at] {
+		rest, err = skipFields(rest, fields)
+	} else {
+		rows, rest, err = appendFields(rows, rest, fields)
+	}
 	if err != nil {
-		dst.rows = rows[:start]
 		return err
 	}
 	diff := repr.Diff(1)
 	if f.layout.diff {
 		if len(rest) < 8 {
-			dst.rows = rows[:start]
 			return errShort
 		}
 		diff = int64(binary.LittleEndian.Uint64(rest))
 		rest = rest[8:]
 	}
-	f.buf, dst.rows = rest, rows
-	dst.Tables = append(dst.Tables, uint8(at))
-	dst.Diffs = append(dst.Diffs, diff)
-	dst.ends = append(dst.ends, len(rows))
+	f.buf = rest
+	if !f.unread[at] {
+		t.Keep(rows, diff)
+	}
 	return nil
 }
 
-// table takes the table number of the next record.
-func (f *File) table() (uint64, error) {
+// table is the table number of the next record, and what follows it.
+func (f *File) table() (at uint64, rest []byte, err error) {
 	if len(f.buf) < f.layout.tagged {
-		return 0, errShort
+		return 0, nil, errShort
 	}
-	at := uint64(0)
+	rest = f.buf[f.layout.tagged:]
 	switch f.layout.tagged {
 	case 1:
-		at, f.buf = uint64(f.buf[0]), f.buf[1:]
+		at = uint64(f.buf[0])
 	case 8:
-		at = uint64(f.number())
+		at = binary.LittleEndian.Uint64(f.buf)
 	}
 	if at >= uint64(len(f.tables)) {
-		return 0, fmt.Errorf("there is no table %d", at)
+		return 0, nil, fmt.Errorf("there is no table %d", at)
 	}
-	return at, nil
+	return at, rest, nil
 }
 
 // appendFields packs the fields of one record and returns what follows them in src.
 func appendFields(dst, src []byte, fields []field) (row, rest []byte, err error) {
 	for _, form := range fields {
 		if form == fieldText {
-			if dst, src, err = appendText(dst, src); err != nil {
-				return dst, src, err
+			if len(src) < 2 {
+				return dst, src, errShort
 			}
+			n := 2 + int(binary.LittleEndian.Uint16(src))
+			if len(src) < n {
+				return dst, src, errShort
+			}
+			if !plainText(src[2:n]) {
+				return dst, src, errText
+			}
+			dst = repr.AppendText(dst, src[2:n])
+			src = src[n:]
 			continue
 		}
 		if len(src) < 8 {
@@ -232,17 +267,39 @@ func appendFields(dst, src []byte, fields []field) (row, rest []byte, err error)
 	return dst, src, nil
 }
 
-func appendText(dst, src []byte) (row, rest []byte, err error) {
-	if len(src) < 2 {
-		return dst, src, errShort
+// skipFields steps over the fields of one record.
+func skipFields(src []byte, fields []field) (rest []byte, err error) {
+	for _, form := range fields {
+		n := 8
+		if form == fieldText {
+			if len(src) < 2 {
+				return src, errShort
+			}
+			n = 2 + int(binary.LittleEndian.Uint16(src))
+		}
+		if len(src) < n {
+			return src, errShort
+		}
+		src = src[n:]
 	}
-	n := int(binary.LittleEndian.Uint16(src))
-	if len(src) < 2+n {
-		return dst, src, errShort
+	return src, nil
+}
+
+// plainText says whether a text is UTF-8 without NUL. Most are ASCII, of which eight bytes are looked at in one go.
+func plainText(text []byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	rest := text
+	for len(rest) >= 8 {
+		x := binary.LittleEndian.Uint64(rest)
+		if (x|(x-ones))&highs != 0 { // a byte above 127, or a zero
+			return utf8.Valid(text) && bytes.IndexByte(text, 0) < 0
+		}
+		rest = rest[8:]
 	}
-	text := src[2 : 2+n]
-	if bytes.IndexByte(text, 0) >= 0 || !utf8.Valid(text) {
-		return dst, src, errors.New("a text is not UTF-8 without NUL")
+	for _, c := range rest {
+		if c-1 >= utf8.RuneSelf-1 {
+			return utf8.Valid(text) && bytes.IndexByte(text, 0) < 0
+		}
 	}
-	return repr.Append(dst, repr.TextBytes(text)), src[2+n:], nil
+	return true
 }

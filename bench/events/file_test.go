@@ -37,7 +37,7 @@ func open(t testing.TB, path string) *File {
 	return f
 }
 
-// each calls see for every record of a file, read in batches of n.
+// each calls see for every record of a file, read in batches of n; those of one table come in order.
 func each(t testing.TB, f *File, n int, see func(table string, row []repr.Datum, diff repr.Diff)) {
 	t.Helper()
 	var b Batch
@@ -50,9 +50,12 @@ func each(t testing.TB, f *File, n int, see func(table string, row []repr.Datum,
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range b.Len() {
-			row = repr.DecodeRow(row[:0], b.Row(i))
-			see(f.Tables()[b.Tables[i]].Name, row, b.Diffs[i])
+		for t, builder := range b.Tables {
+			rows := builder.View()
+			for i := range rows.Len() {
+				row = repr.DecodeRow(row[:0], rows.Row(i))
+				see(f.Tables()[t].Name, row, rows.Diff(i))
+			}
 		}
 	}
 }
@@ -63,7 +66,7 @@ func TestNexmarkRows(t *testing.T) {
 	f := open(t, path)
 	count := map[string]int{}
 	var stamps []int64
-	each(t, f, 777, func(table string, row []repr.Datum, diff repr.Diff) {
+	each(t, f, 1, func(table string, row []repr.Datum, diff repr.Diff) {
 		var columns repr.RowDesc
 		for _, tb := range f.Tables() {
 			if tb.Name == table {
@@ -160,6 +163,61 @@ func TestBatchSizeDoesNotMatter(t *testing.T) {
 	}
 	if sums[1] != sums[7] || sums[1] != sums[1000] {
 		t.Errorf("got %v, want one sum", sums)
+	}
+}
+
+// Tables that are not wanted are stepped over; what is left is the same.
+func TestWant(t *testing.T) {
+	t.Parallel()
+	path := write(t, "nexmark.bin", func(w io.Writer) error { return generate.Nexmark(w, 5000) })
+	for want := range 3 {
+		var all, some Check
+		f := open(t, path)
+		name := f.Tables()[want].Name
+		each(t, f, 100, func(table string, row []repr.Datum, diff repr.Diff) {
+			if table == name {
+				all.Add(repr.AppendRow(nil, row), diff)
+			}
+		})
+		g := open(t, path)
+		g.Want(func(i int) bool { return i == want })
+		each(t, g, 100, func(_ string, row []repr.Datum, diff repr.Diff) { some.Add(repr.AppendRow(nil, row), diff) })
+		if all != some || all.Out == 0 {
+			t.Errorf("%s: got %v, want %v", name, some.String(), all.String())
+		}
+	}
+}
+
+// Records longer than the buffer are read whole, and texts of any bytes are judged as they are everywhere.
+func TestTextsOfAnyKind(t *testing.T) {
+	t.Parallel()
+	texts := []string{"", "a", "ascii of more than eight bytes", "größer als acht Bytes", "日本語", "12345678é", strings.Repeat("x", 65535), strings.Repeat("€", 20000)}
+	data := binary.LittleEndian.AppendUint64(nil, uint64(len(texts)))
+	for _, text := range texts {
+		data = append(data, 0)
+		data = append(data, make([]byte, 16)...)
+		for range 6 {
+			data = binary.LittleEndian.AppendUint16(data, uint16(len(text)))
+			data = append(data, text...)
+		}
+	}
+	path := write(t, "nexmark.bin", func(w io.Writer) error { _, err := w.Write(data); return err })
+	n := 0
+	each(t, open(t, path), 3, func(_ string, row []repr.Datum, _ repr.Diff) {
+		for _, d := range row[2:] {
+			if d.Str() != texts[n] {
+				t.Fatalf("record %d holds %d bytes, want %d", n, len(d.Bytes()), len(texts[n]))
+			}
+		}
+		n++
+	})
+	if n != len(texts) {
+		t.Errorf("got %d records of %d", n, len(texts))
+	}
+	for _, bad := range []string{"\x00", "1234567\x00", "12345678\x00", "\xff", "1234567\xff", "12345678é\x00", "12345678\xc3"} {
+		if plainText([]byte(bad)) {
+			t.Errorf("%q is taken for a text", bad)
+		}
 	}
 }
 

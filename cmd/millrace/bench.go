@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"millrace/arrangement"
 	"millrace/bench"
 	"millrace/bench/events"
 	"millrace/dataflow"
@@ -29,18 +28,17 @@ import (
 
 // benchRun is one run of a query over an event file.
 type benchRun struct {
-	query   bench.Query
-	file    *events.File
-	flow    *dataflow.Dataflow
-	inputs  map[uint64]bool
-	check   events.Check
-	batch   int
-	limit   int64
-	step    repr.Time
-	builder []*arrangement.Builder
-	worst   time.Duration // of a step
-	done    int64         // records read
-	load    string        // what the load of the tables took, once it is over
+	query  bench.Query
+	file   *events.File
+	flow   *dataflow.Dataflow
+	inputs map[uint64]bool
+	check  events.Check
+	batch  int
+	limit  int64
+	step   repr.Time
+	worst  time.Duration // of a step
+	done   int64         // records read
+	load   string        // what the load of the tables took, once it is over
 }
 
 // runBench runs one query from its SQL text over an event file and prints what it took. The clock starts before the
@@ -172,9 +170,7 @@ func (r *benchRun) planOver(tables []events.Table, workers int) error {
 	for _, id := range compiled.Inputs {
 		r.inputs[id] = true
 	}
-	for range tables {
-		r.builder = append(r.builder, arrangement.NewBuilder())
-	}
+	r.check.Width = events.Counted(bound.Rel.Columns())
 	r.flow = dataflow.New(compiled.Graph, dataflow.Options{Workers: workers, Unsorted: true, Clock: clock.System{}})
 	return nil
 }
@@ -182,8 +178,8 @@ func (r *benchRun) planOver(tables []events.Table, workers int) error {
 // run feeds the file, a tick for each batch, and adds up what comes out. cpu is the processor time at the start.
 func (r *benchRun) run(ctx context.Context, cpu float64) error {
 	var b events.Batch
+	r.file.Want(func(i int) bool { return r.inputs[uint64(i)+1] })
 	for n := r.next(); n > 0; n = r.next() {
-		b.Reset()
 		err := r.file.Read(&b, n)
 		if err != nil && err != io.EOF {
 			return err
@@ -214,18 +210,10 @@ func (r *benchRun) next() int {
 }
 
 func (r *benchRun) tick(ctx context.Context, b *events.Batch) error {
-	for _, builder := range r.builder {
-		builder.Reset()
-	}
-	for i, t := range b.Tables {
-		if r.inputs[uint64(t)+1] {
-			r.builder[t].Add(b.Row(i), b.Diffs[i])
-		}
-	}
 	in := map[uint64]dataflow.Delta{}
-	for t, builder := range r.builder {
-		if builder.Len() > 0 {
-			in[uint64(t)+1] = dataflow.Delta{OK: builder.View()}
+	for t, rows := range b.Tables {
+		if rows.Len() > 0 {
+			in[uint64(t)+1] = dataflow.Delta{OK: rows.View()}
 		}
 	}
 	r.step++
