@@ -203,7 +203,7 @@ func TestClose(t *testing.T) {
 	if m, err := busy.f.Receive(); err != nil || !strings.HasPrefix(busy.note(m), "cols") {
 		t.Fatalf("got %T, %v", m, err)
 	}
-	deaf.f.Send(&pgproto3.Query{String: "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"})
+	deaf.f.Send(&pgproto3.Query{String: "SELECT repeat('x', 1000) FROM generate_series(1, 20000)"})
 	deaf.flush()
 	if m, err := deaf.f.Receive(); err != nil || !strings.HasPrefix(deaf.note(m), "cols") {
 		t.Fatalf("got %T, %v", m, err)
