@@ -44,7 +44,8 @@ func (s *Session) analyzeKept(ctx context.Context, it *catalog.Item) (*Result, *
 	var lines []string
 	err := s.c.do(ctx, func() {
 		if v := s.c.viewOf(it.ID); v != nil {
-			lines = append(analyzed(v.flow), fmt.Sprintf("Kept: %d rows, %s", v.out.ok.Rows(), sizeText(v.out.bytes())))
+			rows, bytes := v.kept()
+			lines = append(analyzed(v.flow), fmt.Sprintf("Kept: %d rows, %s", rows, sizeText(bytes)))
 		}
 	})
 	if err != nil {

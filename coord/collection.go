@@ -8,6 +8,7 @@ import (
 	"millrace/arrangement"
 	"millrace/dataflow"
 	"millrace/repr"
+	"millrace/sql/lower"
 )
 
 // collection is one maintained multiset with its history: a table, a source, a view that is kept.
@@ -99,9 +100,20 @@ type view struct {
 	flow      *dataflow.Dataflow
 	inputs    []uint64 // all collections that it depends on directly, also by an import
 	imports   []*imported
-	named     bool        // it is in the catalog, not the hidden view of a subscription
-	installed bool        // it is part of the tick
-	failed    *repr.Error // set when its dataflow broke; it no longer steps
-	due       repr.Time   // when it changes next without input
-	keys      [][]int     // sets of columns by which its rows are unique
+	named     bool         // it is in the catalog, not the hidden view of a subscription
+	installed bool         // it is part of the tick
+	failed    *repr.Error  // set when its dataflow broke; it no longer steps
+	due       repr.Time    // when it changes next without input
+	keys      [][]int      // sets of columns by which its rows are unique
+	index     *lower.Index // of an index: what it imports; nil for a view
+	indexCols []int
+}
+
+// kept is the size of what the view or index keeps for its readers.
+func (v *view) kept() (rows, bytes int64) {
+	if v.index != nil {
+		a := v.imports[0].shared.arr
+		return a.Rows(), a.Bytes()
+	}
+	return v.out.ok.Rows(), v.out.bytes()
 }

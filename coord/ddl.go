@@ -375,7 +375,11 @@ func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
-	return &Result{Tag: tag}, s.fillView(ctx, it, s.newIndex(it))
+	v, err := s.newIndex(it)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Tag: tag}, s.fillView(ctx, it, v)
 }
 
 // freeName is the name, with a number behind it when it is taken.

@@ -10,7 +10,9 @@ import (
 	"millrace/dataflow"
 	"millrace/repr"
 	"millrace/sql"
+	"millrace/sql/lower"
 	"millrace/sql/opt"
+	"millrace/sql/rel"
 )
 
 // lookup is how a query that is run once reads a collection of which it needs some rows only: those whose key
@@ -96,20 +98,63 @@ func extended(prefixes [][]byte, values []repr.Datum) [][]byte {
 	return out
 }
 
-// rows reads what is looked up from the collection or its index.
+// rows reads what is looked up from the collection, in its own order.
 func (l *lookup) rows(snap *arrangement.Snapshot) arrangement.Batch {
 	b := arrangement.NewBuilder()
 	cur := snap.Cursor()
 	for _, p := range l.prefixes {
 		for cur.Seek(p); cur.Valid() && bytes.HasPrefix(cur.Row(), p); cur.Next() {
-			row := cur.Row()
-			if l.index != nil {
-				row = repr.SkipN(row, l.keys)
-			}
-			b.Add(row, cur.Diff())
+			b.Add(cur.Row(), cur.Diff())
 		}
 	}
 	return b.Seal()
+}
+
+// asks says whether the lookup is for rows whose key begins as this one.
+func (l *lookup) asks(key []byte) bool {
+	i, found := slices.BinarySearchFunc(l.prefixes, key, bytes.Compare)
+	return found || i > 0 && bytes.HasPrefix(key, l.prefixes[i-1])
+}
+
+// indexed is what an index holds at the newest time, and how the collection has changed since the time of a reading.
+type indexed struct {
+	index *lower.Index
+	cols  []int // of the collection, by which it is arranged
+	now   *dataflow.Content
+	since []arrangement.Batch
+}
+
+// rows reads what is looked up by the index.
+func (x *indexed) rows(l *lookup) arrangement.Batch {
+	b := arrangement.NewBuilder()
+	var row []byte
+	for _, shard := range x.now.Shards() {
+		cur := shard.Cursor()
+		for _, p := range l.prefixes {
+			for cur.Seek(p); cur.Valid() && bytes.HasPrefix(cur.Row(), p); cur.Next() {
+				row = x.index.AppendRow(row[:0], cur.Row())
+				b.Add(row, cur.Diff())
+			}
+		}
+	}
+	for _, later := range x.since {
+		for i := range later.Len() {
+			if l.asks(keyOf(later.Row(i), x.cols[:l.cols])) {
+				b.Add(later.Row(i), -later.Diff(i))
+			}
+		}
+	}
+	return b.Seal()
+}
+
+// keyOf are the canonical forms of columns of a row.
+func keyOf(row []byte, cols []int) []byte {
+	var key []byte
+	for _, c := range cols {
+		d, _ := repr.Decode(repr.SkipN(row, c))
+		key = repr.AppendKey(key, d)
+	}
+	return key
 }
 
 // describe says how the collection is read, for EXPLAIN.
@@ -132,25 +177,16 @@ func (l *lookup) describe(on *catalog.Item) string {
 	return "Read " + on.FullName() + " by " + by + ": " + itoa(int64(len(l.prefixes))) + values + strings.Join(names, ", ") + ")"
 }
 
-// newIndex makes the arrangement of a relation by the columns of an index: it is kept like a view, of the relation's
-// rows with their keys in front. A row with a NULL in its key is left out, for no look-up asks for it.
-func (s *Session) newIndex(it *catalog.Item) *view {
-	g := &dataflow.Graph{}
-	in := g.Add(dataflow.Input{Collection: it.On}, "relation")
-	g.Output = g.Add(dataflow.Map{New: func() dataflow.RowFunc { return indexRow(it.IndexCols) }}, "index", in)
-	return s.c.newView(g, nil, []uint64{it.On}, it.ID, it.Name)
-}
-
-// indexRow puts the canonical forms of columns in front of a row.
-func indexRow(cols []int) dataflow.RowFunc {
-	return func(dst, row []byte) ([]byte, bool, *repr.Error) {
-		for _, c := range cols {
-			d, _ := repr.Decode(repr.SkipN(row, c))
-			if d.IsNull() {
-				return dst, false, nil
-			}
-			dst = repr.AppendKey(dst, d)
-		}
-		return append(dst, row...), true, nil
+// newIndex makes an index. It is kept like a view that imports one arrangement and has no rows of its own, so that the
+// arrangement is one of those that views share, and stays as long as the index does. A row with a NULL in its key is left out,
+// for no look-up asks for it.
+func (s *Session) newIndex(it *catalog.Item) (*view, *repr.Error) {
+	on := s.c.Catalog().Item(it.On)
+	if on == nil {
+		return nil, repr.NewError(repr.CodeUndefinedTable, "the relation of the index \""+it.Name+"\" was dropped meanwhile")
 	}
+	x := lower.IndexOf(&rel.Get{ID: on.ID, Name: on.Name, Cols: on.Desc}, it.IndexCols)
+	v := s.c.newView(x.Graph(), []*lower.Arranged{x.Arranged}, []uint64{it.On}, it.ID, it.Name)
+	v.index, v.indexCols = x, it.IndexCols
+	return v, nil
 }

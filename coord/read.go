@@ -22,6 +22,7 @@ type reading struct {
 	names  map[uint64]string
 	large  map[uint64]*arrangement.Snapshot // collections that are read in chunks
 	by     map[uint64]*lookup               // how collections are read of which only some rows are needed; nil: whole
+	index  map[uint64]*indexed              // of collections that are read by an index
 	memory *budget.Budget                   // of the statement that reads; nil: any
 	has    []*dataflow.Content              // of the plan's arrangements; nil: that one is not kept
 }
@@ -29,7 +30,7 @@ type reading struct {
 // newReading is a reading to be filled.
 func newReading(by map[uint64]*lookup, h *hold) *reading {
 	return &reading{ok: map[uint64]*arrangement.Snapshot{}, errs: map[uint64]*arrangement.Snapshot{}, names: map[uint64]string{},
-		large: map[uint64]*arrangement.Snapshot{}, by: by, hold: h}
+		large: map[uint64]*arrangement.Snapshot{}, index: map[uint64]*indexed{}, by: by, hold: h}
 }
 
 // noticeEvery is how often a statement that waits says what for.
@@ -78,20 +79,31 @@ func (c *Coordinator) snapshots(r *reading, ids []uint64) *repr.Error {
 		}
 		r.ok[id], r.errs[id], r.names[id] = ok, errs, col.name
 		if l := r.by[id]; l != nil && l.index != nil {
-			c.indexSnapshot(r, l.index.ID)
+			c.readIndex(r, col, l.index.ID)
 		}
 	}
 	return nil
 }
 
-// indexSnapshot adds an index to a reading, if it is readable at its time. It runs in the loop.
-func (c *Coordinator) indexSnapshot(r *reading, id uint64) {
+// readIndex adds an index to a reading. What it holds is of the newest time; where the collection has changed much since the
+// reading's, it is done without. It runs in the loop.
+func (c *Coordinator) readIndex(r *reading, col *collection, id uint64) {
 	v := c.viewOf(id)
-	if v == nil || v.failed != nil {
+	if v == nil || v.failed != nil || v.imports[0].shared.failed != nil {
 		return
 	}
-	if ok, _, err := v.out.at(r.at); err == nil {
-		r.ok[id] = ok
+	x := &indexed{index: v.index, cols: v.indexCols, now: v.imports[0].shared.arr.Content()}
+	r.index[col.id] = x
+	if r.at == c.oracle.complete {
+		return
+	}
+	left := max(int(col.ok.Rows()), hydrateChunk)
+	for _, b := range col.ok.Deltas(r.at, c.oracle.complete) {
+		if left -= b.Len(); left < 0 {
+			delete(r.index, col.id)
+			return
+		}
+		x.since = append(x.since, b)
 	}
 }
 
@@ -104,8 +116,7 @@ func (c *Coordinator) viewOf(id uint64) *view {
 	return nil
 }
 
-// deltas gives the reading to the dataflow of a graph as its first input. An index that is not readable at the time, for
-// it is younger, is done without.
+// deltas gives the reading to the dataflow of a graph as its first input.
 func (r *reading) deltas(p *queryPlan, g *lower.Graph) (map[uint64]dataflow.Delta, *repr.Error) {
 	in := make(map[uint64]dataflow.Delta, len(p.live))
 	for _, id := range p.live {
@@ -140,14 +151,15 @@ func (r *reading) rows(id uint64) (arrangement.Batch, *repr.Error) {
 	if l == nil {
 		return copied(r.memory, r.ok[id], r.names[id])
 	}
-	snap := r.ok[id]
-	if l.index != nil {
-		snap = r.ok[l.index.ID]
-	}
-	if snap == nil {
+	var batch arrangement.Batch
+	switch x := r.index[id]; {
+	case l.index == nil:
+		batch = l.rows(r.ok[id])
+	case x != nil:
+		batch = x.rows(l)
+	default: // it is not filled yet, or was dropped
 		return copied(r.memory, r.ok[id], r.names[id])
 	}
-	batch := l.rows(snap)
 	return batch, takeRoom(r.memory, int64(batch.Bytes()), "the rows of "+r.names[id])
 }
 

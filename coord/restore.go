@@ -445,7 +445,7 @@ func (v *revival) fill(ctx context.Context, it *catalog.Item, w *waitingView) *r
 	var made *view
 	var err *repr.Error
 	if it.Kind == catalog.Index {
-		made = s.newIndex(it)
+		made, err = s.newIndex(it)
 	} else {
 		made, err = s.newView(it.Query, it.ID, it.Name)
 	}

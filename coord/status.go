@@ -20,8 +20,16 @@ func (c *Coordinator) status() *catalog.Status {
 			st.Subscriptions = append(st.Subscriptions, catalog.SubscriptionStatus{Object: id, HeldBytes: sub.heldBytes()})
 		}
 	}
+	told := map[*shared]bool{} // under the name of an index
 	for _, v := range c.views {
 		o := st.Objects[v.out.id]
+		if v.index != nil {
+			s := v.imports[0].shared
+			if o.Rows = s.arr.Rows(); !told[s] {
+				o.Bytes = s.arr.Bytes()
+			}
+			told[s] = true
+		}
 		o.FlowBytes = v.flow.Bytes()
 		for _, op := range v.flow.Stats() {
 			o.Operators = append(o.Operators, catalog.OperatorStatus{Number: int(op.Node),
@@ -35,6 +43,9 @@ func (c *Coordinator) status() *catalog.Status {
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.sharing.byCollection)) {
 		for _, s := range c.sharing.byCollection[id] {
+			if told[s] {
+				continue
+			}
 			st.Shared = append(st.Shared, catalog.SharedStatus{Collection: id, Label: s.what.Label, Rows: s.arr.Rows(),
 				Bytes: s.arr.Bytes(), Users: s.users})
 		}

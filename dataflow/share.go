@@ -104,6 +104,9 @@ func (c *Content) Rows() int64 {
 	return n
 }
 
+// Shards are the rows of the workers: rows with one key are in one of them.
+func (c *Content) Shards() []*arrangement.Snapshot { return c.shards }
+
 // Whole gives the content to a dataflow for which nothing comes of it yet (Dataflow.Silent), as if it had always been there.
 func (c *Content) Whole() Delta {
 	out := Delta{Err: c.errs.Batch(), Shards: make([]op.Index, len(c.shards))}
