@@ -206,11 +206,17 @@ func Decode(row []byte) (Datum, []byte) {
 
 // Skip steps over the first column of a packed row.
 func Skip(row []byte) []byte {
+	if row[0] == tag8 {
+		return row[Fixed8Bytes:]
+	}
+	return skip(row)
+}
+
+// skip is Skip for the forms that are not as common.
+func skip(row []byte) []byte {
 	switch row[0] {
 	case tagNull:
 		return row[1:]
-	case tag8:
-		return row[10:]
 	case tagString:
 		return row[3+bytes.IndexByte(row[2:], 0):]
 	case tag4:

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -187,6 +188,7 @@ func TestRowDecodesOnDemand(t *testing.T) {
 				values[i] = repr.Text("x")
 			}
 		}
+		r.Width = len(values) * rng.IntN(2)
 		cut := rng.IntN(len(values) + 1)
 		left, right := repr.AppendRow(nil, values[:cut]), repr.AppendRow(nil, values[cut:])
 		switch rng.IntN(3) {
@@ -201,6 +203,10 @@ func TestRowDecodesOnDemand(t *testing.T) {
 			i := rng.IntN(len(values))
 			if got := r.Column(i); got.Kind() != values[i].Kind() || !got.Equal(values[i]) {
 				t.Fatalf("column %d of %v is %v", i, values, got)
+			}
+			first := rng.IntN(i + 1)
+			if got, want := r.AppendColumns([]byte("x"), first, i), repr.AppendRow([]byte("x"), values[first:i+1]); !bytes.Equal(got, want) {
+				t.Fatalf("columns %d to %d of %v are %x, want %x", first, i, values, got, want)
 			}
 		}
 	}

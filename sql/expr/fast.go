@@ -2,6 +2,7 @@ package expr
 
 import (
 	"bytes"
+	"math/bits"
 
 	"millrace/repr"
 )
@@ -102,8 +103,8 @@ func compileInt(s Scalar, env *Env) intEval {
 	case *Column:
 		i := e.Index
 		return func(r *Row) (int64, bool, *repr.Error) {
-			d := r.at(i)
-			return d.Int(), d.IsNull(), nil
+			n, null := r.int(i)
+			return n, null, nil
 		}
 	case *Const:
 		n, null := e.Val.Int(), e.Val.IsNull()
@@ -167,6 +168,13 @@ func compareInts(e *Call, test outcome, env *Env) boolEval {
 	less, equal, greater := test.less, test.equal, test.greater
 	if c, isConst := e.Args[1].(*Const); isConst && !c.Val.IsNull() {
 		y := c.Val.Int()
+		if col, isColumn := e.Args[0].(*Column); isColumn {
+			i := col.Index
+			return func(r *Row) (bool, bool, *repr.Error) {
+				x, null := r.int(i)
+				return (x < y && less) || (x == y && equal) || (x > y && greater), null, nil
+			}
+		}
 		return func(r *Row) (bool, bool, *repr.Error) {
 			x, null, err := left(r)
 			return (x < y && less) || (x == y && equal) || (x > y && greater), null, err
@@ -216,6 +224,23 @@ func compileArith(e *Call, env *Env) intEval {
 	}
 	left, right, fn := compileInt(e.Args[0], env), compileInt(e.Args[1], env), e.Fn.Eval
 	lk, rk := e.Fn.Args[0].Kind, e.Fn.Args[1].Kind
+	slow := func(x, y int64) (int64, bool, *repr.Error) {
+		d, err := fn(env, []repr.Datum{repr.IntOf(lk, x), repr.IntOf(rk, y)})
+		return d.Int(), d.IsNull(), err
+	}
+	if c, isConst := e.Args[1].(*Const); isConst && !c.Val.IsNull() {
+		y := c.Val.Int()
+		return func(r *Row) (int64, bool, *repr.Error) {
+			x, null, err := left(r)
+			if err != nil || null {
+				return 0, true, err
+			}
+			if z, ok := op(x, y); ok {
+				return z, false, nil
+			}
+			return slow(x, y)
+		}
+	}
 	return func(r *Row) (int64, bool, *repr.Error) {
 		x, null, err := left(r)
 		if err != nil || null {
@@ -228,8 +253,7 @@ func compileArith(e *Call, env *Env) intEval {
 		if z, ok := op(x, y); ok {
 			return z, false, nil
 		}
-		d, err := fn(env, []repr.Datum{repr.IntOf(lk, x), repr.IntOf(rk, y)})
-		return d.Int(), d.IsNull(), err
+		return slow(x, y)
 	}
 }
 
@@ -244,11 +268,9 @@ func subInt64(x, y int64) (int64, bool) {
 }
 
 func mulInt64(x, y int64) (int64, bool) {
-	const small = 1 << 31
-	if x > -small && x < small && y > -small && y < small {
-		return x * y, true
-	}
-	return 0, false
+	hi, lo := bits.Mul64(uint64(x), uint64(y))
+	high := int64(hi) - x>>63&y - y>>63&x // of the product with its sign
+	return int64(lo), high == int64(lo)>>63
 }
 
 func divInt64(x, y int64) (int64, bool) {

@@ -19,7 +19,8 @@ type program struct {
 
 // out is one column to be written.
 type out struct {
-	col   int       // plain copy of this column; -1: eval
+	col   int // plain copy of this column and those up to last; -1: eval
+	last  int
 	pack  expr.Pack // not nil: how the value is packed, when it is wanted as it prints
 	eval  expr.Eval // nil: the whole row
 	canon bool
@@ -60,7 +61,7 @@ func joinFunc(f linear, fields []field, env *expr.Env) func() dataflow.JoinFunc 
 }
 
 func compile(f linear, fields []field, env *expr.Env) *program {
-	p := &program{}
+	p := &program{row: expr.Row{Width: f.in}}
 	outs := make([]expr.Scalar, len(fields))
 	for i, fd := range fields {
 		if !fd.whole {
@@ -87,7 +88,7 @@ func compile(f linear, fields []field, env *expr.Env) *program {
 		same := !o.canon && (fd.as == repr.KindNull || fd.as == e.Type().Kind)
 		switch {
 		case plain && same:
-			o.col = c.Index
+			o.col, o.last = c.Index, c.Index
 		case same && !o.drop:
 			o.pack = expr.CompilePack(e, env)
 		default:
@@ -96,7 +97,21 @@ func compile(f linear, fields []field, env *expr.Env) *program {
 		p.outs = append(p.outs, o)
 	}
 	p.whole = p.copiesAll(f.in)
+	p.outs = joined(p.outs)
 	return p
+}
+
+// joined makes one copy of those of columns that stand side by side.
+func joined(outs []out) []out {
+	var list []out
+	for _, o := range outs {
+		if n := len(list); n > 0 && o.col >= 0 && !o.drop && list[n-1].col >= 0 && !list[n-1].drop && list[n-1].last+1 == o.col {
+			list[n-1].last = o.col
+			continue
+		}
+		list = append(list, o)
+	}
+	return list
 }
 
 // resolver returns the rewriting of an expression over input and computed columns into one that can be compiled:
@@ -199,11 +214,10 @@ func (p *program) write(dst []byte, parts [][]byte) ([]byte, bool, *repr.Error) 
 		o := &p.outs[i]
 		switch {
 		case o.col >= 0:
-			packed := p.row.Packed(o.col)
-			if o.drop && repr.IsNull(packed) {
+			if o.drop && repr.IsNull(p.row.Packed(o.col)) {
 				return dst, false, nil
 			}
-			dst = append(dst, packed...)
+			dst = p.row.AppendColumns(dst, o.col, o.last)
 		case o.pack != nil:
 			var err *repr.Error
 			if dst, err = o.pack(dst, &p.row); err != nil {
