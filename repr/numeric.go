@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/big"
+	"math/bits"
 	"strconv"
 
 	"github.com/cockroachdb/apd/v3"
@@ -65,6 +66,60 @@ func NumericFromBig(coef *big.Int, scale int32) Datum {
 		return Numeric(coef.Int64(), scale)
 	}
 	return Datum{k: KindNumeric, b: coef.Append(nil, 10), x: scale}
+}
+
+// NumericFrom128 makes the numeric of a coefficient of 128 bits and a sign, 0 ≤ scale.
+func NumericFrom128(hi, lo uint64, neg bool, scale int32) Datum {
+	const places, cut = 19, 1e19
+	if hi == 0 && lo <= math.MaxInt64 {
+		if neg {
+			return Numeric(-int64(lo), scale)
+		}
+		return Numeric(int64(lo), scale)
+	}
+	if hi >= cut {
+		coef := new(big.Int).Lsh(new(big.Int).SetUint64(hi), 64)
+		if coef.Add(coef, new(big.Int).SetUint64(lo)); neg {
+			coef.Neg(coef)
+		}
+		return NumericFromBig(coef, scale)
+	}
+	if hi == 0 && neg && lo == 1<<63 {
+		return Numeric(math.MinInt64, scale)
+	}
+	first, rest := bits.Div64(hi, lo, cut)
+	b := make([]byte, 0, 1+20+places)
+	if neg {
+		b = append(b, '-')
+	}
+	if first > 0 {
+		b = strconv.AppendUint(b, first, 10)
+		for unit := uint64(cut / 10); unit > rest && unit > 1; unit /= 10 {
+			b = append(b, '0')
+		}
+	}
+	return Datum{k: KindNumeric, b: strconv.AppendUint(b, rest, 10), x: scale}
+}
+
+// NumericWhole gives the value without its digits behind the point when that fits an int64; false for what is no number.
+func (d Datum) NumericWhole() (n int64, ok bool) {
+	switch {
+	case d.m != numFinite:
+		return 0, false
+	case d.b != nil:
+		neg := d.b[0] == '-'
+		whole := len(d.b) - int(d.x)
+		if whole <= 0 || neg && whole == 1 {
+			return 0, true
+		}
+		n, err := strconv.ParseInt(d.Str()[:whole], 10, 64)
+		return n, err == nil
+	}
+	n = d.n
+	for x := d.x; x > 0 && n != 0; x-- {
+		n /= 10
+	}
+	return n, true
 }
 
 // NumericScale is the number of digits that print after the decimal point.

@@ -1,8 +1,10 @@
 package repr_test
 
 import (
+	"bytes"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/cockroachdb/apd/v3"
@@ -110,6 +112,41 @@ func TestNumericLimits(t *testing.T) {
 			if got := repr.Compare(d, e); got != want {
 				t.Errorf("Compare of number %d and %d is %d, want %d", i, j, got, want)
 			}
+		}
+	}
+}
+
+// TestNumericFrom128 holds the coefficients of 128 bits, and what is left of them without digits behind the point, against big
+// integers: around the borders of 64 bits and of 19 digits, and anywhere.
+func TestNumericFrom128(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	words := []uint64{0, 1, 9, 10, 1<<63 - 1, 1 << 63, 1<<63 + 1, math.MaxUint64, 1e18, 1e19, 1e19 - 1, 1e19 + 1, 123}
+	word := func() uint64 {
+		if rng.IntN(2) == 0 {
+			return words[rng.IntN(len(words))]
+		}
+		return rng.Uint64() >> rng.IntN(64)
+	}
+	for range 20_000 {
+		hi, lo, neg, scale := word(), word(), rng.IntN(2) == 0, int32(rng.IntN(45))
+		coef := new(big.Int).Lsh(new(big.Int).SetUint64(hi), 64)
+		coef.Add(coef, new(big.Int).SetUint64(lo))
+		if neg {
+			coef.Neg(coef)
+		}
+		got, want := repr.NumericFrom128(hi, lo, neg, scale), repr.NumericFromBig(coef, scale)
+		if !bytes.Equal(repr.Append(nil, got), repr.Append(nil, want)) {
+			t.Fatalf("%d %d %t: got %s, want %s", hi, lo, neg, repr.AppendNumericText(nil, got), repr.AppendNumericText(nil, want))
+		}
+		whole := new(big.Int).Quo(coef, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil))
+		if n, ok := got.NumericWhole(); ok != whole.IsInt64() || ok && n != whole.Int64() {
+			t.Fatalf("%s: the whole part is %d %t, want %s", repr.AppendNumericText(nil, got), n, ok, whole)
+		}
+	}
+	for _, d := range []repr.Datum{repr.NumericNaN, repr.NumericPosInf, repr.NumericNegInf} {
+		if _, ok := d.NumericWhole(); ok {
+			t.Errorf("%s has a whole part", repr.AppendNumericText(nil, d))
 		}
 	}
 }

@@ -122,8 +122,23 @@ func NumericBig(d repr.Datum) (coef *big.Int, scale int) {
 	return coef, int(d.NumericScale())
 }
 
-// BigPow10 is 10 to the power of n.
-func BigPow10(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
+// BigPow10 is 10 to the power of n. It is shared: nobody may change it.
+func BigPow10(n int) *big.Int {
+	if n >= 0 && n < len(bigPowers) {
+		return bigPowers[n]
+	}
+	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
+}
+
+// bigPowers are the first powers of 10.
+var bigPowers = makeBigPowers()
+
+func makeBigPowers() (list [48]*big.Int) {
+	for n := range list {
+		list[n] = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
+	}
+	return list
+}
 
 // RoundNumeric rounds a finite numeric half away from zero to so many digits after the point, and pads it to them.
 // A negative scale rounds before the point.

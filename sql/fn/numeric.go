@@ -223,7 +223,7 @@ func quotient(a, b repr.Datum, scale int) (repr.Datum, *repr.Error) {
 	return checked(pgfmt.RoundQuo(num, den), scale)
 }
 
-// smallQuotient is quotient where 128 bits hold the dividend and 64 the result; false where they do not.
+// smallQuotient is quotient where 128 bits hold the dividend and 64 the divisor; false where they do not.
 func smallQuotient(a, b repr.Datum, scale int) (repr.Datum, bool) {
 	x, xs, ok1 := a.NumericSmall()
 	y, ys, ok2 := b.NumericSmall()
@@ -233,21 +233,14 @@ func smallQuotient(a, b repr.Datum, scale int) (repr.Datum, bool) {
 	}
 	den := uint64(max(y, -y))
 	hi, lo := bits.Mul64(uint64(max(x, -x)), uint64(pow10Table[shift]))
-	if hi >= den {
-		return repr.Null, false
-	}
-	q, rest := bits.Div64(hi, lo, den)
+	high, hi := hi/den, hi%den
+	low, rest := bits.Div64(hi, lo, den)
 	if rest >= den-rest {
-		q++
+		var carry uint64
+		low, carry = bits.Add64(low, 1, 0)
+		high += carry
 	}
-	if q > math.MaxInt64 {
-		return repr.Null, false
-	}
-	n := int64(q)
-	if (x < 0) != (y < 0) {
-		n = -n
-	}
-	return repr.Numeric(n, int32(scale)), true
+	return repr.NumericFrom128(high, low, (x < 0) != (y < 0), int32(scale)), true
 }
 
 func divNumeric(a, b repr.Datum) (repr.Datum, *repr.Error) {
@@ -314,6 +307,11 @@ func clampScale(scale int) int { return min(max(scale, -2000), 2000) }
 func truncTo(d repr.Datum, scale int) repr.Datum {
 	if !d.NumericFinite() {
 		return d
+	}
+	if scale == 0 {
+		if n, ok := d.NumericWhole(); ok {
+			return repr.Numeric(n, 0)
+		}
 	}
 	scale = clampScale(scale)
 	coef, have := pgfmt.NumericBig(d)
