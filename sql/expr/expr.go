@@ -122,6 +122,16 @@ type Func struct {
 	NullCalled bool // called with NULL operands too; else a NULL operand gives NULL without a call
 	Volatility Volatility
 	Eval       func(env *Env, args []repr.Datum) (repr.Datum, *repr.Error)
+	// OfInt, when it is not nil, makes code for calls of which only operand number at varies, and is integer-like; the others
+	// are known and not NULL. It depends on nothing else, and Eval gives the same.
+	OfInt func(args []repr.Datum, at int) IntCode
+}
+
+// IntCode is code for a call with one integer-like operand, given by its payload. It says ok where it has the answer; Eval has
+// it for the rest, errors among them. Either is nil where there is none. It may be called by several goroutines.
+type IntCode struct {
+	Int  func(n int64) (out int64, ok bool)              // the payload of an integer-like result
+	Pack func(dst []byte, n int64) (out []byte, ok bool) // the result, appended as it prints and packed
 }
 
 // TableFunc is a function that gives rows.

@@ -14,13 +14,10 @@ type intEval func(r *Row) (n int64, null bool, err *repr.Error)
 type boolEval func(r *Row) (yes, null bool, err *repr.Error)
 
 // compileFast gives the typed closure of a call whose operands have a plain machine form: comparisons of integers of any
-// width, of integer-like values of one kind and of texts, lists of these, and 64-bit arithmetic. It is nil for every other
-// call, and for operators that were not named as SQL names them. The answers are those of the function itself;
+// width, of integer-like values of one kind and of texts, lists of these, 64-bit arithmetic, and functions with code for one
+// integer-like operand. It is nil for every other call, and for operators that were not named as SQL names them. The answers are those of the function itself;
 // TestFastPathsAgree holds them together.
 func compileFast(e *Call, env *Env) Eval {
-	if len(e.Args) != 2 || len(e.Fn.Args) != 2 {
-		return nil
-	}
 	if in := compileIn(e, env); in != nil {
 		return in
 	}
@@ -28,12 +25,13 @@ func compileFast(e *Call, env *Env) Eval {
 		return boxBool(test)
 	}
 	if n := fastInt(e, env); n != nil {
+		kind := e.Fn.Ret.Kind
 		return func(r *Row) (repr.Datum, *repr.Error) {
 			n, null, err := n(r)
 			if err != nil || null {
 				return repr.Null, err
 			}
-			return repr.Int8(n), nil
+			return repr.IntOf(kind, n), nil
 		}
 	}
 	return nil
@@ -76,10 +74,12 @@ func fastBool(e *Call, env *Env) boolEval {
 
 func fastInt(e *Call, env *Env) intEval {
 	left, right, ok := kindsOf(e)
-	if !ok || e.Fn.Ret.Kind != repr.KindInt8 || !isInt(left) || !isInt(right) {
-		return nil
+	if ok && e.Fn.Ret.Kind == repr.KindInt8 && isInt(left) && isInt(right) {
+		if n := compileArith(e, env); n != nil {
+			return n
+		}
 	}
-	return compileArith(e, env)
+	return intOfInt(e, env)
 }
 
 func isInt(k repr.Kind) bool {

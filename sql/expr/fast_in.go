@@ -14,7 +14,7 @@ const manyElements = 12
 // taken apart once. It is nil where equality of the operands is not that of integers or of bytes, and for an empty or
 // unknown array.
 func compileIn(e *Call, env *Env) Eval {
-	if e.Fn.Name != "= ANY" || len(e.Args) != 2 {
+	if e.Fn.Name != "= ANY" || len(e.Args) != 2 || len(e.Fn.Args) != 2 {
 		return nil
 	}
 	array, ok := e.Args[1].(*Const)

@@ -5,7 +5,8 @@ import "millrace/repr"
 // Pack appends the value of an expression for a row, as it prints and packed. With an error it appends nothing.
 type Pack func(dst []byte, r *Row) ([]byte, *repr.Error)
 
-// CompilePack compiles an expression whose value is only wanted packed: booleans and 64-bit arithmetic never become a Datum.
+// CompilePack compiles an expression whose value is only wanted packed: booleans, 64-bit arithmetic, and what comes of one
+// integer-like operand by code for that never become a Datum.
 func CompilePack(s Scalar, env *Env) Pack {
 	if test := plainBool(s, env); test != nil {
 		return func(dst []byte, r *Row) ([]byte, *repr.Error) {
@@ -20,7 +21,12 @@ func CompilePack(s Scalar, env *Env) Pack {
 			}
 		}
 	}
-	if n := plainInt(s, env); n != nil {
+	if e, ok := s.(*Call); ok {
+		if pack := packOfInt(e, env); pack != nil {
+			return pack
+		}
+	}
+	if n, kind := plainInt(s, env); n != nil {
 		return func(dst []byte, r *Row) ([]byte, *repr.Error) {
 			v, null, err := n(r)
 			switch {
@@ -29,7 +35,7 @@ func CompilePack(s Scalar, env *Env) Pack {
 			case null:
 				return repr.Append(dst, repr.Null), nil
 			default:
-				return repr.AppendFixed8(dst, repr.KindInt8, v), nil
+				return repr.AppendFixed8(dst, kind, v), nil
 			}
 		}
 	}
@@ -55,9 +61,16 @@ func plainBool(s Scalar, env *Env) boolEval {
 	}
 }
 
-func plainInt(s Scalar, env *Env) intEval {
-	if e, ok := s.(*Call); ok {
-		return fastInt(e, env)
+// plainInt is the typed closure of a call whose result is packed in eight bytes, and the kind of that.
+func plainInt(s Scalar, env *Env) (intEval, repr.Kind) {
+	e, ok := s.(*Call)
+	if !ok {
+		return nil, repr.KindNull
 	}
-	return nil
+	switch k := e.Fn.Ret.Kind; k {
+	case repr.KindInt8, repr.KindTimestamp, repr.KindTimestampTZ, repr.KindTime:
+		return fastInt(e, env), k
+	default:
+		return nil, repr.KindNull
+	}
 }

@@ -45,8 +45,8 @@ var dateFunctions = []row{
 	{sig: "age(timestamptz) interval", vol: expr.Stable, eval: func(env *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		return age(env, []repr.Datum{repr.Timestamp(today(env).Int() * repr.MicrosPerDay), localOf(env, a[0])})
 	}},
-	{sig: "date_bin(interval, timestamp, timestamp) timestamp", eval: dateBin},
-	{sig: "date_bin(interval, timestamptz, timestamptz) timestamptz", eval: dateBin},
+	{sig: "date_bin(interval, timestamp, timestamp) timestamp", eval: dateBin, ofInt: binOfInt},
+	{sig: "date_bin(interval, timestamptz, timestamptz) timestamptz", eval: dateBin, ofInt: binOfInt},
 	{sig: "make_date(integer, integer, integer) date", eval: makeDate},
 	{sig: "make_time(integer, integer, double precision) time", eval: makeTime},
 	{sig: "make_timestamp(integer, integer, integer, integer, integer, double precision) timestamp", eval: makeTimestamp},

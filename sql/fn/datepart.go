@@ -23,7 +23,7 @@ func makeDateParts() []row {
 	return append(out,
 		row{sig: "date_trunc(text, timestamp) timestamp", eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 			return truncTimestamp(a[0].Str(), a[1], time.UTC)
-		}},
+		}, ofInt: truncOfInt},
 		row{sig: "date_trunc(text, timestamptz) timestamptz", eval: func(env *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 			return truncTimestamp(a[0].Str(), a[1], location(env))
 		}},

@@ -21,6 +21,8 @@ type row struct {
 	// nulls: called with NULL operands too.
 	nulls bool
 	vol   expr.Volatility
+	// ofInt makes code for calls with one operand that varies: see expr.Func.
+	ofInt func(args []repr.Datum, at int) expr.IntCode
 }
 
 // Pseudo-types of signatures. They are never the type of a value.
@@ -97,7 +99,7 @@ func parseSignature(r *row) *candidate {
 	if !poly {
 		c.fn = &expr.Func{
 			Name: c.name, Args: c.args, Ret: c.ret, Variadic: c.variadic,
-			NullCalled: r.nulls, Volatility: r.vol, Eval: r.eval,
+			NullCalled: r.nulls, Volatility: r.vol, Eval: r.eval, OfInt: r.ofInt,
 		}
 	}
 	return c

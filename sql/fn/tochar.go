@@ -15,7 +15,7 @@ import (
 var toCharFunctions = []row{
 	{sig: "to_char(timestamp, text) text", eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		return formatTime(a[0].Int(), isInfinite(a[0]), "", 0, a[1].Str())
-	}},
+	}, ofInt: charOfInt},
 	{sig: "to_char(timestamptz, text) text", eval: func(env *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		if isInfinite(a[0]) {
 			return repr.Null, nil
@@ -69,7 +69,8 @@ type template struct {
 
 // shown is a text and the times that it stands for.
 type shown struct {
-	tick   int64 // of the unit
+	from   int64
+	to     int64 // the first that it does not stand for
 	zone   string
 	offset int
 	text   repr.Datum
@@ -209,14 +210,14 @@ func formatTime(micros int64, infinite bool, zone string, offset int, text strin
 	}
 	tpl := timeTemplate(text)
 	days, ofDay := pgfmt.SplitTimestamp(micros)
-	tick := (micros - ofDay%tpl.unit) / tpl.unit
-	if s := tpl.last.Load(); s != nil && s.tick == tick && s.zone == zone && s.offset == offset {
+	if s := tpl.last.Load(); s != nil && micros >= s.from && micros < s.to && s.zone == zone && s.offset == offset {
 		return s.text, nil
 	}
 	t := timeText{calendar: calendarOf(micros), days: days, zone: zone, offset: offset}
 	out := t.format(tpl)
 	if tpl.unit > 1 {
-		tpl.last.Store(&shown{tick: tick, zone: zone, offset: offset, text: out})
+		from := micros - ofDay%tpl.unit
+		tpl.last.Store(&shown{from: from, to: from + tpl.unit, zone: zone, offset: offset, text: out})
 	}
 	return out, nil
 }
