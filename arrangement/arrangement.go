@@ -376,6 +376,21 @@ func (s *Snapshot) Below(limit []byte) *Snapshot {
 	return &part
 }
 
+// plus is the content with a batch added to it.
+func (s *Snapshot) plus(b Batch) *Snapshot {
+	if b.Len() == 0 {
+		return s
+	}
+	sum := *s
+	sum.runs = append(s.runs[:len(s.runs):len(s.runs)], b)
+	for i := range b.Len() {
+		sum.rows += int64(b.Diff(i))
+	}
+	sum.updates += b.Len()
+	sum.bytes += int64(b.Bytes())
+	return &sum
+}
+
 // Empty says whether nothing is in it, not even rows whose counts cancel out.
 func (s *Snapshot) Empty() bool { return s.base.Len() == 0 && s.folding.Len() == 0 && len(s.runs) == 0 }
 

@@ -203,6 +203,57 @@ func TestTraceHistory(t *testing.T) {
 	}
 }
 
+// TestTraceKeepsFewSnapshots: however long the history, few of its steps hold a snapshot, and every time of it reads right, also
+// while since moves on.
+func TestTraceKeepsFewSnapshots(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(9, 9))
+	tr, b, now := NewTrace(), NewBuilder(), model{}
+	at := map[repr.Time]model{}
+	const ticks, rows = 3000, 40
+	for i := range repr.Time(ticks) {
+		b.Reset()
+		for range rows {
+			r := pairRow(rng.Int64N(3000), 0)
+			d := repr.Diff(rng.IntN(3) - 1)
+			b.Add(r, d)
+			now.add(string(r), d)
+		}
+		tr.Append(3*i+1, b.Seal())
+		if i%97 == 0 {
+			at[3*i+2] = maps.Clone(now)
+		}
+		if i%250 == 249 {
+			tr.Advance(max(3*i, 3000) - 3000)
+			for when, want := range at {
+				s, err := tr.At(when)
+				if (err == nil) != (when >= tr.Since()) {
+					t.Fatalf("since is %d, and %d: %v", tr.Since(), when, err)
+				}
+				if err == nil && !maps.Equal(contents(s), want) {
+					t.Fatalf("content at %d differs", when)
+				}
+			}
+		}
+	}
+	kept := 0
+	for _, s := range tr.steps {
+		if s.after != nil {
+			kept++
+		}
+	}
+	if n := len(tr.steps); n < 1000 || n > 1000+2*gapLeast/rows || kept > recentSteps+gapOfHeld+2*n*rows/gapLeast {
+		t.Errorf("%d steps, %d of them with a snapshot", n, kept)
+	}
+	held := 0
+	for _, s := range tr.steps {
+		held += s.batch.Len()
+	}
+	if held != tr.held {
+		t.Errorf("%d updates are held, it says %d", held, tr.held)
+	}
+}
+
 func BenchmarkInsert(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	a, builder := New(), NewBuilder()

@@ -1,8 +1,10 @@
 package arrangement
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 
 	"millrace/internal/check"
@@ -11,24 +13,48 @@ import (
 
 // Trace is an arrangement with its recent history: it can be read at every t with since ≤ t < upper. One goroutine
 // writes (Append, Advance, Work); any may read.
+//
+// A snapshot is cheap when it is taken, and dear when it is kept: it holds every block that has been rewritten since. So each of
+// the newest steps has one, and of those before them few have: between these the batches lead from one to the next.
 type Trace struct {
 	arr *Arrangement
 
-	mu    sync.Mutex // guards all below; held for moments only
-	since repr.Time
-	upper repr.Time
-	base  *Snapshot // the content at since
-	steps []step    // what came after since, in order of time
-	rows  int64
-	bytes int64
+	mu      sync.Mutex // guards all below; held for moments only
+	since   repr.Time
+	upper   repr.Time
+	base    *Snapshot // the content before the first of the steps
+	steps   []step    // in order of time; the first may lie before since, for a snapshot to start from
+	settled int       // steps of which it is decided whether they keep their snapshot
+	gap     int       // updates of the settled steps behind the last that has one
+	held    int       // updates of all steps
+	made    []made    // contents that were asked for and put together, oldest first
+	rows    int64
+	bytes   int64
 }
 
 // step is a tick that changed the collection.
 type step struct {
 	time  repr.Time
 	batch Batch
-	after *Snapshot
+	after *Snapshot // nil: it is put together from one before and the batches since
 }
+
+// made is the content at a step that keeps no snapshot.
+type made struct {
+	time repr.Time
+	snap *Snapshot
+}
+
+// How many steps keep their snapshots, and how many updates lie between those that others keep: a part of all that is held, and
+// of the rows, so that what the snapshots hold is not more than a few times what the batches do.
+const (
+	recentSteps = 64
+	gapOfHeld   = 4
+	gapOfRows   = 2
+	gapLeast    = 4096
+	gapMost     = 1 << 20
+	mostMade    = 4
+)
 
 // NewTrace makes an empty trace: since 0, upper 0.
 func NewTrace() *Trace {
@@ -48,8 +74,25 @@ func (t *Trace) Append(at repr.Time, b Batch) {
 	t.upper = at + 1
 	if b.Len() > 0 {
 		t.steps = append(t.steps, step{time: at, batch: b, after: t.arr.Snapshot()})
+		t.held += b.Len()
+		if len(t.steps)-t.settled > recentSteps {
+			t.settle()
+		}
 	}
 	t.rows, t.bytes = t.arr.Rows(), t.arr.Bytes()
+}
+
+// settle decides whether the oldest of the recent steps keeps its snapshot.
+func (t *Trace) settle() {
+	s := &t.steps[t.settled]
+	t.settled++
+	t.gap += s.batch.Len()
+	most := min(t.held/gapOfHeld, int(t.arr.Rows())/gapOfRows, gapMost)
+	if t.gap >= max(most, gapLeast) {
+		t.gap = 0
+	} else {
+		s.after = nil
+	}
 }
 
 // Upper is the first time that is not complete.
@@ -66,6 +109,16 @@ func (t *Trace) Since() repr.Time {
 	return t.since
 }
 
+// History is how many ticks that changed something can be told apart, and the memory of their batches.
+func (t *Trace) History() (ticks int, bytes int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.steps {
+		bytes += int64(s.batch.Bytes())
+	}
+	return len(t.steps), bytes
+}
+
 // Advance gives up the times before since.
 func (t *Trace) Advance(since repr.Time) {
 	t.mu.Lock()
@@ -74,14 +127,32 @@ func (t *Trace) Advance(since repr.Time) {
 		return
 	}
 	t.since = since
-	n := 0
-	for n < len(t.steps) && t.steps[n].time <= since {
-		n++
+	n := t.stepAt(since)
+	for n >= 0 && t.steps[n].after == nil {
+		n--
 	}
-	if n > 0 {
-		t.base = t.steps[n-1].after
-		t.steps = append([]step(nil), t.steps[n:]...)
+	if n < 0 {
+		return
 	}
+	t.base = t.steps[n].after
+	for i := range t.steps[:n+1] {
+		t.held -= t.steps[i].batch.Len()
+	}
+	if n >= t.settled {
+		t.gap = 0
+	}
+	t.steps = append([]step(nil), t.steps[n+1:]...)
+	t.settled = max(t.settled-n-1, 0)
+	t.made = slices.DeleteFunc(t.made, func(m made) bool { return m.time < since && (len(t.steps) == 0 || m.time < t.steps[0].time) })
+}
+
+// stepAt is the last step at or before a time; -1 when there is none.
+func (t *Trace) stepAt(at repr.Time) int {
+	i, found := slices.BinarySearchFunc(t.steps, at, func(s step, at repr.Time) int { return cmp.Compare(s.time, at) })
+	if found {
+		return i
+	}
+	return i - 1
 }
 
 // At is the content at a time.
@@ -91,14 +162,42 @@ func (t *Trace) At(at repr.Time) (*Snapshot, error) {
 	if at < t.since || at >= t.upper {
 		return nil, fmt.Errorf("time %d is not readable: since %d, upper %d", at, t.since, t.upper)
 	}
-	snap := t.base
-	for i := len(t.steps) - 1; i >= 0; i-- {
-		if t.steps[i].time <= at {
-			snap = t.steps[i].after
-			break
+	i := t.stepAt(at)
+	switch {
+	case i < 0:
+		return t.base, nil
+	case t.steps[i].after != nil:
+		return t.steps[i].after, nil
+	}
+	for _, m := range t.made {
+		if m.time == t.steps[i].time {
+			return m.snap, nil
 		}
 	}
+	snap := t.putTogether(i)
+	if t.made = append(t.made, made{time: t.steps[i].time, snap: snap}); len(t.made) > mostMade {
+		t.made = slices.Delete(t.made, 0, 1)
+	}
 	return snap, nil
+}
+
+// putTogether is the content after a step that keeps no snapshot.
+func (t *Trace) putTogether(i int) *Snapshot {
+	from := i
+	for from >= 0 && t.steps[from].after == nil {
+		from--
+	}
+	snap := t.base
+	if from >= 0 {
+		snap = t.steps[from].after
+	}
+	sum := NewBuilder()
+	for _, s := range t.steps[from+1 : i+1] {
+		for k := range s.batch.Len() {
+			sum.Add(s.batch.Row(k), s.batch.Diff(k))
+		}
+	}
+	return snap.plus(sum.Seal())
 }
 
 // Deltas are the ticks after one time up to another, of those that changed something. after must not be less than since.
@@ -123,7 +222,7 @@ func (t *Trace) Rows() int64 {
 	return t.rows
 }
 
-// Bytes is the memory of the arrangement.
+// Bytes is the memory of the arrangement, without that of its history.
 func (t *Trace) Bytes() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -91,6 +91,13 @@ func (c *collection) advance(since repr.Time) {
 	c.errs.Advance(since)
 }
 
+// history is how many ticks that changed the collection can be told apart, and what their batches take.
+func (c *collection) history() (ticks int, bytes int64) {
+	ticks, bytes = c.ok.History()
+	failed, more := c.errs.History()
+	return max(ticks, failed), bytes + more
+}
+
 // bytes is the memory that the collection holds.
 func (c *collection) bytes() int64 { return c.ok.Bytes() + c.errs.Bytes() }
 

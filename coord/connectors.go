@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"millrace/coord/catalog"
@@ -78,7 +79,7 @@ func (s *Session) sourceSpec(st *ast.CreateSource) (*sourceSpec, *repr.Error) {
 
 // sourceOptions refuses the options that nothing is done with.
 func sourceOptions(st *ast.CreateSource) *repr.Error {
-	options := append([]ast.Option(nil), st.Options...)
+	options := slices.DeleteFunc(slices.Clone(st.Options), func(o ast.Option) bool { return o.Name == optionRetain })
 	if st.From.Broker == "" {
 		for _, o := range st.From.Options {
 			if o.Name != "topic" {

@@ -98,10 +98,11 @@ type Coordinator struct {
 	sources     map[uint64]*sourceRun
 	sinks       map[uint64]*sinkRun
 	holds       map[*hold]struct{}
-	waiting     []chan<- error // writers whose tick has not run
-	writers     int            // how many the last tick answered
-	gathered    bool           // the next tick has waited for them already
-	queued      bool           // something waits for a tick
+	retained    map[uint64]time.Duration // how much history is kept of collections of which that was said
+	waiting     []chan<- error           // writers whose tick has not run
+	writers     int                      // how many the last tick answered
+	gathered    bool                     // the next tick has waited for them already
+	queued      bool                     // something waits for a tick
 	queuedRows  int
 	broken      error          // the journal failed: nothing more is acknowledged
 	full        bool           // the last tick was refused, for the disk is full
@@ -178,6 +179,7 @@ func prepare(opts Options) *Coordinator {
 		sources:     map[uint64]*sourceRun{},
 		sinks:       map[uint64]*sinkRun{},
 		holds:       map[*hold]struct{}{},
+		retained:    map[uint64]time.Duration{},
 		identity:    &identity{},
 		memory:      newMemory(opts.MemoryLimit, opts.LiveBytes),
 	}

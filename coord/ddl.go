@@ -138,6 +138,9 @@ func (s *Session) createTable(ctx context.Context, st *ast.CreateTable) (*Result
 		return nil, err
 	}
 	it.Desc, it.CreateSQL, it.Statement = desc, ast.Format(st), ast.Format(st)
+	if it.Retain, err = ownRetention(&st.Options); err != nil {
+		return nil, err
+	}
 	if it.Columns, err = s.columnDefs(st, desc); err != nil {
 		return nil, err
 	}
@@ -206,6 +209,9 @@ func (s *Session) createView(ctx context.Context, st *ast.CreateView) (*Result, 
 	if st.Temporary {
 		return nil, unsupported("CREATE TEMPORARY VIEW", st.Pos)
 	}
+	if o, ok := ast.FindOption(st.Options, optionRetain); ok {
+		return nil, unsupported("RETAIN HISTORY of a view, which keeps nothing of its own,", o.Pos)
+	}
 	it, err := s.viewItem(st.Name, catalog.View, st.Query, st.Columns)
 	if err != nil {
 		return nil, err
@@ -273,6 +279,9 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 		return nil, err
 	}
 	it.CreateSQL, it.Statement = ast.Format(st), ast.Format(st)
+	if it.Retain, err = ownRetention(&st.Options); err != nil {
+		return nil, err
+	}
 	if free, err := s.newItem(st.Name, catalog.MaterializedView, st.IfNotExists); err != nil || free == nil {
 		return &Result{Tag: tag}, err
 	}
@@ -297,7 +306,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 // it is left.
 func (s *Session) fillView(ctx context.Context, it *catalog.Item, v *view) *repr.Error {
 	word := map[catalog.Kind]string{catalog.MaterializedView: "view", catalog.Index: "index"}[it.Kind]
-	err := s.hydrate(ctx, v, func(p string) {
+	err := s.hydrate(ctx, v, nil, func(p string) {
 		s.notice(Notice{Severity: "NOTICE", Code: "MR003", Message: "filling " + word + " \"" + it.Name + "\": " + p})
 	})
 	if err != nil {
@@ -342,6 +351,13 @@ func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result
 		return nil, errFailed(on).At(st.On.Pos)
 	}
 	it := &catalog.Item{Schema: on.Schema, Kind: catalog.Index, On: on.ID, Path: s.path()}
+	var err *repr.Error
+	if it.Retain, err = ownRetention(&st.Options); err != nil {
+		return nil, err
+	}
+	if it.Retain > 0 && len(st.Keys) == 0 {
+		return nil, unsupported("RETAIN HISTORY of an index without columns, which keeps nothing of its own,", st.Pos)
+	}
 	var names []string
 	for _, k := range st.Keys {
 		ref, ok := k.Expr.(*ast.ColumnRef)

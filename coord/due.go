@@ -3,6 +3,7 @@ package coord
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"millrace/dataflow"
@@ -81,11 +82,35 @@ func (c *Coordinator) tickTime(t repr.Time) repr.Time {
 	return t
 }
 
+// ticksSince are the ticks after a time that changed a view of rows that come and go by themselves, or may have; nil when it
+// is not known which they were. It runs in the loop.
+func (c *Coordinator) ticksSince(done repr.Time, v *view) []repr.Time {
+	if !c.knowsTicks() || !v.flow.Temporal() {
+		return nil
+	}
+	ticks := c.revival.r.ticks
+	i, _ := slices.BinarySearch(ticks, done+1)
+	return ticks[i:]
+}
+
+// knowsTicks says whether it is known when ticks were: until all that was there before a restart is there again.
+func (c *Coordinator) knowsTicks() bool { return c.revival != nil && !c.revival.over }
+
+// isDue says whether the view that is being filled changes by itself up to t.
+func (h *hydration) isDue(t repr.Time) bool {
+	due, ok := h.view.flow.NextDue()
+	return ok && due <= t
+}
+
 // stepTo steps the view that is being filled to t, and before it to the times at which much falls due, so that no step
-// is too large.
+// is too large. One that has no ticks to follow and has to be readable at every time goes from one such time to the next.
 func (h *hydration) stepTo(ctx context.Context, t repr.Time, in map[uint64]dataflow.Delta) *repr.Error {
+	next := func() (repr.Time, bool) { return h.view.flow.DueWithin(hydrateChunk) }
+	if h.exact && !h.ticked {
+		next = h.view.flow.NextDue
+	}
 	for {
-		due, ok := h.view.flow.DueWithin(hydrateChunk)
+		due, ok := next()
 		if !ok || due >= t {
 			return h.stepAt(ctx, t, in)
 		}

@@ -134,6 +134,7 @@ func (c *Coordinator) commitCatalog(next *catalog.Snapshot) *repr.Error {
 	ch := next.Since(c.catalog.Load())
 	if c.opts.Journal == nil || ch.Empty() {
 		c.catalog.Store(next)
+		c.retain(ch)
 		return nil
 	}
 	if c.broken != nil {
@@ -154,6 +155,7 @@ func (c *Coordinator) commitCatalog(next *catalog.Snapshot) *repr.Error {
 		return fullError()
 	}
 	c.catalog.Store(next)
+	c.retain(ch)
 	return nil
 }
 

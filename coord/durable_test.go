@@ -22,7 +22,9 @@ func newMachine(t *testing.T, opts Options) *machine {
 	m.start()
 	t.Cleanup(func() {
 		if m.c != nil {
+			j := m.c.opts.Journal
 			m.c.Close()
+			_ = j.Close()
 		}
 	})
 	return m

@@ -65,6 +65,8 @@ func (s *Session) define(ctx context.Context, p *Prepared) (*Result, *repr.Error
 		return s.drop(ctx, st)
 	case *ast.AlterRename:
 		return s.rename(ctx, st)
+	case *ast.AlterOptions:
+		return s.alterOptions(ctx, st)
 	case *ast.Comment:
 		return s.comment(ctx, st)
 	case *ast.Unsupported:
@@ -90,8 +92,6 @@ func statementName(stmt ast.Statement) string {
 		return "CREATE SECRET"
 	case *ast.CreateDatabase:
 		return "CREATE DATABASE"
-	case *ast.AlterOptions:
-		return "ALTER … SET"
 	case *ast.AlterSecret:
 		return "ALTER SECRET"
 	case *ast.AlterOwner:

@@ -23,14 +23,22 @@ func (c *Coordinator) release(h *hold) {
 	}
 }
 
-// since is the earliest time that must stay readable.
-func (c *Coordinator) since() repr.Time {
-	since := c.oracle.complete
-	if keep := repr.Time(c.opts.RetainHistory.Milliseconds()); since > keep {
-		since -= keep
-	}
+// advance lets history be forgotten that nothing holds, of each collection as much as it does not keep, and gives the
+// earliest time that is still kept of any. It runs in the loop.
+func (c *Coordinator) advance() (oldest repr.Time) {
+	held := c.oracle.complete
 	for h := range c.holds {
-		since = min(since, h.at)
+		held = min(held, h.at)
 	}
-	return since
+	general := min(held, reachBack(c.oracle.complete, c.opts.RetainHistory))
+	oldest = general
+	for id, col := range c.collections {
+		since := general
+		if keep, own := c.retained[id]; own {
+			since = min(held, reachBack(c.oracle.complete, keep))
+			oldest = min(oldest, since)
+		}
+		col.advance(since)
+	}
+	return oldest
 }

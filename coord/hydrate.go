@@ -16,17 +16,18 @@ import (
 // hydration fills a new view on a clock of its own: from snapshots of its inputs at an as-of, in chunks, then
 // tick by tick through what it missed, until the loop takes it into the common tick.
 type hydration struct {
-	c     *Coordinator
-	view  *view
-	hold  *hold
-	read  *reading // of the as-of
-	cols  map[uint64]*collection
-	has   []*dataflow.Content // what the imports of the view hold, at the time that the view has reached
-	own   []bool              // of the imports: not shared yet, filled with the view
-	exact bool                // the view has to be readable at every tick from the as-of on
-	chunk repr.Time           // pseudo times of the chunks, all before the as-of
-	fed   int64
-	total int64
+	c      *Coordinator
+	view   *view
+	hold   *hold
+	read   *reading // of the as-of
+	cols   map[uint64]*collection
+	has    []*dataflow.Content // what the imports of the view hold, at the time that the view has reached
+	own    []bool              // of the imports: not shared yet, filled with the view
+	exact  bool                // the view has to be readable at every time from the as-of on
+	ticked bool                // the ticks are known that it goes through
+	chunk  repr.Time           // pseudo times of the chunks, all before the as-of
+	fed    int64
+	total  int64
 	// memory is what the view holds beside its dataflow until the loop counts it.
 	memory *budget.Budget
 	before int64 // what the server held when it began
@@ -42,18 +43,19 @@ const (
 	catchUpRounds = 100
 )
 
-// hydrate fills a view and hands it to the loop. When it returns an error nothing of the view is left.
-func (s *Session) hydrate(ctx context.Context, v *view, progress func(string)) *repr.Error {
-	return s.hydrateAt(ctx, v, nil, progress)
+// hydrate fills a view as of a time that is held (nil: the newest), once its sources have read what their topics held, and
+// hands it to the loop. When it returns an error nothing of the view is left.
+func (s *Session) hydrate(ctx context.Context, v *view, at *hold, progress func(string)) *repr.Error {
+	if err := s.awaitReady(ctx, v.inputs); err != nil {
+		v.flow.Close()
+		return err
+	}
+	return s.hydrateAt(ctx, v, at, progress)
 }
 
-// hydrateAt fills a view as of a time that is held; nil: the newest.
+// hydrateAt is hydrate of a view whose inputs are not waited for.
 func (s *Session) hydrateAt(ctx context.Context, v *view, at *hold, progress func(string)) *repr.Error {
-	err := s.awaitReady(ctx, v.inputs)
-	var h *hydration
-	if err == nil {
-		h, err = s.beginHydration(ctx, v, at)
-	}
+	h, err := s.beginHydration(ctx, v, at)
 	if err == nil {
 		err = h.run(ctx, progress)
 	}
@@ -122,7 +124,7 @@ func (h *hydration) run(ctx context.Context, progress func(string)) *repr.Error 
 func (h *hydration) room() *repr.Error {
 	m := h.c.memory
 	h.memory.Set(h.view.out.bytes())
-	if h.exact || m.limit == 0 || m.fits() {
+	if h.exact && h.view.named || m.limit == 0 || m.fits() {
 		return nil
 	}
 	return m.refusal("and takes no new view", fmt.Sprintf("It would have taken %s so far, having read %d of %d rows; there were %s free. ",
@@ -339,6 +341,12 @@ func (h *hydration) eachTick(done repr.Time, all *missed) []*missed {
 			byTime[t][id] = d
 		}
 	}
+	h.ticked = h.c.knowsTicks()
+	for _, t := range h.c.ticksSince(done, h.view) {
+		if byTime[t] == nil {
+			byTime[t] = map[uint64]dataflow.Delta{}
+		}
+	}
 	var out []*missed
 	for _, t := range slices.Sorted(maps.Keys(byTime)) {
 		out = append(out, &missed{upTo: t, in: byTime[t], now: all.now})
@@ -349,6 +357,9 @@ func (h *hydration) eachTick(done repr.Time, all *missed) []*missed {
 // passAll takes the view through what it missed: as one step, which is all that is known of it then, or tick by tick.
 func (h *hydration) passAll(ctx context.Context, m *missed) *repr.Error {
 	for _, tick := range m.each {
+		if tick.upTo < m.upTo && len(tick.in) == 0 && !h.isDue(tick.upTo) {
+			continue
+		}
 		if err := h.pass(ctx, tick); err != nil {
 			return err
 		}

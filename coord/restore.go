@@ -26,8 +26,10 @@ type restoring struct {
 	c      *Coordinator
 	j      *journal.Journal
 	notes  map[string][]byte
-	items  []*catalog.Item // in the order of their numbers
-	base   repr.Time       // earlier times cannot be read
+	items  []*catalog.Item      // in the order of their numbers
+	base   repr.Time            // earlier times cannot be read
+	from   map[uint64]repr.Time // from when on times can be told apart, by object
+	ticks  []repr.Time          // of the ticks since the base
 	last   repr.Time
 	loads  map[uint64]*load
 	rows   int64 // read so far
@@ -40,14 +42,16 @@ type restoring struct {
 type load struct {
 	col   *collection
 	rows  *arrangement.Builder
+	base  repr.Time // from when on times can be told apart
 	chunk repr.Time // pseudo times before the base
+	ready bool      // all up to the base is in
 }
 
 // restore reads the journal.
 func (c *Coordinator) restore() (*restoring, *repr.Error) {
 	st := c.opts.Journal.State()
 	r := &restoring{c: c, j: c.opts.Journal, notes: st.Notes, base: repr.Time(st.Folded), last: repr.Time(st.Last), loads: map[uint64]*load{},
-		states: map[uint64]*arrangement.Builder{}}
+		from: map[uint64]repr.Time{}, states: map[uint64]*arrangement.Builder{}}
 	if frame, ok := st.Notes[frameNote]; ok {
 		if err := r.catalog(frame); err != nil {
 			return nil, err
@@ -56,7 +60,7 @@ func (c *Coordinator) restore() (*restoring, *repr.Error) {
 	if r.last == 0 {
 		return r, nil
 	}
-	r.chooseBase()
+	r.chooseBases()
 	if err := r.read(); err != nil {
 		return nil, repr.NewError(repr.CodeInternal, "cannot read the journal").WithDetail(err.Error())
 	}
@@ -89,6 +93,7 @@ func (r *restoring) catalog(frame []byte) *repr.Error {
 			return err
 		}
 		r.c.catalog.Store(r.c.catalog.Load().With(it))
+		r.c.retain(&catalog.Change{Set: []*catalog.Item{it}})
 		if it.Failed == nil {
 			r.items = append(r.items, it)
 		}
@@ -118,6 +123,9 @@ func (r *restoring) object(n *objectNote) (*catalog.Item, *repr.Error) {
 	it, err := n.item()
 	if it == nil {
 		return nil, err.WithHint("a newer release made it: run that one")
+	}
+	if on := r.c.Catalog().Item(n.On); n.Hidden && on != nil {
+		it.Retain = on.Retain
 	}
 	if err == nil && n.SQL != "" {
 		bug := r.c.guarded("making "+n.Name+" again", func() error {
@@ -155,6 +163,9 @@ func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) 
 		return errFailed(on)
 	}
 	s := c.maker(n.Path)
+	if it.Retain, err = retention(optionsOf(parsed[0].Stmt)); err != nil {
+		return err
+	}
 	switch st := parsed[0].Stmt.(type) {
 	case *ast.CreateTable:
 		if it.Desc, _, err = plan.Columns(st.Columns, st.Constraints); err == nil {
@@ -193,23 +204,52 @@ func (s *Session) queryOf(it *catalog.Item, q *ast.Query, columns []ast.Ident) *
 	return nil
 }
 
-// chooseBase says from which time on times can be told apart: as far back as AS OF reaches, or as far as the journal does
-// where sinks may still have to write what is older.
-func (r *restoring) chooseBase() {
-	isSink := func(it *catalog.Item) bool { return it.Kind == catalog.Sink }
-	if !slices.ContainsFunc(r.items, isSink) {
-		if keep := repr.Time(r.c.opts.RetainHistory.Milliseconds()); r.last > keep {
-			r.base = max(r.base, r.last-keep)
+// chooseBases says from which time on the times of each collection can be told apart: as far back as AS OF reaches in it and in
+// what is computed from it, or as far as the journal does where a sink may still have to write what is older.
+func (r *restoring) chooseBases() {
+	folded := max(r.base, 1)
+	byID := map[uint64]*catalog.Item{}
+	for _, it := range r.items {
+		byID[it.ID] = it
+	}
+	var need func(id uint64, t repr.Time)
+	need = func(id uint64, t repr.Time) {
+		it := byID[id]
+		if known, ok := r.from[id]; it == nil || ok && known <= t {
+			return
+		}
+		r.from[id] = t
+		for _, d := range append(slices.Clone(it.Depends), it.On) {
+			need(d, t)
 		}
 	}
-	r.base = max(r.base, 1)
+	r.base = max(r.last, 1)
+	for _, it := range r.items {
+		keep := r.c.opts.RetainHistory
+		if it.Retain > 0 {
+			keep = it.Retain
+		}
+		t := max(reachBack(r.last, keep), folded)
+		if it.Kind == catalog.Sink {
+			t = folded
+		}
+		need(it.ID, t)
+		r.base = min(r.base, t)
+	}
 }
 
-// first raises the base to just before the first record: nothing was there before it. It leaves room under the base for the
+// first raises what begins with time itself to just before the first record: nothing was there before it. It leaves room for the
 // steps in which views are filled.
 func (r *restoring) first(t repr.Time) {
-	if r.base == 1 {
-		r.base = max(t-1, 1)
+	if r.base > 1 {
+		return
+	}
+	r.base = max(t-1, 1)
+	for id := range r.from {
+		r.from[id] = max(r.from[id], r.base)
+	}
+	for _, l := range r.loads {
+		l.base = max(l.base, r.base)
 	}
 }
 
@@ -223,7 +263,7 @@ func (r *restoring) read() error {
 		col.next = arrangement.NewBuilderOn(r.c.memory.queued)
 		r.c.collections[it.ID] = col
 		r.c.order = append(r.c.order, col)
-		r.loads[it.ID] = &load{col: col, rows: arrangement.NewBuilder()}
+		r.loads[it.ID] = &load{col: col, rows: arrangement.NewBuilder(), base: r.from[it.ID]}
 		if it.Kind == catalog.Source && !it.Hidden {
 			r.states[stateOf(it.ID)] = arrangement.NewBuilder()
 		}
@@ -238,16 +278,18 @@ func (r *restoring) read() error {
 		}
 	}
 	err := r.j.Ticks(func(rec *journal.Record) error {
-		r.first(repr.Time(rec.Time))
-		if repr.Time(rec.Time) > r.base {
-			r.settle() // all before is in
+		t := repr.Time(rec.Time)
+		r.first(t)
+		r.settle(t)
+		if t > r.base {
+			r.ticks = append(r.ticks, t)
 		}
 		for _, ch := range rec.Changes {
 			r.apply(repr.Time(rec.Time), ch)
 		}
 		return nil
 	})
-	r.settle()
+	r.settle(never)
 	for _, l := range r.loads {
 		if l.col.ok.Upper() <= r.last {
 			l.col.ok.Append(r.last, arrangement.Batch{})
@@ -296,23 +338,24 @@ func (l *load) flush() {
 	l.col.ok.Work(hydrateChunk)
 }
 
-// settle ends the base: what is added from now on has a time of its own.
-func (r *restoring) settle() {
+// settle ends the base of the collections that are told apart at a time: what is added from now on has a time of its own.
+func (r *restoring) settle(t repr.Time) {
 	for _, l := range r.loads {
-		if l.col.ok.Upper() > r.base {
+		if l.ready || t <= l.base {
 			continue
 		}
+		l.ready = true
 		l.flush()
-		l.col.ok.Append(r.base, arrangement.Batch{})
-		l.col.errs.Append(r.base, arrangement.Batch{})
-		l.col.advance(r.base)
+		l.col.ok.Append(l.base, arrangement.Batch{})
+		l.col.errs.Append(l.base, arrangement.Batch{})
+		l.col.advance(l.base)
 	}
 }
 
 // apply takes a change of a tick: into the base, or as a change at its time.
 func (r *restoring) apply(t repr.Time, ch journal.Change) {
 	l := r.loads[ch.Collection]
-	if l == nil || t <= r.base {
+	if l == nil || t <= l.base {
 		take := r.take(ch.Collection)
 		for i := range ch.Rows.Len() {
 			_ = take(ch.Rows.Row(i), ch.Rows.Diff(i)) // it never fails
@@ -366,6 +409,14 @@ type revival struct {
 	r       *restoring
 	hold    *hold
 	waiting map[uint64]*waitingView // views that are not there yet; it belongs to the loop
+	over    bool                    // all is there, and ticks need not be remembered any more; it belongs to the loop
+}
+
+// noteTick remembers a tick for the views that have to go through it. It runs in the loop.
+func (v *revival) noteTick(t repr.Time) {
+	if v != nil && !v.over {
+		v.r.ticks = append(v.r.ticks, t)
+	}
 }
 
 // waitingView is a view that is not filled yet.
@@ -409,6 +460,7 @@ func (v *revival) run(ctx context.Context) {
 		}
 	}
 	v.c.release(v.hold)
+	v.c.later(func() { v.over, v.r.ticks = true, nil })
 	v.c.opts.Log.Info("what was there runs again", "objects", len(v.r.items), "took", took(v.c.opts.Clock.Now().Sub(began)))
 }
 
@@ -452,7 +504,7 @@ func (v *revival) fill(ctx context.Context, it *catalog.Item, w *waitingView) *r
 	if err != nil {
 		return err
 	}
-	return s.hydrateAt(ctx, made, v.hold, func(p string) {
+	return s.hydrateAt(ctx, made, &hold{at: v.r.from[it.ID]}, func(p string) {
 		v.c.opts.Log.Info("filling", "object", it.FullName(), "progress", p)
 		v.c.later(func() { w.progress = p })
 	})
@@ -503,7 +555,7 @@ func (c *Coordinator) errorsOf(source *catalog.Item) *catalog.Item {
 	return nil
 }
 
-// sink lets a sink go on: it is given the content at the base time and all changes since, and leaves out what it has written.
+// sink lets a sink go on: it is given the content at the earliest time there is and all changes since, and leaves out what it has written.
 func (v *revival) sink(ctx context.Context, it *catalog.Item) {
 	connector, err := it.Def.(*sinkSpec).connector(v.c, it.ID)
 	if err != nil {
@@ -515,7 +567,7 @@ func (v *revival) sink(ctx context.Context, it *catalog.Item) {
 		if col == nil || v.c.Catalog().Item(it.ID) == nil {
 			return
 		}
-		started, err := v.c.subscribe(col, v.hold.at)
+		started, err := v.c.subscribe(col, v.r.from[it.On])
 		if err != nil {
 			v.c.opts.Log.Error("a sink cannot go on", "object", it.Name, "err", err)
 			return

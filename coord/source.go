@@ -201,10 +201,13 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	}
 	it.Desc, it.Keys, it.CreateSQL, it.Depends, it.Def = made.desc, made.keys, createText(st), spec.depends, spec
 	it.Statement = ast.Format(st)
+	if it.Retain, err = retention(&st.Options); err != nil {
+		return nil, err
+	}
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
-	errs.On = it.ID
+	errs.On, errs.Retain = it.ID, it.Retain
 	err = s.add(ctx, it, func() *repr.Error {
 		s.c.startSource(it, errs, made)
 		return nil

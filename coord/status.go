@@ -16,6 +16,9 @@ func (c *Coordinator) status() *catalog.Status {
 	for id, col := range c.collections {
 		st.Objects[id] = catalog.ObjectStatus{ID: id, Name: col.name, Status: "running", Rows: col.ok.Rows(), Errors: col.errs.Rows(),
 			Bytes: col.bytes(), Upper: col.ok.Upper(), Since: col.ok.Since()}
+		o := st.Objects[id]
+		o.Ticks, o.PastBytes = col.history()
+		st.Objects[id] = o
 		for sub := range col.readers {
 			st.Subscriptions = append(st.Subscriptions, catalog.SubscriptionStatus{Object: id, HeldBytes: sub.heldBytes()})
 		}

@@ -158,7 +158,7 @@ func (s *Session) subscribeResult(ctx context.Context, st *ast.Subscribe, _ []re
 	}
 	var started *subscribed
 	if target.query != nil {
-		started, err = s.subscribeQuery(ctx, target.query, st, o)
+		started, err = s.subscribeQuery(ctx, target.query, subscribeWord(st), o.at)
 	} else {
 		started, err = s.subscribeCollection(ctx, target.id, o.at)
 	}
@@ -195,12 +195,15 @@ func (s *Session) subscribeCollection(ctx context.Context, id uint64, at repr.Ti
 	return started, err
 }
 
-// subscribeQuery keeps the result of a query for as long as the subscription lasts.
-func (s *Session) subscribeQuery(ctx context.Context, q *ast.Query, st *ast.Subscribe, o subscribeOptions) (*subscribed, *repr.Error) {
-	if o.at != 0 {
-		return nil, unsupported("AS OF in "+subscribeWord(st)+" of a query or a plain view", st.AsOf.Pos)
+// subscribeQuery keeps the result of a query for as long as the subscription lasts: from now on, or from an earlier time on if
+// the inputs can be read at that.
+func (s *Session) subscribeQuery(ctx context.Context, q *ast.Query, word string, at repr.Time) (*subscribed, *repr.Error) {
+	from, err := s.holdAt(ctx, at)
+	if err != nil {
+		return nil, err
 	}
-	v, err := s.newView(q, 0, "("+subscribeWord(st)+")")
+	defer s.c.release(from)
+	v, err := s.newView(q, 0, "("+word+")")
 	if err != nil {
 		return nil, err
 	}
@@ -208,16 +211,28 @@ func (s *Session) subscribeQuery(ctx context.Context, q *ast.Query, st *ast.Subs
 		v.flow.Close()
 		return nil, err
 	}
-	if err := s.hydrate(ctx, v, func(p string) { s.noticef("filling the subscription: " + p) }); err != nil {
+	if err := s.hydrate(ctx, v, from, func(p string) { s.noticef("filling the subscription: " + p) }); err != nil {
 		return nil, err
 	}
-	started, err := s.subscribeCollection(ctx, v.out.id, 0)
+	started, err := s.subscribeCollection(ctx, v.out.id, at)
 	if err != nil {
 		s.c.later(func() { s.c.uninstall(v.out.id) })
 		return nil, err
 	}
 	started.cancel = func() { s.c.later(func() { s.c.uninstall(v.out.id) }) }
 	return started, nil
+}
+
+// holdAt claims a time, waiting for it when it lies ahead; 0 is none.
+func (s *Session) holdAt(ctx context.Context, at repr.Time) (*hold, *repr.Error) {
+	if at == 0 {
+		return nil, nil
+	}
+	if err := s.awaitTime(ctx, at); err != nil {
+		return nil, err
+	}
+	h := &hold{at: at}
+	return h, s.c.do(ctx, func() { s.c.holds[h] = struct{}{} })
 }
 
 // reserveID takes a number for something that is not in the catalog. It runs in the loop.

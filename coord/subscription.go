@@ -162,9 +162,7 @@ func (c *collection) at(t repr.Time) (ok, errs *arrangement.Snapshot, err *repr.
 		errs, e = c.errs.At(t)
 	}
 	if e != nil {
-		return nil, nil, repr.NewError(repr.CodeInvalidParameter,
-			"\""+c.name+"\" is not readable at that time").WithDetail(e.Error()).
-			WithHint("history is kept for the time in the setting retain_history")
+		return nil, nil, errUnreadable(c.name, e)
 	}
 	return ok, errs, nil
 }

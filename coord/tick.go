@@ -39,15 +39,15 @@ func (c *Coordinator) tick(t repr.Time) {
 		c.identity.durable = true
 	}
 	c.oracle.finish(t)
+	c.revival.noteTick(t)
 	c.stats.Ticks.Add(1)
 	c.publish(t)
 	c.settleSources()
-	since := c.since()
 	for _, col := range c.collections {
 		c.settleShared(col)
 		col.settle()
-		col.advance(since)
 	}
+	since := c.advance()
 	if c.opts.Journal != nil {
 		c.opts.Journal.Hold(uint64(c.keepFrom(since)))
 	}

@@ -147,6 +147,18 @@ func (d *Dataflow) advance(ctx context.Context, in map[uint64]Delta) error {
 	return nil
 }
 
+// Temporal says whether an operator changes its output as time goes by.
+func (d *Dataflow) Temporal() bool {
+	for _, w := range d.workers {
+		for i := range w.nodes {
+			if w.nodes[i].temporal != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // NextDue is the first time at which a temporal operator changes its output without input; ok is false when there is
 // none. Whoever steps the dataflow asks, between two steps.
 func (d *Dataflow) NextDue() (t repr.Time, ok bool) {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"millrace/repr"
 	"millrace/sql/ast"
@@ -70,9 +71,10 @@ type Item struct {
 	IndexCols []int        // of an index: key columns of the relation
 	Hidden    bool         // a part of another object, such as <source>_errors
 	Comments  map[int]string
-	Columns   []ColumnDef // of a table
-	Def       any         // of a source, sink, connection or secret: what the coordinator keeps of it
-	Failed    *repr.Error // why it could not be made again when the server started: then only its name and statement are known
+	Columns   []ColumnDef   // of a table
+	Def       any           // of a source, sink, connection or secret: what the coordinator keeps of it
+	Retain    time.Duration // how much of its history is kept; 0: as much as the server keeps of any
+	Failed    *repr.Error   // why it could not be made again when the server started: then only its name and statement are known
 }
 
 // ColumnDef is what a table says of a column besides its type.

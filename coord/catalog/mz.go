@@ -156,6 +156,17 @@ var mzTables = []builtin{
 		}
 		return out
 	}},
+	{schema: "mz_internal", name: "mz_object_history", cols: "object_id text!, name text!, retained interval, since numeric!, since_time timestamptz!, upper numeric!, ticks int8!, bytes int8!",
+		rows: func(e *SystemEnv) [][]repr.Datum {
+			return e.each(func(it *Item) []repr.Datum {
+				o, retained := e.Status.Of(it), null
+				if it.Retain > 0 {
+					retained = repr.Interval(0, 0, it.Retain.Microseconds())
+				}
+				return []repr.Datum{id(it), text(it.Name), retained, repr.Numeric(int64(o.Since), 0), clockTime(o.Since), repr.Numeric(int64(o.Upper), 0),
+					i8(int64(o.Ticks)), i8(o.PastBytes)}
+			}, Table, Source, MaterializedView, Index)
+		}},
 	{schema: "mz_internal", name: "mz_subscriptions", cols: "object_id text!, held_bytes int8!", rows: func(e *SystemEnv) [][]repr.Datum {
 		var out [][]repr.Datum
 		for _, s := range e.Status.Subscriptions {
@@ -170,6 +181,12 @@ var mzTables = []builtin{
 // id is the number of an object as Materialize writes it.
 func id(it *Item) repr.Datum {
 	return text("u" + strconv.FormatUint(it.ID, 10))
+}
+
+// clockTime is a logical time as a timestamp.
+func clockTime(t repr.Time) repr.Datum {
+	const epoch = 946684800 * 1000 // 2000-01-01 in milliseconds since 1970
+	return repr.TimestampTZ((int64(t) - epoch) * 1000)
 }
 
 // jsonList is a list of texts as JSON.

@@ -38,6 +38,8 @@ type ObjectStatus struct {
 	FlowBytes  int64 // of a view's operators
 	Upper      repr.Time
 	Since      repr.Time
+	Ticks      int   // that changed it since then, about
+	PastBytes  int64 // of their batches
 	Good       int64 // records read or written
 	Bad        int64 // records that could not be decoded
 	ReadBytes  int64

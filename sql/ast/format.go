@@ -229,10 +229,15 @@ func (p *printer) option(o Option) {
 	} else {
 		p.put(`"`, strings.ReplaceAll(o.Name, `"`, `""`), `"`)
 	}
-	if o.Value.Kind != OptionNone {
+	switch {
+	case o.Value.Kind == OptionNone:
+		return
+	case o.Value.Kind == OptionString && o.Name == "retain history for":
+		p.put(" ")
+	default:
 		p.put(" = ")
-		p.optionValue(o.Value)
 	}
+	p.optionValue(o.Value)
 }
 
 // isOptionName says whether a name consists of plain words with single spaces or dots between them.

@@ -48,6 +48,9 @@ func (p *parser) option() ast.Option {
 	}
 	equals := p.acceptPunct("=") || p.acceptPunct("=>")
 	o.Name = strings.Join(words, " ")
+	if equals && o.Name == "retain history" && p.accept("for") { // RETAIN HISTORY = FOR '1 hour'
+		o.Name += " for"
+	}
 	if next := p.peek(); equals || !(next.is(",") || next.is(")") || next.kind == tokEOF) {
 		o.Value = p.optionValue()
 	}

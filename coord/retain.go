@@ -1,0 +1,156 @@
+package coord
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"millrace/coord/catalog"
+	"millrace/repr"
+	"millrace/repr/pgfmt"
+	"millrace/sql/ast"
+	"millrace/sql/parse"
+)
+
+// How much history is kept of an object is an option of it: RETAIN HISTORY FOR '1 hour'. It stands in the statement that makes the
+// object, so that it comes back with it.
+const (
+	optionRetain = "retain history for"
+	optionReset  = "retain history"
+)
+
+// optionsOf are the options of a statement that makes an object; nil when it has none that matter here.
+func optionsOf(stmt ast.Statement) *[]ast.Option {
+	switch st := stmt.(type) {
+	case *ast.CreateTable:
+		return &st.Options
+	case *ast.CreateSource:
+		return &st.Options
+	case *ast.CreateMaterializedView:
+		return &st.Options
+	case *ast.CreateIndex:
+		return &st.Options
+	default:
+		return nil
+	}
+}
+
+// retention reads how much history is to be kept from the options of an object; 0 is what the server keeps of any.
+func retention(options *[]ast.Option) (time.Duration, *repr.Error) {
+	if options == nil {
+		return 0, nil
+	}
+	o, ok := ast.FindOption(*options, optionRetain)
+	if !ok {
+		return 0, nil
+	}
+	if o.Value.Kind != ast.OptionString {
+		return 0, repr.NewError(repr.CodeInvalidParameter, "RETAIN HISTORY FOR needs an interval").
+			WithHint("write it as in RETAIN HISTORY FOR '1 hour'").At(o.Pos)
+	}
+	d, err := pgfmt.ParseText(repr.TypeOf(repr.KindInterval), o.Value.Text, nil)
+	if err != nil {
+		return 0, err.At(o.Value.Pos)
+	}
+	months, days, micros := d.IntervalParts()
+	sum := (float64(months)*30+float64(days))*float64(24*time.Hour) + float64(micros)*float64(time.Microsecond)
+	if sum < float64(time.Millisecond) || sum > math.MaxInt64/2 {
+		return 0, repr.NewError(repr.CodeInvalidParameter, "history is kept for a millisecond at least, and for a century at most").At(o.Value.Pos)
+	}
+	return time.Duration(sum), nil
+}
+
+// ownRetention is retention where no other option is known.
+func ownRetention(options *[]ast.Option) (time.Duration, *repr.Error) {
+	for _, o := range *options {
+		if o.Name != optionRetain {
+			return 0, errUnknownOption(o)
+		}
+	}
+	return retention(options)
+}
+
+func errUnknownOption(o ast.Option) *repr.Error {
+	return repr.NewError(repr.CodeInvalidParameter, "unrecognized parameter \""+o.Name+"\"").
+		WithHint("the option is RETAIN HISTORY FOR '<interval>'").At(o.Pos)
+}
+
+// reachBack is the time that lies a while before another.
+func reachBack(from repr.Time, keep time.Duration) repr.Time {
+	if ms := repr.Time(keep.Milliseconds()); from > ms {
+		return from - ms
+	}
+	return from
+}
+
+// retain takes over what a change of the catalog says about history. It runs in the loop.
+func (c *Coordinator) retain(ch *catalog.Change) {
+	for _, it := range ch.Set {
+		if delete(c.retained, it.ID); it.Retain > 0 {
+			c.retained[it.ID] = it.Retain
+		}
+	}
+	for _, it := range ch.Gone {
+		delete(c.retained, it.ID)
+	}
+}
+
+// errUnreadable refuses to read a collection at a time that is forgotten or not complete.
+func errUnreadable(name string, cause error) *repr.Error {
+	return repr.NewError(repr.CodeInvalidParameter, "\""+name+"\" is not readable at that time").WithDetail(cause.Error()).
+		WithHint("history is kept for the time in the setting retain_history, or as long as RETAIN HISTORY FOR says of the object; " +
+			"mz_internal.mz_object_history shows which times can be read")
+}
+
+// alterOptions runs ALTER … SET (…) and RESET (…): what can be changed is how much history is kept.
+func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Result, *repr.Error) {
+	res := &Result{Tag: "ALTER " + st.Kind.String()}
+	it, err := s.findFor(st.Kind, st.Name, st.IfExists)
+	if err != nil || it == nil {
+		return res, err
+	}
+	if it.Failed != nil {
+		return nil, errFailed(it).At(st.Name.Pos)
+	}
+	for _, o := range st.Options {
+		if o.Name != optionRetain && (!st.Reset || o.Name != optionReset) {
+			return nil, unsupported("the option "+strings.ToUpper(o.Name)+" in ALTER", o.Pos)
+		}
+	}
+	parsed, e := parse.Parse(it.Statement)
+	if e != nil {
+		return nil, asError(e)
+	}
+	made := parsed[0].Stmt
+	options := optionsOf(made)
+	if options == nil || it.Kind == catalog.Index && len(it.IndexCols) == 0 {
+		return nil, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" is "+a(it.Kind)+", which keeps no history of its own").At(st.Name.Pos)
+	}
+	*options = slices.DeleteFunc(*options, func(o ast.Option) bool { return o.Name == optionRetain })
+	if !st.Reset {
+		*options = append(*options, st.Options...)
+	}
+	keep, err := retention(options)
+	if err != nil {
+		return nil, err
+	}
+	return res, s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
+		now := snap.Item(it.ID)
+		if now == nil || now.Statement != it.Statement {
+			return nil, repr.NewError(repr.CodeUndefinedTable, "\""+it.Name+"\" was changed meanwhile").WithHint("run the statement again")
+		}
+		altered := *now
+		altered.Retain, altered.Statement, altered.CreateSQL = keep, ast.Format(made), createText(made)
+		snap = snap.With(&altered)
+		for _, d := range snap.Dependents(it.ID) { // the relation of what a source could not decode
+			if d.Hidden && d.On == it.ID {
+				part := *d
+				part.Retain = keep
+				snap = snap.With(&part)
+			}
+		}
+		return snap, nil
+	})
+}
