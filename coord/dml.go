@@ -36,39 +36,65 @@ func (s *Session) bindModify(stmt ast.Statement, params []repr.Type) (*plan.Writ
 	return w, env, err
 }
 
-// boundWrite is a statement that was bound when it was prepared, and what that depends on.
+// boundWrite is a statement that was bound when it was prepared, and what that depends on. One of w and rows is set.
 type boundWrite struct {
 	w        *plan.Write
+	rows     *plan.Rows     // of an INSERT of constants
+	straight *plan.Straight // of w, when it needs no dataflow; nil otherwise
 	env      *plan.Env
 	snap     *catalog.Snapshot
 	settings map[string]string
 }
 
+// bindWrite binds a statement that writes.
+func (s *Session) bindWrite(stmt ast.Statement, params []repr.Type) (*boundWrite, *repr.Error) {
+	b := &boundWrite{snap: s.c.Catalog(), settings: maps.Clone(s.settings.values)}
+	if ins, ok := stmt.(*ast.Insert); ok && ins.Constants != nil {
+		b.env = s.env(b.snap)
+		b.env.ParamTypes = params
+		if b.rows, ok = plan.ConstantRows(b.env, ins); ok {
+			return b, nil
+		}
+	}
+	var err *repr.Error
+	b.w, b.env, err = s.bindModify(stmt, params)
+	if _, ok := stmt.(*ast.Insert); ok && err == nil {
+		b.straight, _ = b.w.Straight()
+	}
+	return b, err
+}
+
 func (s *Session) describeModify(p *Prepared) *repr.Error {
-	snap := s.c.Catalog()
-	w, env, err := s.bindModify(p.Stmt, slices.Clone(p.explicitP))
+	b, err := s.bindWrite(p.Stmt, slices.Clone(p.explicitP))
 	if err != nil {
 		return err
 	}
-	if len(w.Query.Params) == 0 {
-		p.bound = &boundWrite{w: w, env: env, snap: snap, settings: maps.Clone(s.settings.values)}
-	}
-	p.Params = w.Query.Params
-	if w.Returning != nil {
-		p.Cols = w.Returning.Cols
+	p.bound = b
+	if b.w != nil {
+		p.Params = b.w.Query.Params
+		if b.w.Returning != nil {
+			p.Cols = b.w.Returning.Cols
+		}
 	}
 	return nil
 }
 
-// takeBound gives what a statement was bound to when it was prepared, once, if that still holds; else it is bound.
-func (s *Session) takeBound(p *Prepared) (*plan.Write, *plan.Env, *repr.Error) {
+// takeBound gives what a statement was bound to before, if that still holds; else it is bound. What needs no dataflow is kept
+// for the next time.
+func (s *Session) takeBound(p *Prepared) (*boundWrite, *repr.Error) {
 	b := p.bound
 	p.bound = nil
 	if b == nil || b.snap != s.c.Catalog() || !maps.Equal(b.settings, s.settings.values) {
-		return s.bindModify(p.Stmt, p.Params)
+		var err *repr.Error
+		if b, err = s.bindWrite(p.Stmt, p.Params); err != nil {
+			return nil, err
+		}
 	}
-	b.env.Eval.Now = s.env(b.snap).Eval.Now
-	return b.w, b.env, nil
+	if b.straight != nil || b.rows != nil {
+		p.bound = b
+	}
+	b.env.Eval.Now = s.now()
+	return b, nil
 }
 
 // modify runs INSERT, UPDATE, DELETE and TRUNCATE: it reads at one time and leaves the writes to the commit.
@@ -80,10 +106,23 @@ func (s *Session) modify(ctx context.Context, p *Prepared, args []repr.Datum) (*
 	if st, ok := stmt.(*ast.Truncate); ok {
 		return s.truncate(ctx, st)
 	}
-	w, env, err := s.takeBound(p)
+	b, err := s.takeBound(p)
 	if err != nil {
 		return nil, err
 	}
+	if rows := b.rowsWith(args); rows != nil {
+		return s.insertRows(ctx, rows)
+	}
+	q, err := s.planModify(stmt, b, args)
+	if err != nil {
+		return nil, err
+	}
+	return q.run(ctx)
+}
+
+// planModify plans the query of a statement that writes.
+func (s *Session) planModify(stmt ast.Statement, b *boundWrite, args []repr.Datum) (*modification, *repr.Error) {
+	w, env := b.w, b.env
 	bound := w.Query.Bind(args, env.Eval)
 	compiled, err := sql.Compile(env.Eval, bound.Rel)
 	if err != nil {
@@ -99,7 +138,38 @@ func (s *Session) modify(ctx context.Context, p *Prepared, args []repr.Datum) (*
 			q.plan.live = append(q.plan.live, id)
 		}
 	}
-	return q.run(ctx)
+	return q, nil
+}
+
+// rowsWith are the rows of an INSERT that needs no dataflow; nil when it does.
+func (b *boundWrite) rowsWith(args []repr.Datum) *plan.Rows {
+	if b.straight == nil {
+		return b.rows
+	}
+	rows, ok := b.straight.Rows(args, b.env.Eval)
+	if !ok {
+		return nil
+	}
+	return rows
+}
+
+// insertRows appends rows that are at hand to the writes of the transaction.
+func (s *Session) insertRows(ctx context.Context, rows *plan.Rows) (*Result, *repr.Error) {
+	memory, err := s.transactionBudget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := takeRoom(memory, int64(rows.Len()*writeBytes+rows.Bytes()), "what it writes"); err != nil {
+		return nil, err
+	}
+	if err := s.c.memory.roomToWrite(memory); err != nil {
+		return nil, err
+	}
+	s.tx.writes = slices.Grow(s.tx.writes, rows.Len())
+	for i := range rows.Len() {
+		s.tx.writes = append(s.tx.writes, write{table: rows.Table.ID, row: rows.Row(i), diff: 1})
+	}
+	return &Result{Tag: "INSERT 0 " + itoa(int64(rows.Len()))}, nil
 }
 
 func modifyWord(stmt ast.Statement) string {

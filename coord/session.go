@@ -129,12 +129,17 @@ func (s *Session) setting(name string) (string, bool) {
 // path is the search path as the names of schemas.
 func (s *Session) path() []string { return s.settings.searchPath(s.opts.User) }
 
+// now is the time that the statement sees.
+func (s *Session) now() time.Time {
+	if s.tx.started.IsZero() {
+		return s.c.opts.Clock.Now()
+	}
+	return s.tx.started
+}
+
 // env is what planning and evaluation of a statement see.
 func (s *Session) env(snap *catalog.Snapshot) *plan.Env {
-	now := s.tx.started
-	if now.IsZero() {
-		now = s.c.opts.Clock.Now()
-	}
+	now := s.now()
 	return &plan.Env{
 		Catalog: planCatalog{snap: snap},
 		Path:    s.path(),
@@ -212,7 +217,7 @@ type Prepared struct {
 	CopyOut   bool
 	CopyIn    bool
 	explicitP []repr.Type
-	bound     *boundWrite // of a statement that writes, has no parameters and has not run yet
+	bound     *boundWrite // of a statement that writes, as long as it may be used once more
 }
 
 // Result is what a statement answers.

@@ -7,8 +7,9 @@ type Insert struct {
 	Table      Name
 	Alias      string
 	Columns    []Ident
-	Query      *Query // nil for DEFAULT VALUES
-	OnConflict bool   // ON CONFLICT …, of which nothing else is kept
+	Query      *Query     // nil for DEFAULT VALUES, and with Constants
+	Constants  *Constants // rows of constants alone, and nothing behind them; nil otherwise
+	OnConflict bool       // ON CONFLICT …, of which nothing else is kept
 	Returning  []Target
 }
 

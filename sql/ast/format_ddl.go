@@ -307,6 +307,7 @@ func (p *printer) returning(list []Target) {
 }
 
 func (p *printer) insert(s *Insert) {
+	s = s.Plain()
 	p.leadingWith(s.With)
 	p.put("INSERT INTO ")
 	p.name(s.Table)

@@ -45,6 +45,11 @@ func (p *parser) insert(with *ast.With) ast.Statement {
 	if p.accept("overriding") {
 		p.unsupported("OVERRIDING", p.toks[p.pos-1])
 	}
+	if rows := p.peekAt(1); rows.kind == tokRows {
+		out.Constants = rows.rows
+		p.skip(2)
+		return out
+	}
 	end := p.findWord(p.pos, p.end(), "returning")
 	if conflict := p.find(p.pos, end, func(i int) bool {
 		return p.toks[i].isWord("on") && p.toks[i+1].isWord("conflict")

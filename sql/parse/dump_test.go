@@ -55,6 +55,9 @@ func dumpString(b *strings.Builder, s string) {
 }
 
 func dumpStruct(b *strings.Builder, v reflect.Value, positions bool) {
+	if n, ok := v.Interface().(ast.Insert); ok && n.Constants != nil {
+		v = reflect.ValueOf(*n.Plain())
+	}
 	if n, ok := v.Interface().(ast.Name); ok {
 		b.WriteString(n.String())
 		if positions {

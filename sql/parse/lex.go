@@ -18,16 +18,25 @@ type lexer struct {
 	char  int // 1-based character offset of counted
 	count int // byte offset up to which characters have been counted
 	toks  []token
+	first int  // the token with which the statement begins
+	plain bool // rows of constants are tokens like all else
 }
+
+// mostTokens is for how many tokens there is room at first.
+const mostTokens = 256
 
 // lex returns all tokens of the text, closed by one tokEOF.
 func lex(src string) ([]token, error) {
-	l := &lexer{src: src, char: 1, toks: make([]token, 0, len(src)/8+8)}
+	l := &lexer{src: src, char: 1, toks: make([]token, 0, min(len(src)/8+8, mostTokens))}
+	return l.all()
+}
+
+func (l *lexer) all() ([]token, error) {
 	for {
 		if err := l.skipSpace(); err != nil {
 			return nil, err
 		}
-		if l.pos >= len(src) {
+		if l.pos >= len(l.src) {
 			l.add(tokEOF, "", l.pos)
 			return l.toks, nil
 		}
@@ -121,6 +130,9 @@ func (l *lexer) next() error {
 	case strings.IndexByte("()[],;", c) >= 0:
 		l.pos++
 		l.add(tokPunct, string(c), l.pos-1)
+		if c == ';' {
+			l.first = len(l.toks)
+		}
 		return nil
 	case isDigit(c), c == '.' && isDigit(l.peek(1)):
 		return l.number()
@@ -223,6 +235,7 @@ func (l *lexer) word() error {
 		l.pos++
 	}
 	l.add(tokWord, truncateIdent(foldIdent(l.src[start:l.pos])), start)
+	l.constants()
 	return nil
 }
 

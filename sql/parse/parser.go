@@ -33,6 +33,10 @@ func Parse(sql string) ([]Parsed, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseTokens(sql, toks)
+}
+
+func parseTokens(sql string, toks []token) ([]Parsed, error) {
 	var out []Parsed
 	for start := 0; start < len(toks); {
 		end := start

@@ -1,5 +1,7 @@
 package parse
 
+import "millrace/sql/ast"
+
 // tokenKind is the lexical class of a token.
 type tokenKind uint8
 
@@ -13,6 +15,7 @@ const (
 	tokParam // $n; text is the digits
 	tokOp    // an operator, also ":", "::", ":=" and "=>"
 	tokPunct // ( ) [ ] , ; .
+	tokRows  // what follows VALUES of an INSERT, when it is constants up to the end of the statement
 )
 
 // token is one lexical unit with its place.
@@ -22,6 +25,7 @@ type token struct {
 	start int // byte offsets in the whole text
 	end   int
 	char  int // 1-based character offset of start
+	rows  *ast.Constants
 }
 
 // is says whether the token is that punctuation or operator.

@@ -95,15 +95,7 @@ func timeOutOfPlace(name string, pos int) *repr.Error {
 // Bind makes of a prepared query one that can be run: parameters become their values, and functions that have one
 // value within a statement are called now. The values have the types of Params.
 func (q *Bound) Bind(values []repr.Datum, env *expr.Env) *Bound {
-	f := func(s expr.Scalar, _ int) expr.Scalar {
-		switch n := s.(type) {
-		case *expr.Param:
-			return &expr.Const{Val: values[n.N-1], Typ: n.Typ}
-		case *expr.Call:
-			return foldStable(n, env)
-		}
-		return s
-	}
+	f := bindParams(values, env)
 	out := *q
 	out.Rel = rewriteRel(q.Rel, 0, f)
 	if q.Limit != nil {
@@ -113,6 +105,19 @@ func (q *Bound) Bind(values []repr.Datum, env *expr.Env) *Bound {
 		out.Offset = rewriteScalar(q.Offset, 0, f)
 	}
 	return &out
+}
+
+// bindParams gives parameters their values.
+func bindParams(values []repr.Datum, env *expr.Env) func(expr.Scalar, int) expr.Scalar {
+	return func(s expr.Scalar, _ int) expr.Scalar {
+		switch n := s.(type) {
+		case *expr.Param:
+			return &expr.Const{Val: values[n.N-1], Typ: n.Typ}
+		case *expr.Call:
+			return foldStable(n, env)
+		}
+		return s
+	}
 }
 
 // ReadsLogicalTime says whether mz_now() stands in the query.

@@ -29,6 +29,7 @@ func Insert(env *Env, n *ast.Insert) (*Write, *repr.Error) {
 	if n.OnConflict {
 		return nil, unsupported("ON CONFLICT", n.Pos)
 	}
+	n = n.Plain()
 	b := newBinder(env)
 	item, err := b.writable(n.Table, "insert into")
 	if err != nil {
