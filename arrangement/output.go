@@ -2,6 +2,7 @@ package arrangement
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"millrace/repr"
@@ -112,6 +113,9 @@ func newMerger(x, y *Batch) *merger {
 // step merges about fuel rows of x up to its end, and of y up to row end, and says how many it was.
 func (m *merger) step(out *output, end, fuel int) (used int) {
 	start := m.i + m.j
+	if m.even(out) {
+		m.zip(out, min(m.x.n, m.i+fuel), min(end, m.j+fuel))
+	}
 	for m.i < m.x.n && m.j < end && m.i+m.j-start < fuel {
 		c := m.compare()
 		if c != 0 {
@@ -166,4 +170,88 @@ func (m *merger) copyRun(out *output, end, c int) {
 	for m.j++; m.j < end && prefixOf(m.y.row(m.j)[m.skip:]) < p; m.j++ {
 	}
 	out.copy(m.y, lo, m.j)
+}
+
+// even says whether zip can merge: all rows are of one length and have eight bytes behind those that they share, and the
+// output counts when one side does.
+func (m *merger) even(out *output) bool {
+	w := m.x.width
+	return w >= int32(m.skip)+8 && w == m.y.width && w == out.b.width &&
+		(out.b.diffs != nil || m.x.diffs == nil && m.y.diffs == nil)
+}
+
+// longRun is how many rows of one side are counted before the next of the other is looked up.
+const longRun = 32
+
+// zip merges rows of one length, of x up to one row and of y up to another, until one side is there.
+func (m *merger) zip(out *output, xEnd, yEnd int) {
+	if m.i >= xEnd || m.j >= yEnd {
+		return
+	}
+	w := int(m.x.width)
+	x, y := m.x.data[m.skip:], m.y.data[m.skip:]
+	p, q := binary.BigEndian.Uint64(x[m.i*w:]), binary.BigEndian.Uint64(y[m.j*w:])
+	for {
+		switch {
+		case p < q:
+			from := m.i
+			if m.i = below(x, w, from+1, min(xEnd, from+longRun), q); m.i == from+longRun {
+				m.i = min(m.x.seek(m.i, m.y.row(m.j)), xEnd)
+			}
+			out.append(m.x, from, m.i)
+		case p > q:
+			from := m.j
+			if m.j = below(y, w, from+1, min(yEnd, from+longRun), p); m.j == from+longRun {
+				m.j = min(m.y.seek(m.j, m.x.row(m.i)), yEnd)
+			}
+			out.append(m.y, from, m.j)
+		default:
+			m.one(out)
+		}
+		if m.i >= xEnd || m.j >= yEnd {
+			return
+		}
+		p, q = binary.BigEndian.Uint64(x[m.i*w:]), binary.BigEndian.Uint64(y[m.j*w:])
+	}
+}
+
+// below is the first of rows i to end, each w bytes from the next, that does not begin with less than p.
+func below(rows []byte, w, i, end int, p uint64) int {
+	for i < end && binary.BigEndian.Uint64(rows[i*w:]) < p {
+		i++
+	}
+	return i
+}
+
+// one merges the lesser of the next two rows, or both when they are equal.
+func (m *merger) one(out *output) {
+	switch c := bytes.Compare(m.x.row(m.i), m.y.row(m.j)); {
+	case c < 0:
+		out.append(m.x, m.i, m.i+1)
+		m.i++
+	case c > 0:
+		out.append(m.y, m.j, m.j+1)
+		m.j++
+	default:
+		if d := m.x.diff(m.i) + m.y.diff(m.j); d != 0 {
+			out.add(m.x.row(m.i), d)
+		}
+		m.i++
+		m.j++
+	}
+}
+
+// append adds rows lo to hi of a batch whose rows are as long as those of the output, which counts if the batch does.
+func (o *output) append(x *Batch, lo, hi int) {
+	w := int(x.width)
+	o.b.data = append(o.b.data, x.data[lo*w:hi*w]...)
+	o.b.n += hi - lo
+	switch {
+	case x.diffs != nil:
+		o.b.diffs = append(o.b.diffs, x.diffs[lo:hi]...)
+	case o.b.diffs != nil:
+		for range hi - lo {
+			o.b.diffs = append(o.b.diffs, 1)
+		}
+	}
 }
