@@ -31,8 +31,8 @@ type block struct {
 
 // body is what a block is looked up by when ten bytes do not decide, and its rows.
 type body struct {
-	first []byte
 	rows  Batch
+	first []byte
 	last  tenBytes // of the last row
 }
 
@@ -116,6 +116,7 @@ func (a *Arrangement) Insert(b Batch) {
 	for _, d := range b.diffs {
 		a.count += d
 	}
+	b.filter = filterOf(&b)
 	a.snapshot = nil
 	a.runs = append(a.runs, b)
 	a.bytes += int64(b.Bytes())
@@ -204,6 +205,7 @@ func (a *Arrangement) stepMerge(fuel int) (used int) {
 		return used
 	}
 	merged := m.out.batch()
+	merged.filter = filterOf(&merged)
 	runs := append([]Batch(nil), a.runs[:m.at]...)
 	if merged.Len() > 0 {
 		runs = append(runs, merged)

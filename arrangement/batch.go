@@ -2,7 +2,9 @@ package arrangement
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"math/bits"
 
 	"millrace/repr"
 )
@@ -14,12 +16,15 @@ import (
 // that all its rows share, of each markEvery-th row, side by side, so that a look-up reads few lines of memory.
 type Batch struct {
 	data  []byte
+	marks []uint64 // nil: the batch is small or not sealed
+	n     int
+	width int32       // the length of every row; 0: see ends
+	skip  int32       // how many leading bytes all rows of a batch with marks share
+	lead  [2]uint64   // the first sixteen of these bytes, zeros behind them
 	ends  []uint32    // the end of each row in data; nil when width is not 0
 	diffs []repr.Diff // nil: every count is 1
-	marks []uint64    // nil: the batch is small or not sealed
-	n     int
-	width int32 // the length of every row; 0: see ends
-	skip  int32 // how many leading bytes all rows of a batch with marks share
+
+	filter *filter // of a run; nil: it is small, or a block
 }
 
 // markEvery is the distance of marks in rows.
@@ -29,7 +34,9 @@ const markEvery = 8
 func (b Batch) Len() int { return b.n }
 
 // Bytes is the memory that the batch holds.
-func (b Batch) Bytes() int { return cap(b.data) + 4*cap(b.ends) + 8*cap(b.diffs) + 8*cap(b.marks) }
+func (b Batch) Bytes() int {
+	return cap(b.data) + 4*cap(b.ends) + 8*cap(b.diffs) + 8*cap(b.marks) + b.filter.bytes()
+}
 
 // Row is the packed row of an update.
 func (b Batch) Row(i int) []byte {
@@ -73,7 +80,9 @@ func (b *Batch) mark() {
 	if b.n <= markEvery {
 		return
 	}
-	b.skip = int32(commonLen(b.row(0), b.row(b.n-1)))
+	first := b.row(0)
+	b.skip = int32(commonLen(first, b.row(b.n-1)))
+	b.lead = leadOf(first, int(b.skip))
 	b.marks = make([]uint64, (b.n+markEvery-1)/markEvery)
 	for m := range b.marks {
 		b.marks[m] = b.prefix(m * markEvery)
@@ -84,30 +93,28 @@ func (b *Batch) mark() {
 func (b *Batch) prefix(i int) uint64 { return prefixOf(b.row(i)[b.skip:]) }
 
 // seek is the first update from lo on whose row is at least key. It gallops, so a near answer is cheap.
-func (b *Batch) seek(lo int, key []byte) int {
+func (b *Batch) seek(lo int, key []byte) int { return b.within(b.narrow(lo, key), key) }
+
+// span are the rows of which one is the answer of a look-up, or else the row behind them is; aim is a guess.
+type span struct{ lo, hi, aim int }
+
+// narrow gives the rows from lo on among which seek finds its answer; where there are marks it looks at them alone.
+func (b *Batch) narrow(lo int, key []byte) span {
 	if lo >= b.n {
-		return lo
+		return span{lo, lo, lo}
 	}
 	if b.marks == nil {
-		return b.seekWithin(lo, b.n, key)
+		return span{lo, b.n, lo}
 	}
-	skip := int(b.skip)
-	shared := b.data[:skip]
-	if len(key) < skip {
-		if bytes.Compare(key, shared) <= 0 {
-			return lo
-		}
-		return b.n
+	switch c := b.compareLead(key); {
+	case c < 0:
+		return span{lo, lo, lo}
+	case c > 0:
+		return span{b.n, b.n, b.n}
 	}
-	if c := bytes.Compare(key[:skip], shared); c < 0 {
-		return lo
-	} else if c > 0 {
-		return b.n
-	}
-	p := prefixOf(key[skip:])
+	p := prefixOf(key[b.skip:])
 	// The answer lies behind the last mark that is less than p, and not behind the first that is greater.
-	from := lo / markEvery
-	m := gallop(b.marks, from+1, p)
+	m := nextMark(b.marks, lo/markEvery+1, p)
 	end := m
 	for end < len(b.marks) && b.marks[end] == p {
 		end = gallop(b.marks, end+1, p+1)
@@ -115,7 +122,82 @@ func (b *Batch) seek(lo int, key []byte) int {
 			end = len(b.marks)
 		}
 	}
-	return b.seekPrefix(max(lo, (m-1)*markEvery), min(end*markEvery, b.n), p, key)
+	s := span{lo: max(lo, (m-1)*markEvery), hi: min(end*markEvery, b.n)}
+	s.aim = min(max((m-1)*markEvery+b.guess(m, p), s.lo), s.hi)
+	return s
+}
+
+// guess is how far behind the mark before m a prefix lies that is not greater than mark m, if the rows between them are
+// spread evenly.
+func (b *Batch) guess(m int, p uint64) int {
+	if m >= len(b.marks) || p <= b.marks[m-1] {
+		return markEvery / 2
+	}
+	before := b.marks[m-1]
+	return int((p - before) / ((b.marks[m]-before)/markEvery + 1))
+}
+
+// within is seek where narrow has said between which rows the answer lies.
+func (b *Batch) within(s span, key []byte) int {
+	switch {
+	case s.lo >= s.hi:
+		return s.lo
+	case b.marks == nil:
+		return b.seekWithin(s.lo, s.hi, key)
+	}
+	p := prefixOf(key[b.skip:])
+	if s.hi-s.lo > 2*markEvery {
+		return b.seekPrefix(s.lo, s.hi, p, key)
+	}
+	at := s.aim
+	for at < s.hi && b.prefix(at) < p {
+		at++
+	}
+	for at > s.lo && b.prefix(at-1) >= p {
+		at--
+	}
+	for at < s.hi && b.prefix(at) == p && bytes.Compare(b.row(at), key) < 0 {
+		at++
+	}
+	return at
+}
+
+// compareLead orders a key and what all rows share; 0 is a key that begins with it.
+func (b *Batch) compareLead(key []byte) int {
+	skip := int(b.skip)
+	if skip > 16 || len(key) < skip {
+		shared := b.data[:skip]
+		if len(key) < skip {
+			return 2*bytes.Compare(key, shared) - 1 // a key that it begins with comes before
+		}
+		return bytes.Compare(key[:skip], shared)
+	}
+	lead := leadOf(key, skip)
+	return cmp.Or(cmp.Compare(lead[0], b.lead[0]), cmp.Compare(lead[1], b.lead[1]))
+}
+
+// leadOf is the first n bytes of a row, at most sixteen, with zeros behind them.
+func leadOf(row []byte, n int) (lead [2]uint64) {
+	lead[0] = prefixOf(row) &^ (^uint64(0) >> (8 * min(n, 8)))
+	if n > 8 {
+		lead[1] = prefixOf(row[8:]) &^ (^uint64(0) >> (8 * min(n-8, 8)))
+	}
+	return lead
+}
+
+// fewMarks is how many marks are counted rather than searched.
+const fewMarks = 32
+
+// nextMark is the first place from lo on whose mark is at least p.
+func nextMark(marks []uint64, lo int, p uint64) int {
+	if lo >= len(marks) || len(marks) > fewMarks {
+		return gallop(marks, lo, p)
+	}
+	for _, m := range marks[lo:] {
+		_, below := bits.Sub64(m, p, 0)
+		lo += int(below)
+	}
+	return lo
 }
 
 // gallop is the first place from lo on whose mark is at least p.

@@ -13,10 +13,12 @@ import (
 // are left out. It belongs to one goroutine, and goes forward only: Seek and SeekKey to keys in ascending order.
 type Cursor struct {
 	tree   btree.IterG[block]
-	probe  body // of the block that the tree is looked up with
-	open   bool // the tree stands on the block of places[0]
-	ended  bool // the base is used up; it must not be opened again
-	near   int  // how many blocks to walk before the tree is searched from the root
+	probe  body  // of the block that the tree is looked up with
+	open   bool  // places[0] is in a block
+	block  *body // that block
+	astray bool  // the tree does not stand on it
+	ended  bool  // the base is used up; it must not be opened again
+	near   int   // how many blocks to walk before the tree is searched from the root
 	places []place
 	limit  []byte // of the snapshot
 	bound  []byte // the walk ends where rows do not begin with this
@@ -24,6 +26,9 @@ type Cursor struct {
 	row    []byte
 	diff   repr.Diff
 	valid  bool
+
+	snapshot *Snapshot
+	group    *ahead // the keys of Ahead; nil before that
 }
 
 // place is a position in the block of the base (the first place), the run that is being folded, or a run.
@@ -39,7 +44,7 @@ var noRows Batch
 
 // Cursor makes a cursor; Seek or SeekKey comes first.
 func (s *Snapshot) Cursor() *Cursor {
-	c := &Cursor{tree: s.base.Iter(), limit: s.limit, near: nearBlocks, places: make([]place, 1, len(s.runs)+2)}
+	c := &Cursor{snapshot: s, tree: s.base.Iter(), limit: s.limit, near: nearBlocks, places: make([]place, 1, len(s.runs)+2)}
 	c.places[0].b = &noRows
 	if s.folding.n > 0 {
 		c.places = append(c.places, place{b: &s.folding, i: s.from})
@@ -68,8 +73,10 @@ func (c *Cursor) seek(key, bound []byte) {
 	c.stand(&c.places[0])
 	for i := 1; i < len(c.places); i++ {
 		p := &c.places[i]
-		p.i = p.b.seek(p.i, key)
-		c.stand(p)
+		if p.on = bound == nil || !p.b.lacks(bound); p.on {
+			p.i = p.b.seek(p.i, key)
+			c.stand(p)
+		}
 	}
 	c.settle()
 }
@@ -113,6 +120,7 @@ const nearBlocks = 8
 // not go as far, or not at all.
 func (c *Cursor) walkTo(key []byte) bool {
 	ten := tenOf(key)
+	c.follow()
 	for range c.near {
 		if !c.tree.Next() {
 			return c.tree.Last()
@@ -134,7 +142,7 @@ func (c *Cursor) walkTo(key []byte) bool {
 // land finds a key in the block that the tree stands on, or else moves to the next.
 func (c *Cursor) land(key []byte) {
 	p := &c.places[0]
-	c.open, p.b = true, &c.tree.Item().body.rows
+	c.enter()
 	if p.i = p.b.seek(0, key); p.i == p.b.n {
 		c.nextBlock()
 	}
@@ -142,7 +150,7 @@ func (c *Cursor) land(key []byte) {
 
 // holds says whether the block under the first place has a row that is at least key.
 func (c *Cursor) holds(key []byte) bool {
-	b := c.tree.Item().body
+	b := c.block
 	if order := b.last.compare(tenOf(key)); order != 0 {
 		return order > 0
 	}
@@ -169,11 +177,26 @@ func (c *Cursor) openAt(key []byte) {
 func (c *Cursor) nextBlock() {
 	p := &c.places[0]
 	p.i = 0
+	c.follow()
 	if !c.tree.Next() {
 		c.open, c.ended, p.b = false, true, &noRows
 		return
 	}
-	p.b = &c.tree.Item().body.rows
+	c.enter()
+}
+
+// enter puts the first place into the block that the tree stands on.
+func (c *Cursor) enter() {
+	c.open, c.astray, c.block = true, false, c.tree.Item().body
+	c.places[0].b = &c.block.rows
+}
+
+// follow brings the tree to the block of the first place.
+func (c *Cursor) follow() {
+	if c.astray {
+		c.tree.Seek(block{tenOf(c.block.first), c.block})
+		c.astray = false
+	}
 }
 
 // Next moves to the next row.

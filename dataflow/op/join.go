@@ -19,6 +19,8 @@ type Join struct {
 	Stop *atomic.Bool // looked at for every pair, for a pair may grow to any size; true ends the step early
 
 	pair []byte
+	keys [][]byte // that are looked up at once
+	ends []int    // where the rows of each end in the delta
 }
 
 // Step emits the change of the join. It says whether it came to the end.
@@ -48,27 +50,47 @@ type output struct {
 	errs *Errors
 }
 
-// probe joins a delta with the other side: for each run of equal keys, in order, it seeks forward. swapped says that the
-// delta is of the right side.
+// probe joins a delta with the other side: for each run of equal keys, in order, it seeks forward, some keys at a time.
+// swapped says that the delta is of the right side.
 func (j *Join) probe(delta arrangement.Batch, other *arrangement.Snapshot, swapped bool, to output) bool {
-	if delta.Len() == 0 {
+	if delta.Len() == 0 || other.Empty() {
 		return true
 	}
 	cur := other.Cursor()
 	for from := 0; from < delta.Len(); {
-		first := delta.Row(from)
-		key := first[:repr.PrefixLen(first, j.Keys)]
-		end := from + 1
-		for end < delta.Len() && bytes.HasPrefix(delta.Row(end), key) {
-			end++
-		}
-		for cur.SeekKey(key); cur.Valid(); cur.Next() {
-			p := pair{key: key, left: cur.Row()[len(key):], diff: cur.Diff()}
-			if !j.emitAll(p, run{delta, from, end, swapped}, to) {
+		j.gather(delta, from)
+		cur.Ahead(j.keys)
+		for k := range j.keys {
+			cur.SeekAhead(k)
+			if !j.meet(cur, k, run{delta, from, j.ends[k], swapped}, to) {
 				return false
 			}
+			from = j.ends[k]
 		}
-		from = end
+	}
+	return true
+}
+
+// gather takes the next keys of a delta, as many as a cursor looks up at once.
+func (j *Join) gather(delta arrangement.Batch, from int) {
+	j.keys, j.ends = j.keys[:0], j.ends[:0]
+	for from < delta.Len() && len(j.keys) < arrangement.AheadKeys {
+		first := delta.Row(from)
+		key := first[:repr.PrefixLen(first, j.Keys)]
+		for from++; from < delta.Len() && bytes.HasPrefix(delta.Row(from), key); from++ {
+		}
+		j.keys, j.ends = append(j.keys, key), append(j.ends, from)
+	}
+}
+
+// meet pairs the rows that a cursor finds under the k-th key with a run of that key.
+func (j *Join) meet(cur *arrangement.Cursor, k int, r run, to output) bool {
+	key := j.keys[k]
+	for ; cur.Valid(); cur.Next() {
+		p := pair{key: key, left: cur.Row()[len(key):], diff: cur.Diff()}
+		if !j.emitAll(p, r, to) {
+			return false
+		}
 	}
 	return true
 }
