@@ -66,6 +66,9 @@ func TestRandom(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		if seed%50 == 49 { // so that hours can be watched, and are not lost when they are cut off
+			t.Logf("so far, seeds %d to %d: %s", first, seed, o.Report)
+		}
 	}
 	t.Logf("seeds %d to %d: %s", first, seed-1, o.Report)
 	if r := o.Report; r.Right*10 < r.Queries*8 {

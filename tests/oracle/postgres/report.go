@@ -11,6 +11,8 @@ import (
 // Report counts what was compared.
 type Report struct {
 	Queries, Right, Wrong int
+	// Comparisons are the answers, of a SELECT or of a view after a batch, that were held against PostgreSQL's.
+	Comparisons int
 	// Unsupported, Invalid and Free are counted by their reason.
 	Unsupported, Invalid, Free map[string]int
 }
@@ -19,8 +21,10 @@ func newReport() *Report {
 	return &Report{Unsupported: map[string]int{}, Invalid: map[string]int{}, Free: map[string]int{}}
 }
 
-func (r *Report) add(v verdict) {
+func (r *Report) add(a *asked) {
+	v := a.verdict
 	r.Queries++
+	r.Comparisons += a.compared
 	switch v.kind {
 	case right:
 		r.Right++
@@ -49,8 +53,11 @@ func reason(message string) string {
 // String is the whole in lines.
 func (r *Report) String() string {
 	var b strings.Builder
+	valid, refused := r.Queries-total(r.Invalid), total(r.Unsupported)
 	fmt.Fprintf(&b, "%d queries: %d right, %d wrong, %d unsupported, %d free, %d not valid in PostgreSQL\n",
-		r.Queries, r.Right, r.Wrong, total(r.Unsupported), total(r.Free), total(r.Invalid))
+		r.Queries, r.Right, r.Wrong, refused, total(r.Free), total(r.Invalid))
+	fmt.Fprintf(&b, "%d comparisons; %.2f %% of the valid queries accepted\n",
+		r.Comparisons, 100*float64(valid-refused)/float64(max(valid, 1)))
 	for _, part := range []struct {
 		name   string
 		counts map[string]int

@@ -75,7 +75,7 @@ func (o *Oracle) Check(ctx context.Context, seed uint64) ([]Fault, error) {
 	}
 	var faults []Fault
 	for i, a := range all {
-		o.Report.add(a.verdict)
+		o.Report.add(a)
 		if a.verdict.kind != wrong {
 			continue
 		}
@@ -117,7 +117,9 @@ type asked struct {
 	// refused is why the view could not be made.
 	refused *inside.Error
 	over    bool // it was judged and needs no more questions
-	verdict verdict
+	// compared is how many answers of ours were held against PostgreSQL's.
+	compared int
+	verdict  verdict
 }
 
 // run asks all queries of a world after every batch and gives a verdict for each.
@@ -219,17 +221,19 @@ func (o *Oracle) compare(ctx context.Context, ours *millrace, a *asked) error {
 	if err != nil {
 		return err
 	}
-	kept := &inside.Answer{Err: a.refused}
+	kept, answers := &inside.Answer{Err: a.refused}, 2
 	switch {
 	case a.late:
-		kept = once
+		kept, answers = once, 1
 	case a.refused == nil:
 		if kept, err = ours.ask(ctx, "SELECT * FROM "+a.view); err != nil {
 			return err
 		}
 	}
 	a.verdict = judge(a.text, theirs, once, kept)
-	a.over = a.verdict.kind != right
+	if a.over = a.verdict.kind != right; !a.over || a.verdict.kind == wrong {
+		a.compared += answers
+	}
 	return nil
 }
 
