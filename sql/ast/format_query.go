@@ -76,8 +76,45 @@ func (p *printer) withClause(w *With) {
 		case MaterializedDefault:
 		}
 		p.parenQuery(c.Query)
+		p.trail(&c)
 	}
 	p.put(" ")
+}
+
+// trail writes SEARCH and CYCLE behind a query of WITH RECURSIVE.
+func (p *printer) trail(c *CTE) {
+	if s := c.Search; s != nil {
+		how := " SEARCH DEPTH FIRST BY "
+		if s.Breadth {
+			how = " SEARCH BREADTH FIRST BY "
+		}
+		p.put(how)
+		p.nameList(s.By)
+		p.put(" SET ")
+		p.ident(s.Set.Name)
+	}
+	if y := c.Cycle; y != nil {
+		p.put(" CYCLE ")
+		p.nameList(y.By)
+		p.put(" SET ")
+		p.ident(y.Set.Name)
+		if y.To != nil {
+			p.put(" TO ")
+			p.expr(y.To, 0)
+			p.put(" DEFAULT ")
+			p.expr(y.Default, 0)
+		}
+		p.put(" USING ")
+		p.ident(y.Using.Name)
+	}
+}
+
+// nameList writes a, b.
+func (p *printer) nameList(names []Ident) {
+	for i, n := range names {
+		p.when(i > 0, ", ")
+		p.ident(n.Name)
+	}
 }
 
 // typedColumns writes (a int4, b text).

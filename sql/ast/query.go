@@ -30,6 +30,27 @@ type CTE struct {
 	ColumnTypes  []*TypeName // one per column in WITH MUTUALLY RECURSIVE, nil otherwise
 	Materialized Materialization
 	Query        *Query
+	Search       *Search // nil without SEARCH
+	Cycle        *Cycle  // nil without CYCLE
+}
+
+// Search is SEARCH DEPTH FIRST BY a, b SET seq behind a recursive query: a column by which rows stand in that order.
+type Search struct {
+	At
+	Breadth bool
+	By      []Ident
+	Set     Ident
+}
+
+// Cycle is CYCLE a, b SET mark TO x DEFAULT y USING path behind a recursive query: columns that say which row closes a
+// cycle, and how it was reached.
+type Cycle struct {
+	At
+	By      []Ident
+	Set     Ident
+	To      Expr // nil without TO and DEFAULT: true and false
+	Default Expr
+	Using   Ident
 }
 
 // Materialization is the hint of a CTE: AS [NOT] MATERIALIZED.

@@ -128,10 +128,12 @@ type skeleton struct {
 	pending   frameKind // of the next parenthesis
 	separator map[string]bool
 	mutual    *entry // options for the first CTE to come
+	trails    map[int]*trail
 }
 
 func newSkeleton(p *parser) *skeleton {
-	return &skeleton{p: p, stack: []frame{{}}, infix: map[int]bool{}, openers: map[string][]int{}}
+	return &skeleton{p: p, stack: []frame{{}}, infix: map[int]bool{}, openers: map[string][]int{},
+		trails: map[int]*trail{}}
 }
 
 // text adds words of our own to the skeleton, standing for the token at tok.

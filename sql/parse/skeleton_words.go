@@ -1,8 +1,6 @@
 package parse
 
 import (
-	"strings"
-
 	"millrace/sql/ast"
 )
 
@@ -378,25 +376,6 @@ func (s *skeleton) with() {
 		s.i = s.p.pos
 	}
 	s.top().mutual = true
-}
-
-// searchOrCycle refuses SEARCH and CYCLE behind the query of a CTE.
-func (s *skeleton) searchOrCycle(word string) bool {
-	if !s.prev().is(")") {
-		return false
-	}
-	found := (s.peek(1).isWord("depth") || s.peek(1).isWord("breadth")) && s.peek(2).isWord("first")
-	if word == "cycle" {
-		n := 1
-		for s.peek(n).isName() && s.peek(n+1).is(",") {
-			n += 2
-		}
-		found = s.peek(n).isName() && s.peek(n+1).isWord("set")
-	}
-	if found {
-		s.p.unsupported("the clause "+strings.ToUpper(word)+" of WITH RECURSIVE", s.peek(0))
-	}
-	return found
 }
 
 // nullsOrder adds NULLS FIRST and NULLS LAST as a remark.

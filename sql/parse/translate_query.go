@@ -108,6 +108,7 @@ func (t *translator) cte(w *ast.With, c *tree.CTE) ast.CTE {
 		if e.colTypes != nil {
 			out.Columns, out.ColumnTypes = e.colNames, e.colTypes
 		}
+		t.trailOf(e.tok, &out)
 	}
 	sel, ok := c.Stmt.(*tree.Select)
 	if !ok {

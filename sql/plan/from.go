@@ -145,7 +145,15 @@ func (b *binder) cteRef(n *ast.TableRef, c *cte, fr frame) (*from, *repr.Error) 
 		}
 		t.recursive = true
 	}
-	return named(&rel.Ref{ID: c.id, Cols: c.cols}, c.cols, t, n.Alias)
+	all := append(c.cols[:len(c.cols):len(c.cols)], c.extra...)
+	f, err := named(&rel.Ref{ID: c.id, Cols: all}, all, t, n.Alias)
+	if err != nil || fr.level <= c.level {
+		return f, err
+	}
+	for i := len(c.cols); i < len(all); i++ {
+		t.cols[i].unstarred = true // names of the item and of the table are one list
+	}
+	return f, nil
 }
 
 // fromSubquery binds a query in FROM. Without an alias its columns have no qualifier.

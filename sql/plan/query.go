@@ -95,6 +95,7 @@ func (b *binder) queryOf(q *ast.Query, fr frame, bind func(frame) (body, *repr.E
 	if len(q.Locking) > 0 {
 		return nil, unsupported("SELECT FOR "+q.Locking[0].Strength, q.Locking[0].Pos)
 	}
+	fr.level++
 	fr, lets, err := b.with(q.With, fr)
 	if err != nil {
 		return nil, err

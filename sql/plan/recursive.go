@@ -36,7 +36,7 @@ func (b *binder) recursive(w *ast.With, fr frame) (frame, []let, *repr.Error) {
 	r := &recursiveWith{b: b}
 	var list []*cte
 	for i := range w.CTEs {
-		fr.ctes = &cte{next: fr.ctes, name: w.CTEs[i].Name, def: &w.CTEs[i], with: r, depth: len(fr.inside)}
+		fr.ctes = &cte{next: fr.ctes, name: w.CTEs[i].Name, def: &w.CTEs[i], with: r, depth: len(fr.inside), level: fr.level}
 		list = append(list, fr.ctes)
 	}
 	r.fr = fr
@@ -75,6 +75,9 @@ func (r *recursiveWith) value(c *cte) (rel.Rel, *repr.Error) {
 	q := c.def.Query
 	set, ok := q.Body.(*ast.SetOp)
 	if !ok || set.Kind != ast.Union {
+		if c.trailed() {
+			return nil, notRecursive(c)
+		}
 		c.phase = phaseWhole
 		return r.b.cteValue(c, r.fr)
 	}
@@ -89,7 +92,14 @@ func (r *recursiveWith) value(c *cte) (rel.Rel, *repr.Error) {
 			return nil, err
 		}
 	}
-	return r.b.finishCTE(c, out)
+	own := len(out.cols) - len(c.extra)
+	all, err := renameColumns(out.cols, c.def.Columns, "WITH query "+quote(c.name), c.def.Pos)
+	if err != nil {
+		return nil, err
+	}
+	c.cols, c.extra = all[:own:own], all[own:]
+	value := collapse(out)
+	return projectTo(value, columnsOf(value), namesOf(all)), nil
 }
 
 // cteValue binds the query of a CTE as a whole and gives its plan with the columns named.
@@ -139,7 +149,7 @@ type recursiveUnion struct {
 func (u *recursiveUnion) bind(fr frame) (body, *repr.Error) {
 	c := u.c
 	c.phase = phaseFirst
-	left, err := u.b.body(u.set.Left, fr, nil)
+	left, err := u.b.body(u.set.Left, leaf(fr, u.set.Left), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -147,10 +157,20 @@ func (u *recursiveUnion) bind(fr frame) (body, *repr.Error) {
 	if c.cols, err = renameColumns(known, c.def.Columns, "WITH query "+quote(c.name), c.def.Pos); err != nil {
 		return nil, err
 	}
-	c.phase = phaseStep
-	right, err := u.b.body(u.set.Right, fr, nil)
+	t, err := u.b.trailOf(c)
 	if err != nil {
 		return nil, err
+	}
+	c.phase, c.extra = phaseStep, t.extra()
+	step, top := t.step(u.set.Right)
+	right, err := u.b.body(step, leaf(fr, step), nil)
+	if err != nil {
+		return nil, err
+	}
+	if c.trailed() {
+		if err := t.check(u.set, top); err != nil {
+			return nil, err
+		}
 	}
 	if c.self == 0 {
 		bd, err := u.b.setOpOf(u.set, left, right)
@@ -162,6 +182,9 @@ func (u *recursiveUnion) bind(fr frame) (body, *repr.Error) {
 	if err := resolveUnknown(left); err != nil {
 		return nil, err
 	}
+	if c.trailed() {
+		return u.recursive(t.grow(left, false), t.grow(right, true), known)
+	}
 	return u.recursive(left, right, known)
 }
 
@@ -172,7 +195,7 @@ func (u *recursiveUnion) recursive(left, right body, known repr.RowDesc) (body, 
 	if err != nil {
 		return nil, err
 	}
-	for i, col := range bd.columns() {
+	for i, col := range bd.columns()[:len(known)] {
 		if was := known[i].Type; col.Type != was {
 			return nil, errAt(repr.CodeDatatypeMismatch, "recursive query "+quote(c.name)+" column "+itoa(i+1)+" has type "+
 				was.String()+" in non-recursive term but type "+col.Type.String()+" overall", left.position(i)).
@@ -259,6 +282,9 @@ func (b *binder) mutually(w *ast.With, fr frame) (frame, []let, *repr.Error) {
 	var list []*cte
 	for i := range w.CTEs {
 		c := &cte{next: fr.ctes, name: w.CTEs[i].Name, def: &w.CTEs[i]}
+		if c.trailed() {
+			return fr, nil, unsupported("SEARCH or CYCLE in WITH MUTUALLY RECURSIVE", c.def.Pos)
+		}
 		if c.cols, err = declared(c.def); err != nil {
 			return fr, nil, err
 		}

@@ -15,6 +15,8 @@ type column struct {
 	value  expr.Scalar
 	table  *table       // nil for a column that USING merged of two
 	fields repr.RowDesc // of a record whose fields have names
+	// unstarred says that * does not stand for it, as it is with what SEARCH and CYCLE add.
+	unstarred bool
 }
 
 // table is a named item of FROM.
@@ -56,6 +58,7 @@ type frame struct {
 	ctes  *cte
 	path  []string
 	owner int // the query itself
+	level int // how many queries there are around it; those of a set operation stand within it
 	// inside are the places around, the nearest last, in which a query must not name itself.
 	inside []string
 }

@@ -134,6 +134,9 @@ func (s *selectBody) expandStar(star *ast.Star) *repr.Error {
 	}
 	x := s.exprs("SELECT")
 	for _, c := range cols {
+		if c.unstarred {
+			continue
+		}
 		ref := &ast.ColumnRef{At: star.At, Parts: []string{c.name}}
 		s.targets = append(s.targets, target{c.name, x.noted(match{c, level}.value(), ref), star.Pos, c.fields})
 	}

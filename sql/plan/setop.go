@@ -18,15 +18,26 @@ func (b *binder) setOp(n *ast.SetOp, fr frame) (body, *repr.Error) {
 	if n.Kind == ast.Except || n.Kind == ast.Intersect && n.All {
 		rightFrame = fr.within(n.Kind.String())
 	}
-	left, err := b.body(n.Left, leftFrame, nil)
+	left, err := b.body(n.Left, leaf(leftFrame, n.Left), nil)
 	if err != nil {
 		return nil, err
 	}
-	right, err := b.body(n.Right, rightFrame, nil)
+	right, err := b.body(n.Right, leaf(rightFrame, n.Right), nil)
 	if err != nil {
 		return nil, err
 	}
 	return b.setOpOf(n, left, right)
+}
+
+// leaf is the frame of an operand of a set operation: a query of its own, unless it is a set operation itself. One in
+// parentheses is counted when it is bound.
+func leaf(fr frame, q ast.QueryBody) frame {
+	switch q.(type) {
+	case *ast.SetOp, *ast.Query:
+	default:
+		fr.level++
+	}
+	return fr
 }
 
 // setOpOf gives two bodies one type for each column and puts them together.

@@ -14,6 +14,9 @@ type cte struct {
 	id   int
 	cols repr.RowDesc
 	uses int
+	// extra are the columns that SEARCH and CYCLE add behind cols. From level on, that of the clause, * stands for them.
+	extra repr.RowDesc
+	level int
 
 	// Of a query of WITH RECURSIVE:
 	with  *recursiveWith
@@ -71,6 +74,9 @@ func (b *binder) with(w *ast.With, fr frame) (frame, []let, *repr.Error) {
 	var lets []let
 	for i := range w.CTEs {
 		c := &cte{next: fr.ctes, name: w.CTEs[i].Name, def: &w.CTEs[i]}
+		if c.trailed() {
+			return fr, nil, notRecursive(c)
+		}
 		value, err := b.cteValue(c, fr)
 		if err != nil {
 			return fr, nil, err

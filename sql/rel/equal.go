@@ -2,6 +2,7 @@ package rel
 
 import (
 	"fmt"
+	"slices"
 
 	"millrace/internal/check"
 	"millrace/repr"
@@ -18,22 +19,44 @@ func EqualScalar(a, b expr.Scalar) bool {
 }
 
 // Fingerprint is a text that is the same exactly for plans that are Equal. Functions stand in it by name and types.
-func Fingerprint(r Rel) string { return string(appendRel(nil, r)) }
+func Fingerprint(r Rel) string { return string(new(tokens).rel(nil, r)) }
 
 // FingerprintScalar is Fingerprint for expressions.
-func FingerprintScalar(e expr.Scalar) string { return string(appendScalar(nil, e)) }
+func FingerprintScalar(e expr.Scalar) string { return string(new(tokens).scalar(nil, e)) }
 
-func appendRel(b []byte, r Rel) []byte {
+// tokens writes fingerprints. Plans that are named within what is printed go by the order of their names, since the same
+// text bound twice gets other numbers; those that are named around it keep their numbers.
+type tokens struct{ named []int }
+
+// name is a number of Let, LetRec or Ref: -1 for the first that is named within, -2 for the second, and so on.
+func (t *tokens) name(id int) int {
+	if i := slices.Index(t.named, id); i >= 0 {
+		return -1 - i
+	}
+	return id
+}
+
+// names notes numbers that are named within, and gives what stands for them.
+func (t *tokens) names(ids ...int) []int {
+	t.named = append(t.named, ids...)
+	out := make([]int, len(ids))
+	for i, id := range ids {
+		out[i] = t.name(id)
+	}
+	return out
+}
+
+func (t *tokens) rel(b []byte, r Rel) []byte {
 	b = fmt.Appendf(b, "%T", r)
 	switch r := r.(type) {
 	case *Get:
 		b = fmt.Appendf(b, " %d", r.ID)
 	case *Ref:
-		b = fmt.Appendf(b, " %d", r.ID)
+		b = fmt.Appendf(b, " %d", t.name(r.ID))
 	case *Let:
-		b = fmt.Appendf(b, " %d", r.ID)
+		b = fmt.Appendf(b, " %v", t.names(r.ID))
 	case *LetRec:
-		b = fmt.Appendf(b, " %v%s", r.IDs(), r.limit())
+		b = fmt.Appendf(b, " %v%s", t.names(r.IDs()...), r.limit())
 	case *Values:
 		b = fmt.Appendf(b, " %d %v", len(r.Rows), r.Cols.Types())
 	case *Project:
@@ -58,11 +81,11 @@ func appendRel(b []byte, r Rel) []byte {
 	}
 	b = append(b, '(')
 	for _, e := range Scalars(r) {
-		b = append(appendScalar(b, e), ',')
+		b = append(t.scalar(b, e), ',')
 	}
 	b = append(b, ';')
 	for _, c := range Children(r) {
-		b = append(appendRel(b, c), ',')
+		b = append(t.rel(b, c), ',')
 	}
 	return append(b, ')')
 }
@@ -78,7 +101,7 @@ func appendAggs(b []byte, r *Reduce) []byte {
 	return b
 }
 
-func appendScalar(b []byte, e expr.Scalar) []byte {
+func (t *tokens) scalar(b []byte, e expr.Scalar) []byte {
 	switch e := e.(type) {
 	case *expr.Column:
 		return fmt.Appendf(b, "#%d", e.Index)
@@ -99,13 +122,13 @@ func appendScalar(b []byte, e expr.Scalar) []byte {
 			b = appendFunc(b, op)
 		}
 		b = append(b, '{')
-		b = append(appendRel(b, e.Query.(Rel)), '}')
+		b = append(t.rel(b, e.Query.(Rel)), '}')
 	default:
 		b = fmt.Appendf(b, "%T", e)
 	}
 	b = append(b, '(')
 	for _, c := range expr.Children(e) {
-		b = append(appendScalar(b, c), ',')
+		b = append(t.scalar(b, c), ',')
 	}
 	return append(b, ')')
 }
