@@ -176,6 +176,7 @@ type Reduce struct {
 	New     func() RowFunc
 	Aggs    []AggSpec
 	Default []byte
+	Grows   bool // no row is ever retracted: min and max keep the winner of each group alone
 }
 
 // AggSpec is one aggregate of a Reduce. Columns count from 0 behind the key.
@@ -203,6 +204,7 @@ type TopK struct {
 	Order  []OrderCol
 	Limit  int64
 	Offset int64
+	Grows  bool // no row is ever retracted: rows behind Offset+Limit are forgotten
 }
 
 // Temporal lets rows in and out as time goes by. New makes, of a row, two bigints in front of it: the row is there

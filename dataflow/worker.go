@@ -2,6 +2,7 @@ package dataflow
 
 import (
 	"errors"
+	"math"
 
 	"millrace/arrangement"
 	"millrace/dataflow/op"
@@ -34,6 +35,8 @@ type node struct {
 	half     *op.HalfJoin
 	reduce   *op.Reduce
 	topk     *op.TopK
+	winners  *op.Winners
+	place    *op.Placing // of a top-k
 	window   *op.Window
 	thresh   *op.Threshold
 	temporal *op.Temporal
@@ -87,7 +90,13 @@ func (w *worker) instance(n *Node) node {
 	case Reduce:
 		x.row, x.keys, x.reduce = o.New(), o.Keys, w.newReduce(&o)
 	case TopK:
-		x.topk, x.keys = newTopK(&o), len(o.Group)
+		x.keys = len(o.Group)
+		if x.winners = newWinners(&o); x.winners != nil {
+			x.place = &x.winners.Placing
+		} else {
+			x.topk = newTopK(&o)
+			x.place = &x.topk.Placing
+		}
 	case Window:
 		x.window, x.keys = newWindow(&o), len(o.Partition)
 	case Threshold:
@@ -111,7 +120,7 @@ func (w *worker) newJoin(n *Node, f JoinFunc) *op.Join {
 }
 
 func (w *worker) newReduce(o *Reduce) *op.Reduce {
-	r := &op.Reduce{Keys: o.Keys, Default: o.Default}
+	r := &op.Reduce{Keys: o.Keys, Default: o.Default, Grows: o.Grows}
 	if w.index != 0 {
 		r.Default = nil // a reduce without keys runs on the first worker alone
 	}
@@ -132,7 +141,18 @@ func newWindow(o *Window) *op.Window {
 func newTopK(o *TopK) *op.TopK {
 	k := op.NewTopK()
 	k.Group, k.Order, k.Limit, k.Offset = o.Group, orders(o.Order), o.Limit, o.Offset
+	k.Grows = o.Grows && o.Limit <= math.MaxInt64-o.Offset
 	return k
+}
+
+// newWinners makes a top-k that keeps few rows of an input that only grows; nil when they may be many, or it does not.
+func newWinners(o *TopK) *op.Winners {
+	if !o.Grows || o.Limit > op.MostWinners || o.Offset > op.MostWinners-o.Limit {
+		return nil
+	}
+	w := op.NewWinners()
+	w.Group, w.Order, w.Limit, w.Offset = o.Group, orders(o.Order), o.Limit, o.Offset
+	return w
 }
 
 func orders(cols []OrderCol) []op.Order {
@@ -243,9 +263,9 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 	case x.row != nil:
 		op.Map(x.row, input, x.keyed, w.errs)
 		input = x.keyed.View()
-	case x.topk != nil:
+	case x.place != nil:
 		for i := range input.Len() {
-			x.keyed.Keep(x.topk.Key(x.keyed.Open(), input.Row(i)), input.Diff(i))
+			x.keyed.Keep(x.place.Key(x.keyed.Open(), input.Row(i)), input.Diff(i))
 		}
 		input = x.keyed.View()
 	case x.window != nil:
@@ -264,6 +284,9 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 	if !w.room(input) {
 		return errCanceled
 	}
+	if err := n.checkGrowth(input); err != nil {
+		return err
+	}
 	var rows, bytes func() int64
 	switch {
 	case x.arranged != nil:
@@ -279,6 +302,9 @@ func (w *worker) stepKeyed(id NodeID, n *Node) error {
 	case x.topk != nil:
 		x.topk.Step(sealed(input, x.keyed), x.out)
 		rows, bytes = x.topk.Rows, x.topk.Bytes
+	case x.winners != nil:
+		x.winners.Step(input, x.out)
+		rows, bytes = x.winners.Rows, x.winners.Bytes
 	case x.window != nil:
 		x.window.Step(sealed(input, x.keyed), x.out, w.errs)
 		rows, bytes = x.window.Rows, x.window.Bytes

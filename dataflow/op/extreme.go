@@ -12,7 +12,8 @@ import (
 
 // extremes keep the winner of each group for each min and max: the row of its index, behind the number of the group.
 //
-// An insertion either beats the winner or changes nothing, so inputs that only grow never look into the index. A
+// An insertion either beats the winner or changes nothing, so inputs that only grow never look into the index, and where it
+// is known that they do there is none. A
 // retraction of the winner, or of what would beat it, makes it stale: it is looked up after the index has taken the
 // step. A winner is right as long as no row that would beat or equal it has a negative count; where there is one, for
 // inputs may be out of order for a moment, it is odd and is looked up whenever something changes.

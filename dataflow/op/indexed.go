@@ -18,8 +18,8 @@ const groupBytes = 4
 // when the arguments are Direct, these alone.
 type indexed struct {
 	spec *Agg
-	aggs []int // the aggregates; min and max of the same argument share an index
-	rows *Arranged
+	aggs []int     // the aggregates; min and max of the same argument share an index
+	rows *Arranged // nil: none are kept, what is added is only compared
 	next *arrangement.Builder
 	sort []byte
 	buf  []byte
@@ -28,6 +28,17 @@ type indexed struct {
 
 func newIndexed(spec *Agg, agg int) *indexed {
 	return &indexed{spec: spec, aggs: []int{agg}, rows: NewArranged(), next: arrangement.NewBuilder()}
+}
+
+// newUnindexed keeps no rows.
+func newUnindexed(spec *Agg, agg int) *indexed { return &indexed{spec: spec, aggs: []int{agg}} }
+
+// bytes is the memory of the index.
+func (x *indexed) bytes() int64 {
+	if x.rows == nil {
+		return 0
+	}
+	return x.rows.Bytes() + x.next.Held()
 }
 
 // add queues arguments for the commit of the step, and gives the row behind the number of its group; it holds until the
@@ -48,12 +59,17 @@ func (x *indexed) add(group uint32, cols *columns, diff repr.Diff) (row []byte) 
 	for _, c := range a.Args {
 		x.buf = append(x.buf, cols.packed[c]...)
 	}
-	x.next.Add(x.buf, diff)
+	if x.rows != nil {
+		x.next.Add(x.buf, diff)
+	}
 	return x.buf[groupBytes:]
 }
 
 // commit makes the queued arguments part of the index.
 func (x *indexed) commit() {
+	if x.rows == nil {
+		return
+	}
 	x.rows.Step(x.next.Seal())
 	x.next.Reset()
 }

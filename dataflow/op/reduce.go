@@ -24,6 +24,7 @@ type Agg struct {
 type Reduce struct {
 	Keys    int
 	Aggs    []Agg
+	Grows   bool               // no row is ever retracted: the winners of min and max are kept, and no index of their rows
 	Default []byte             // with no keys: the row while the input is empty; nil: none
 	Pulse   func()             // called now and then within a step, between which the state grows by little; nil: nobody asks
 	Room    func(n int64) bool // says whether n bytes more may be taken; when not, the step is given up. nil: any
@@ -90,7 +91,8 @@ func (r *Reduce) Init() {
 	for _, x := range r.distinct {
 		x.values = newTable(len(x.aggs))
 	}
-	r.groups = newGroups(words, r.objects > 0, len(r.distinct)+len(r.indexed) > 0)
+	indexes := slices.ContainsFunc(r.indexed, func(x *indexed) bool { return x.rows != nil })
+	r.groups = newGroups(words, r.objects > 0, len(r.distinct) > 0 || indexes)
 }
 
 // indexFor is the index of a min or max: that of an earlier one over the same rows, or a new one.
@@ -103,6 +105,9 @@ func (r *Reduce) indexFor(i int) *indexed {
 		}
 	}
 	x := newIndexed(a, i)
+	if r.Grows {
+		x = newUnindexed(a, i)
+	}
 	r.indexed = append(r.indexed, x)
 	return x
 }
@@ -345,7 +350,7 @@ func (r *Reduce) Bytes() int64 {
 		n += x.values.bytes()
 	}
 	for _, x := range r.indexed {
-		n += x.rows.Bytes() + x.next.Held()
+		n += x.bytes()
 	}
 	return n
 }
