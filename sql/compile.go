@@ -83,5 +83,8 @@ func (c *Compiled) Keys() [][]int {
 	return out
 }
 
+// Grows says whether rows of the query only ever come.
+func (c *Compiled) Grows() bool { return rel.FactsOf(c.Optimized).Grows(c.Optimized) }
+
 // Lookups says, for each collection that the query reads, what each use of it asks of its columns.
 func (c *Compiled) Lookups() map[uint64][]opt.Lookup { return opt.Lookups(c.Optimized) }

@@ -104,6 +104,14 @@ func (t *tree) body(loop dataflow.Loop, depth int) {
 	}
 }
 
+// winners says of an operator that it forgets rows that do not win.
+func winners(only bool) string {
+	if !only {
+		return ""
+	}
+	return " winners"
+}
+
 // describe is the operator of a node with its sizes, and its label.
 func describe(n dataflow.Node) string {
 	s := strings.TrimPrefix(fmt.Sprintf("%T", n.Op), "dataflow.")
@@ -127,11 +135,11 @@ func describe(n dataflow.Node) string {
 	case dataflow.HalfJoin:
 		s += fmt.Sprintf(" keys=%d", op.Keys)
 	case dataflow.Reduce:
-		s += fmt.Sprintf(" keys=%d aggregates=%d", op.Keys, len(op.Aggs))
+		s += fmt.Sprintf(" keys=%d aggregates=%d%s", op.Keys, len(op.Aggs), winners(op.Grows))
 	case dataflow.Window:
 		s += fmt.Sprintf(" partition=%v order=%d functions=%d", op.Partition, len(op.Order), len(op.Funcs))
 	case dataflow.TopK:
-		s += fmt.Sprintf(" group=%v limit=%d offset=%d", op.Group, op.Limit, op.Offset)
+		s += fmt.Sprintf(" group=%v limit=%d offset=%d%s", op.Group, op.Limit, op.Offset, winners(op.Grows))
 	}
 	if n.Label != "" {
 		s += " [" + n.Label + "]"

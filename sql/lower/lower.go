@@ -275,6 +275,7 @@ func (b *builder) distinct(n *rel.Distinct) stream {
 func (b *builder) topK(n *rel.TopK) stream {
 	cols := n.Input.Columns()
 	op := dataflow.TopK{Group: n.Group, Limit: b.count(n.Limit, -1), Offset: b.count(n.Offset, 0)}
+	op.Grows = b.keepsWinners(n) && op.Limit >= 0
 	for _, o := range n.Order {
 		op.Order = append(op.Order, dataflow.OrderCol{Col: o.Col, Desc: o.Desc, NullsFirst: o.NullsFirst})
 	}
@@ -282,7 +283,7 @@ func (b *builder) topK(n *rel.TopK) stream {
 	if op.Limit < 0 && op.Offset == 0 {
 		return plain(in, len(cols))
 	}
-	what := fmt.Sprint(op.Group, op.Order, op.Limit, op.Offset)
+	what := fmt.Sprint(op.Group, op.Order, op.Limit, op.Offset, op.Grows)
 	return plain(b.add(op, what, "top-k", in), len(cols))
 }
 

@@ -31,18 +31,23 @@ func (b *builder) reduce(n *rel.Reduce) stream {
 			r.agg(rel.Agg{Fn: anyValue, Args: []expr.Scalar{k}, Typ: k.Type()})
 		}
 	}
-	r.op.Keys = len(n.Keys)
+	r.op.Keys, r.op.Grows = len(n.Keys), b.keepsWinners(n)
 	r.op.New = rowFunc(in.f, r.fields, b.env)
 	if len(n.Keys) == 0 {
 		r.op.Default = emptyRow(n.Aggs)
 	}
-	what := fmt.Sprintf("%d %s ->%s %s", r.op.Keys, in.f.key(), fieldsKey(r.fields), r.what)
+	what := fmt.Sprintf("%d %t %s ->%s %s", r.op.Keys, r.op.Grows, in.f.key(), fieldsKey(r.fields), r.what)
 	node := b.add(r.op, what, reduceLabel(n), in.node)
 	out := identity(len(n.Keys) + len(r.op.Aggs))
 	for i := range n.Aggs {
 		printed = append(printed, len(n.Keys)+i)
 	}
 	return stream{node: node, f: out.project(printed)}
+}
+
+// keepsWinners says whether a Reduce or TopK may forget rows that do not win. Nothing is known of a plan in a loop.
+func (b *builder) keepsWinners(r rel.Rel) bool {
+	return b.facts != nil && !b.opts.NoWinners && b.facts.KeepsWinners(r)
 }
 
 // emptyRow are the aggregates of no rows. It is not nil, also when there is no aggregate.

@@ -250,6 +250,8 @@ type Options struct {
 	Joins JoinMode
 	// NoRanges has comparisons between the sides of a join tried on every pair that has equal keys.
 	NoRanges bool
+	// NoWinners has min, max and top-k keep all candidates, also where their input only grows.
+	NoWinners bool
 	// Kept gives the arrangements of a collection that are kept for others, in a fixed order; nil: there are none.
 	Kept func(collection uint64) []*Arranged
 }

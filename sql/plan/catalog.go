@@ -39,6 +39,7 @@ type Item struct {
 	Kind     ItemKind
 	Desc     repr.RowDesc
 	Keys     [][]int    // sets of columns known to be unique; the first is the primary key of a table that has one
+	Grows    bool       // rows are only added, none is ever taken back
 	View     *ast.Query // of a view that is not materialized: its body, bound wherever it is named
 	ViewPath []string   // the search path that the view was created under
 	Defaults []ast.Expr // of a table: one per column, nil where there is no default; nil for none at all

@@ -112,7 +112,7 @@ const maxViewDepth = 100
 // itemRel is the plan that reads an item: a view stands for its query.
 func (b *binder) itemRel(item *Item, pos int) (rel.Rel, *repr.Error) {
 	if item.View == nil {
-		return &rel.Get{ID: item.ID, Name: item.Name, Cols: item.Desc, Keys: item.uniqueKeys()}, nil
+		return &rel.Get{ID: item.ID, Name: item.Name, Cols: item.Desc, Keys: item.uniqueKeys(), Grows: item.Grows}, nil
 	}
 	if b.viewDepth >= maxViewDepth {
 		return nil, errAt(repr.CodeProgramLimit, "views are nested more than "+itoa(maxViewDepth)+" deep", pos)

@@ -13,11 +13,12 @@ type Facts struct {
 	lets    map[int]Rel
 	keys    map[Rel][]ColSet
 	notNull map[Rel]ColSet
+	grows   map[Rel]bool
 }
 
 // FactsOf begins to look at a plan.
 func FactsOf(root Rel) *Facts {
-	f := &Facts{lets: map[int]Rel{}, keys: map[Rel][]ColSet{}, notNull: map[Rel]ColSet{}}
+	f := &Facts{lets: map[int]Rel{}, keys: map[Rel][]ColSet{}, notNull: map[Rel]ColSet{}, grows: map[Rel]bool{}}
 	Walk(root, func(r Rel) bool {
 		if l, ok := r.(*Let); ok {
 			f.lets[l.ID] = l.Value

@@ -13,7 +13,7 @@ import (
 // Format prints a plan for EXPLAIN: one node a line, inputs indented below it, columns as #position with their
 // names. Plans inside expressions are numbered and printed below the node.
 func Format(r Rel) string {
-	p := &printer{}
+	p := &printer{facts: FactsOf(r)}
 	p.rel(r, 0)
 	return p.b.String()
 }
@@ -22,6 +22,7 @@ func Format(r Rel) string {
 func FormatScalar(e expr.Scalar, cols repr.RowDesc) string { return (&printer{}).scalar(e, cols) }
 
 type printer struct {
+	facts   *Facts // of a whole plan; nil of a single expression
 	b       strings.Builder
 	queries int
 	pending []pendingQuery
@@ -70,7 +71,7 @@ func (p *printer) rel(r Rel, depth int) {
 func (p *printer) head(r Rel) string {
 	switch r := r.(type) {
 	case *Get:
-		return "Get " + r.Name + " (" + names(r.Cols) + ")"
+		return "Get " + r.Name + " (" + names(r.Cols) + ")" + note(r.Grows, "append-only")
 	case *Ref:
 		return fmt.Sprintf("Ref l%d (%s)", r.ID, names(r.Cols))
 	case *Values:
@@ -86,11 +87,11 @@ func (p *printer) head(r Rel) string {
 	case *Apply:
 		return p.join(kindNames[r.Kind]+"Apply", r.On, r.Left, r.Right)
 	case *Reduce:
-		return "Reduce" + p.reduce(r)
+		return "Reduce" + p.reduce(r) + note(p.facts.KeepsWinners(r), "keep winners")
 	case *Distinct:
 		return "Distinct"
 	case *TopK:
-		return "TopK" + p.topK(r)
+		return "TopK" + p.topK(r) + note(p.facts.KeepsWinners(r), "keep winners")
 	case *Window:
 		return "Window" + p.window(r)
 	case *Union:
@@ -110,6 +111,14 @@ func (p *printer) head(r Rel) string {
 	}
 	check.Never("format of %T", r)
 	return ""
+}
+
+// note is a remark behind a node of which something is so.
+func note(is bool, what string) string {
+	if !is {
+		return ""
+	}
+	return " " + what
 }
 
 var kindNames = [...]string{

@@ -19,6 +19,8 @@ type Get struct {
 	Name string
 	Cols repr.RowDesc
 	Keys [][]int // sets of columns known to be unique, NULLs counted as equal to each other
+	// Grows: rows are only added, none is ever taken back.
+	Grows bool
 }
 
 // Values is a constant collection, each row given by constant expressions.
