@@ -112,6 +112,7 @@ type view struct {
 	failed    *repr.Error  // set when its dataflow broke; it no longer steps
 	due       repr.Time    // when it changes next without input
 	keys      [][]int      // sets of columns by which its rows are unique
+	grows     bool         // rows are only added to it
 	index     *lower.Index // of an index: what it imports; nil for a view
 	indexCols []int
 }

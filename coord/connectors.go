@@ -147,7 +147,7 @@ func (spec *sourceSpec) open(ctx context.Context, c *Coordinator) (*openSource, 
 		return nil, asError(e)
 	}
 	spec.valueSchema, spec.keySchema = src.Schemas()
-	return &openSource{connector: src, desc: desc, keys: keys, topic: spec.topic}, nil
+	return &openSource{connector: src, desc: desc, keys: keys, grows: src.Grows(), topic: spec.topic}, nil
 }
 
 // connector makes the connector of a source without reaching for anything.

@@ -293,7 +293,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 	if err != nil {
 		return nil, err
 	}
-	it.Keys = v.keys
+	it.Keys, it.Grows = v.keys, v.grows
 	if err := s.fillView(ctx, it, v); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type objectNote struct {
 	Comments map[int]string `json:"comments,omitempty"`
 	Columns  []columnNote   `json:"columns,omitempty"` // of a source
 	Keys     [][]int        `json:"keys,omitempty"`
+	Grows    bool           `json:"grows,omitempty"`
 	Schemas  []string       `json:"schemas,omitempty"` // of a source: what its values and keys are read with
 }
 
@@ -36,7 +37,7 @@ type columnNote struct {
 
 func noteOf(it *catalog.Item) *objectNote {
 	n := &objectNote{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: it.Kind.String(), SQL: it.Statement,
-		Path: it.Path, Depends: it.Depends, On: it.On, Index: it.IndexCols, Hidden: it.Hidden, Comments: it.Comments}
+		Path: it.Path, Depends: it.Depends, On: it.On, Index: it.IndexCols, Hidden: it.Hidden, Comments: it.Comments, Grows: it.Grows}
 	if it.CreateSQL != it.Statement {
 		n.Shown = it.CreateSQL
 	}
@@ -56,7 +57,7 @@ func noteOf(it *catalog.Item) *objectNote {
 // kind is not known.
 func (n *objectNote) item() (*catalog.Item, *repr.Error) {
 	it := &catalog.Item{ID: n.ID, OID: n.OID, Schema: n.Schema, Name: n.Name, Statement: n.SQL, CreateSQL: n.SQL, Path: n.Path,
-		Depends: n.Depends, On: n.On, IndexCols: n.Index, Hidden: n.Hidden, Comments: n.Comments, Keys: n.Keys}
+		Depends: n.Depends, On: n.On, IndexCols: n.Index, Hidden: n.Hidden, Comments: n.Comments, Keys: n.Keys, Grows: n.Grows}
 	if n.Shown != "" {
 		it.CreateSQL = n.Shown
 	}

@@ -174,7 +174,7 @@ func (p planCatalog) Resolve(parts, path []string) (*plan.Item, *repr.Error) {
 
 func planItem(it *catalog.Item) *plan.Item {
 	out := &plan.Item{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: itemKinds[it.Kind],
-		Desc: it.Desc, Keys: it.Keys}
+		Desc: it.Desc, Keys: it.Keys, Grows: it.Grows}
 	if it.Kind == catalog.View {
 		out.View, out.ViewPath = it.Query, it.Path
 	}

@@ -199,6 +199,7 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	if err != nil {
 		return nil, err
 	}
+	it.Grows, errs.Grows = made.grows, made.grows
 	it.Desc, it.Keys, it.CreateSQL, it.Depends, it.Def = made.desc, made.keys, createText(st), spec.depends, spec
 	it.Statement = ast.Format(st)
 	if it.Retain, err = retention(&st.Options); err != nil {
@@ -223,6 +224,7 @@ type openSource struct {
 	connector sources.Connector
 	desc      repr.RowDesc
 	keys      [][]int
+	grows     bool // it never takes back what it gave
 	topic     string
 	from      map[int32]int64 // nil: from the beginning
 	caughtUp  bool            // the first reading has ended before

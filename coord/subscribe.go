@@ -270,6 +270,7 @@ func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Er
 		}
 	}
 	v := s.c.newView(compiled.Graph, compiled.Arranged, compiled.Inputs, id, name)
+	v.grows = compiled.Grows()
 	v.keys = slices.DeleteFunc(compiled.Keys(), func(k []int) bool { return len(k) > 0 && slices.Max(k) >= len(bound.Cols) })
 	return v, nil
 }

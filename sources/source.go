@@ -57,6 +57,8 @@ type Described interface {
 	Connector
 	// Describe reaches for what it reads, and gives the columns and the sets of columns by which rows are unique.
 	Describe(ctx context.Context) (cols repr.RowDesc, keys [][]int, err error)
+	// Grows says whether it never takes back a row that it gave, nor an error.
+	Grows() bool
 	// Schemas are what its values and keys are read with, as found by Describe; empty where there are none.
 	Schemas() (value, key string)
 }

@@ -61,6 +61,7 @@ type Item struct {
 	Kind      Kind
 	Desc      repr.RowDesc // of a relation
 	Keys      [][]int      // sets of columns known to be unique
+	Grows     bool         // rows are only added, none is ever taken back; it was so when it was made, and stays so
 	CreateSQL string       // the statement that makes it, normalised, without secrets
 	Statement string       // the same with its secrets: it is for making the object again, never to be shown
 	Query     *ast.Query   // of a view or materialized view

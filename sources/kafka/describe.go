@@ -44,6 +44,9 @@ func (s *Source) Describe(ctx context.Context) (cols repr.RowDesc, keys [][]int,
 	return s.seen.cols, s.seen.keys, nil
 }
 
+// Grows says that rows are only added: so it is without an envelope, under which every record is a row that stays.
+func (s *Source) Grows() bool { return s.cfg.Envelope == EnvelopeNone }
+
 // Schemas are the Avro schemas that the source reads with, once it is described; empty for other formats.
 func (s *Source) Schemas() (value, key string) {
 	if s.seen == nil {

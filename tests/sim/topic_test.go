@@ -79,6 +79,9 @@ func (r *reader) Describe(context.Context) (repr.RowDesc, [][]int, error) {
 	return repr.RowDesc{{Name: "k", Type: big, NotNull: true}, {Name: "v", Type: big, NotNull: true}}, nil, nil
 }
 
+// Grows says that no record takes the place of another.
+func (r *reader) Grows() bool { return !r.t.upserts }
+
 // Schemas are none.
 func (r *reader) Schemas() (value, key string) { return "", "" }
 
