@@ -112,6 +112,9 @@ func newFile(l *layout, path string, src io.ReadCloser) (*File, error) {
 // Tables are the tables of the file; a Batch calls each by its place here.
 func (f *File) Tables() []Table { return f.tables }
 
+// Grows says whether every record is an insertion, whatever file of the kind it is.
+func (f *File) Grows() bool { return !f.layout.diff }
+
 // Len is the number of records in the file.
 func (f *File) Len() int64 { return f.records }
 

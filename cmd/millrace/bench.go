@@ -39,6 +39,7 @@ type benchRun struct {
 	worst  time.Duration // of a step
 	done   int64         // records read
 	load   string        // what the load of the tables took, once it is over
+	grows  bool          // the planner is told that the tables only grow
 }
 
 // runBench runs one query from its SQL text over an event file and prints what it took. The clock starts before the
@@ -49,6 +50,7 @@ func runBench(ctx context.Context, args []string) (err error) {
 	profile := fs.String("cpuprofile", "", "`file` to write a profile of the run to")
 	batch := fs.Int("batch", 10_000, "records of one tick")
 	workers := fs.Int("workers", 1, "workers of the dataflow")
+	retract := fs.Bool("may-retract", false, "do not let the planner know that the records of a file only add rows")
 	limit := fs.Int64("limit", 0, "records to read; 0 is all")
 	heap := fs.String("memprofile", "", "`file` to write a profile of the memory held at the end to")
 	other := map[string]func(context.Context, []string) error{"tpch": runTPCH, "curve": runCurve, "latency": runLatency}
@@ -70,7 +72,7 @@ func runBench(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	r := &benchRun{query: q, file: f, batch: *batch, limit: *limit}
+	r := &benchRun{query: q, file: f, batch: *batch, limit: *limit, grows: f.Grows() && !*retract}
 	if err := r.plan(*workers); err != nil {
 		return err
 	}
@@ -135,13 +137,16 @@ func queryNames() string {
 }
 
 // benchCatalog is a catalog that holds the tables of one file.
-type benchCatalog []events.Table
+type benchCatalog struct {
+	tables []events.Table
+	grow   bool
+}
 
 // Resolve finds a table of the file.
 func (c benchCatalog) Resolve(parts, _ []string) (*plan.Item, *repr.Error) {
-	for i, t := range c {
+	for i, t := range c.tables {
 		if t.Name == parts[len(parts)-1] {
-			return &plan.Item{ID: uint64(i + 1), Schema: "public", Name: t.Name, Desc: t.Columns}, nil
+			return &plan.Item{ID: uint64(i + 1), Schema: "public", Name: t.Name, Desc: t.Columns, Grows: c.grow}, nil
 		}
 	}
 	return nil, repr.NewError(repr.CodeUndefinedTable, "relation \""+strings.Join(parts, ".")+"\" does not exist").
@@ -157,7 +162,7 @@ func (r *benchRun) planOver(tables []events.Table, workers int) error {
 	if err != nil {
 		return err
 	}
-	env := &plan.Env{Catalog: benchCatalog(tables), Path: []string{"public"}, Eval: &expr.Env{}}
+	env := &plan.Env{Catalog: benchCatalog{tables: tables, grow: r.grows}, Path: []string{"public"}, Eval: &expr.Env{}}
 	bound, perr := plan.QueryAsView(env, stmts[0].Stmt.(*ast.Query), nil, true)
 	if perr != nil {
 		return perr
