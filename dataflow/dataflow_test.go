@@ -99,6 +99,7 @@ func cases() []testCase {
 		{"cross", graphOfCross, plainCross},
 		{"reduce", graphOfReduce, plainReduce},
 		{"reduce-filtered", graphOfFiltered, plainFiltered},
+		{"reduce-shared", graphOfShared, plainShared},
 		{"topk", graphOfTopK, plainTopK},
 		{"window", graphOfWindow, plainWindow},
 	}...)
@@ -225,16 +226,8 @@ func graphOfReduce() *Graph {
 // graphOfFiltered has aggregates that share an index or a table of values, with filters and direct arguments.
 func graphOfFiltered() *Graph {
 	g := &Graph{}
-	low := func() RowFunc {
-		pick := columns(1, 0, 1)()
-		return func(dst, row []byte) ([]byte, bool, *repr.Error) {
-			dst, _, _ = pick(dst, row)
-			v := repr.DecodeRow(nil, row)[1]
-			return repr.Append(dst, repr.Bool(!v.IsNull() && v.Int() < 30)), true, nil
-		}
-	}
 	arg := []int{0}
-	g.Output = g.Add(Reduce{Keys: 1, New: low, Aggs: []AggSpec{
+	g.Output = g.Add(Reduce{Keys: 1, New: withLow, Aggs: []AggSpec{
 		{Fn: minAgg, Args: arg, Filter: -1, Direct: true}, {Fn: maxAgg, Args: arg, Filter: -1, Direct: true},
 		{Fn: minAgg, Args: arg, Filter: 1, Direct: true}, {Fn: maxAgg, Args: arg, Filter: 1},
 		{Fn: countStar, Args: arg, Filter: -1, Distinct: true, Direct: true}, {Fn: countStar, Args: arg, Filter: 1, Distinct: true, Direct: true},

@@ -12,6 +12,12 @@ type Aggregate struct {
 	Words  int
 	Add    func(state []int64, arg Datum, diff Diff)
 	Result func(state []int64) (Datum, *Error)
+	// AddInt, where it is not nil, is Add of an argument with an integer as its payload, which is not NULL.
+	AddInt func(state []int64, n int64, diff Diff)
+	// Counts says that the state is one word, that Add adds diff to it whatever the argument, and that it is the result.
+	Counts bool
+	// State, where it is not empty, names what the words hold: aggregates of one name over the same rows have the same state.
+	State string
 
 	// New: as Words, with a state of any form. Add is linear in diff.
 	New func() Accumulator

@@ -30,3 +30,12 @@ func (c *columns) at(i int) repr.Datum {
 	}
 	return c.values[i]
 }
+
+// int is the payload of an integer-like column; false when it is NULL.
+func (c *columns) int(i int) (n int64, ok bool) {
+	if _, n, ok := repr.Fixed8(c.packed[i]); ok {
+		return n, true
+	}
+	d := c.at(i)
+	return d.Int(), !d.IsNull()
+}

@@ -14,17 +14,21 @@ type groups struct {
 	objs *pages[[]repr.Accumulator] // of a group: its accumulators with a state of their own; nil when there are none
 }
 
-// newGroups makes the table. objects says that there are accumulators, checked that a group is empty only when its rows
-// cancel out one by one: something keyed by its number remembers them.
-func newGroups(words int, objects, checked bool) *groups {
-	g := &groups{own: 1}
+// ownWords is how many words a group has before those of the aggregates. objects says that there are accumulators, checked
+// that a group is empty only when its rows cancel out one by one: something keyed by its number remembers them.
+func ownWords(objects, checked bool) int {
+	if objects || checked {
+		return 2
+	}
+	return 1
+}
+
+// newGroups makes the table.
+func newGroups(own, words int, objects bool) *groups {
+	g := &groups{own: own, table: newTable(own + words)}
 	if objects {
 		g.objs = &pages[[]repr.Accumulator]{width: 1}
 	}
-	if objects || checked {
-		g.own = 2
-	}
-	g.table = newTable(g.own + words)
 	return g
 }
 
@@ -49,9 +53,9 @@ func (g *groups) add(i uint32, row []byte, diff repr.Diff) {
 // rows is the number of rows of a group.
 func (g *groups) rows(i uint32) int64 { return g.stateOf(i)[0] }
 
-// words are n words of a group's state.
+// words are n words of a group's state, its own included.
 func (g *groups) words(i uint32, at, n int) []int64 {
-	at += recHead + g.own
+	at += recHead
 	return g.rec(i)[at : at+n : at+n]
 }
 

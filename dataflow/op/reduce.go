@@ -36,6 +36,7 @@ type Reduce struct {
 	indexed  []*indexed
 	extremes extremes
 	plain    []int // aggregates that are told of every row
+	plains   []plainAgg
 	touched  []touch
 	mark     uint32
 	cols     columns // of the row at hand
@@ -47,6 +48,7 @@ type Reduce struct {
 // aggForm is where the state of an aggregate is.
 type aggForm struct {
 	word    int      // linear: where its state begins in the words of a group
+	counts  bool     // its word is its value
 	object  int      // its place among the accumulators; -1: none
 	index   *indexed // of one that looks at rows
 	extreme int      // its place among min and max; -1: none
@@ -63,16 +65,14 @@ type touch struct {
 
 // Init prepares the operator once its exported fields are set.
 func (r *Reduce) Init() {
-	words := 0
 	r.extremes.winners = newSpans()
 	for i := range r.Aggs {
 		a := &r.Aggs[i]
-		f := aggForm{word: words, object: -1, extreme: -1}
+		f := aggForm{object: -1, extreme: -1}
 		if a.Fn.New != nil {
 			f.object = r.objects
 			r.objects++
 		}
-		words += a.Fn.Words
 		switch {
 		case a.Fn.Extreme != 0:
 			f.index = r.indexFor(i)
@@ -92,7 +92,8 @@ func (r *Reduce) Init() {
 		x.values = newTable(len(x.aggs))
 	}
 	indexes := slices.ContainsFunc(r.indexed, func(x *indexed) bool { return x.rows != nil })
-	r.groups = newGroups(words, r.objects > 0, len(r.distinct) > 0 || indexes)
+	own := ownWords(r.objects > 0, len(r.distinct) > 0 || indexes)
+	r.groups = newGroups(own, r.place(own), r.objects > 0)
 }
 
 // indexFor is the index of a min or max: that of an earlier one over the same rows, or a new one.
@@ -191,11 +192,7 @@ func (r *Reduce) update(g uint32, row []byte, diff repr.Diff) {
 		return
 	}
 	r.cols.set(row)
-	for _, i := range r.plain {
-		if a := &r.Aggs[i]; r.counts(a) {
-			r.accumulate(g, i, r.argsOf(a), diff)
-		}
-	}
+	r.updatePlain(g, diff)
 	for _, x := range r.distinct {
 		x.update(r, g, diff)
 	}
@@ -288,6 +285,10 @@ func (r *Reduce) result(dst []byte, g uint32) (row []byte, exists bool, err *rep
 	}
 	end := len(dst)
 	for i := range r.Aggs {
+		if f := &r.forms[i]; f.counts {
+			dst = repr.AppendFixed8(dst, repr.KindInt8, r.groups.stateOf(g)[f.word])
+			continue
+		}
 		d, err := r.value(g, i)
 		if err != nil {
 			return dst[:end], true, err

@@ -11,6 +11,7 @@ var countAggregates = []aggRow{
 func count(skipNulls bool) *repr.Aggregate {
 	return &repr.Aggregate{
 		Words:     1,
+		Counts:    true,
 		Add:       func(state []int64, _ repr.Datum, diff repr.Diff) { state[0] += diff },
 		Result:    func(state []int64) (repr.Datum, *repr.Error) { return repr.Int8(state[0]), nil },
 		SkipNulls: skipNulls,

@@ -45,6 +45,10 @@ func sumSmall([]repr.Type, repr.Type) *repr.Aggregate {
 			state[0] += arg.Int() * diff
 			state[1] += diff
 		},
+		AddInt: func(state []int64, n int64, diff repr.Diff) {
+			state[0] += n * diff
+			state[1] += diff
+		},
 		Result: func(state []int64) (repr.Datum, *repr.Error) {
 			if state[1] == 0 {
 				return repr.Null, nil
@@ -57,12 +61,18 @@ func sumSmall([]repr.Type, repr.Type) *repr.Aggregate {
 
 // addWide adds n × diff to the 128 bits of state[0] (high) and state[1] (low), and diff to the count.
 func addWide(state []int64, arg repr.Datum, diff repr.Diff) {
-	if arg.IsNull() {
-		return
+	if !arg.IsNull() {
+		addWideInt(state, arg.Int(), diff)
 	}
-	state[0], state[1] = add128(state[0], state[1], arg.Int(), diff)
+}
+
+func addWideInt(state []int64, n int64, diff repr.Diff) {
+	state[0], state[1] = add128(state[0], state[1], n, diff)
 	state[2] += diff
 }
+
+// wideState names the state of addWide.
+const wideState = "sum of 128 bits, count"
 
 // add128 adds n × diff to 128 bits.
 func add128(high, low, n, diff int64) (h, l int64) {
@@ -96,7 +106,7 @@ func big128(high, low int64) *big.Int {
 
 func sumWide([]repr.Type, repr.Type) *repr.Aggregate {
 	return &repr.Aggregate{
-		Words: 3, Add: addWide, SkipNulls: true,
+		Words: 3, Add: addWide, AddInt: addWideInt, State: wideState, SkipNulls: true,
 		Result: func(state []int64) (repr.Datum, *repr.Error) {
 			if state[2] == 0 {
 				return repr.Null, nil
@@ -108,7 +118,7 @@ func sumWide([]repr.Type, repr.Type) *repr.Aggregate {
 
 func averageInt([]repr.Type, repr.Type) *repr.Aggregate {
 	return &repr.Aggregate{
-		Words: 3, Add: addWide, SkipNulls: true,
+		Words: 3, Add: addWide, AddInt: addWideInt, State: wideState, SkipNulls: true,
 		Result: func(state []int64) (repr.Datum, *repr.Error) {
 			if state[2] == 0 {
 				return repr.Null, nil
