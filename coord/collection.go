@@ -115,6 +115,12 @@ type view struct {
 	grows     bool         // rows are only added to it
 	index     *lower.Index // of an index: what it imports; nil for a view
 	indexCols []int
+	plan      *planned     // what it keeps, as it is without any other view; nil of an index
+	asked     []uint64     // the collections that the plan names
+	parts     []uint64     // the views that keep what it reads of its parts
+	users     int          // views that read this one as a part of theirs
+	unnamed   bool         // it is there for its users alone
+	replaces  *replacement // it is to take over for a view that there is
 }
 
 // kept is the size of what the view or index keeps for its readers.

@@ -32,6 +32,7 @@ type Options struct {
 	Source          func(topic string) sources.Described // opens what stands in for Kafka; nil: nothing does
 	Random          io.Reader                            // where names come from that nobody else makes; default the machine's
 	Journal         *journal.Journal                     // where ticks are made durable; nil: nowhere
+	KeepApart       bool                                 // equal parts of views are not kept once
 	Dormant         bool                                 // what is kept can be read, but no view is filled, and no source or sink runs
 	Log             *slog.Logger
 	OnBug           func(what string, value any, stack []byte) // told of panics that were caught; nil: nobody
@@ -81,6 +82,7 @@ type Coordinator struct {
 	batches  chan sourceBatch
 	catalog  atomic.Pointer[catalog.Snapshot]
 	kept     atomic.Pointer[kept]
+	book     atomic.Pointer[book]
 	ctx      context.Context
 	stop     context.CancelCauseFunc
 	done     chan struct{}
@@ -104,6 +106,7 @@ type Coordinator struct {
 	gathered    bool                     // the next tick has waited for them already
 	queued      bool                     // something waits for a tick
 	queuedRows  int
+	someFailed  bool           // a view has failed
 	broken      error          // the journal failed: nothing more is acknowledged
 	full        bool           // the last tick was refused, for the disk is full
 	notes       []journal.Note // of the next tick
@@ -187,6 +190,7 @@ func prepare(opts Options) *Coordinator {
 	c.oracle.complete = repr.Time(max(opts.Clock.Now().UnixMilli(), 1))
 	c.sharing = sharing{byName: map[string]*shared{}, byCollection: map[uint64][]*shared{}}
 	c.publishKept()
+	c.book.Store(&book{})
 	c.catalog.Store(catalog.New(catalog.SystemItems()))
 	return c
 }

@@ -289,7 +289,9 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
-	v, err := s.newView(it.Query, it.ID, it.Name)
+	sh := s.sharer()
+	defer sh.done()
+	v, err := s.newView(ctx, sh, it.Query, it.ID, it.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -297,6 +299,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 	if err := s.fillView(ctx, it, v); err != nil {
 		return nil, err
 	}
+	s.reread(ctx, v)
 	s.notice(Notice{Severity: "NOTICE", Code: "MR002", Message: fmt.Sprintf("view %q is up to date (%d rows in %s, %s)",
 		it.Name, v.out.ok.Rows(), took(s.c.opts.Clock.Now().Sub(started)), sizeText(v.out.bytes()+v.flow.Bytes()))})
 	return &Result{Tag: tag}, nil

@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"millrace/coord/catalog"
@@ -35,11 +36,27 @@ func (s *Session) explain(ctx context.Context, st *ast.Explain) (*Result, *repr.
 	if st.Stage == ast.ExplainParsed {
 		return explanation([]string{ast.Format(q)}), nil
 	}
-	compiled, kept, err := s.compileFor(st, q)
+	self, err := s.keptItem(st)
 	if err != nil {
 		return nil, err
 	}
-	return explanation(s.stageLines(st, compiled, kept)), nil
+	_, kept := st.Statement.(*ast.CreateMaterializedView)
+	kept = kept || self != 0
+	compiled, err := s.compileFor(q, kept, self)
+	if err != nil {
+		return nil, err
+	}
+	lines := s.stageLines(st, compiled, kept)
+	if kept && st.Stage == ast.ExplainPhysical {
+		asked := collectionsOf(compiled.Optimized)
+		parts := slices.DeleteFunc(slices.Clone(compiled.Inputs), func(id uint64) bool { return slices.Contains(asked, id) })
+		more, err := s.c.partLines(ctx, parts, self)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, more...)
+	}
+	return explanation(lines), nil
 }
 
 // explainModify shows the plan of the query by which a statement finds what it writes.
@@ -127,31 +144,38 @@ func explainOptions(st *ast.Explain) (analyze bool, err *repr.Error) {
 	return analyze, nil
 }
 
-// compileFor compiles what an EXPLAIN is about as it will run: kept, if it is a materialized view, else once.
-func (s *Session) compileFor(st *ast.Explain, q *ast.Query) (compiled *sql.Compiled, kept bool, err *repr.Error) {
-	env := s.env(s.c.Catalog())
-	_, kept = st.Statement.(*ast.CreateMaterializedView)
-	if st.Statement == nil {
-		it, err := s.findFor(st.Kind, st.Name, false)
-		if err != nil {
-			return nil, false, err
-		}
-		kept = it.Kind == catalog.MaterializedView
+// keptItem is the number of the materialized view that an EXPLAIN names; 0 when it names none.
+func (s *Session) keptItem(st *ast.Explain) (uint64, *repr.Error) {
+	if st.Statement != nil {
+		return 0, nil
 	}
+	it, err := s.findFor(st.Kind, st.Name, false)
+	if err != nil || it.Kind != catalog.MaterializedView {
+		return 0, err
+	}
+	return it.ID, nil
+}
+
+// compileFor compiles what an EXPLAIN is about as it will run: kept, as the materialized view of a number or a new one, or once.
+func (s *Session) compileFor(q *ast.Query, kept bool, self uint64) (*sql.Compiled, *repr.Error) {
+	env := s.env(s.c.Catalog())
 	if kept {
 		bound, err := bindKept(env, q)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		compiled, err = sql.CompileWith(&expr.Env{}, bound.Rel, s.c.lowering())
-		return compiled, true, err
+		compiled, err := sql.Optimize(&expr.Env{}, bound.Rel)
+		if err != nil {
+			return nil, err
+		}
+		r := s.c.book.Load().read(compiled.Optimized, self, wantsNothing)
+		return compiled, compiled.Lower(&expr.Env{}, r.plan, s.c.lowering())
 	}
 	bound, err := plan.Query(env, q)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	compiled, err = sql.CompileWith(env.Eval, bound.Rel, s.c.lowering())
-	return compiled, false, err
+	return sql.CompileWith(env.Eval, bound.Rel, s.c.lowering())
 }
 
 // explained is the query that an EXPLAIN is about.

@@ -48,6 +48,7 @@ const (
 func (s *Session) hydrate(ctx context.Context, v *view, at *hold, progress func(string)) *repr.Error {
 	if err := s.awaitReady(ctx, v.inputs); err != nil {
 		v.flow.Close()
+		s.c.later(func() { s.c.releaseParts(v.parts) })
 		return err
 	}
 	return s.hydrateAt(ctx, v, at, progress)
@@ -61,7 +62,7 @@ func (s *Session) hydrateAt(ctx context.Context, v *view, at *hold, progress fun
 	}
 	if err != nil {
 		v.flow.Close()
-		s.c.later(func() { s.c.releaseImports(v) })
+		s.c.later(func() { s.c.releaseImports(v); s.c.releaseParts(v.parts) })
 	}
 	return err
 }
@@ -78,7 +79,10 @@ func (s *Session) beginHydration(ctx context.Context, v *view, at *hold) (*hydra
 		}
 		h.read = newReading(nil, h.hold)
 		h.read.at = h.hold.at
-		if failure = s.c.snapshots(h.read, v.inputs); failure != nil {
+		if failure = s.c.snapshots(h.read, v.inputs); failure == nil {
+			failure = h.rememberOld()
+		}
+		if failure != nil {
 			delete(s.c.holds, h.hold)
 			return
 		}
@@ -111,6 +115,9 @@ func (h *hydration) run(ctx context.Context, progress func(string)) *repr.Error 
 		}
 	}
 	err := h.fill(ctx, say)
+	if err == nil {
+		err = h.sameAsOld()
+	}
 	if err == nil {
 		err = h.catchUp(ctx, say)
 	}
@@ -285,7 +292,7 @@ func (h *hydration) catchUp(ctx context.Context, say func()) *repr.Error {
 				handed = failure == nil
 			}
 			if handed {
-				h.c.install(h.view)
+				failure = h.c.install(h.view)
 			}
 		})
 		if err == nil {
@@ -412,12 +419,17 @@ func (h *hydration) passImport(ctx context.Context, i int, now *dataflow.Content
 }
 
 // install takes a filled view into the common tick. It runs in the loop.
-func (c *Coordinator) install(v *view) {
+func (c *Coordinator) install(v *view) *repr.Error {
+	if v.replaces != nil {
+		return c.takeOver(v)
+	}
 	c.collections[v.out.id] = v.out
 	v.settleDue()
 	c.views = append(c.views, v)
 	c.share(v)
 	v.installed = true
+	c.enter(v)
+	return nil
 }
 
 // uninstall takes a view out of the tick and frees what it holds. It runs in the loop.
@@ -427,30 +439,40 @@ func (c *Coordinator) uninstall(id uint64) {
 		return
 	}
 	v := c.views[i]
+	if v.users > 0 {
+		c.lives(v)
+		return
+	}
 	c.views = slices.Delete(c.views, i, i+1)
+	c.book.Store(c.book.Load().without(id))
 	v.flow.Close()
 	c.releaseImports(v)
 	c.dropCollection(v.out)
+	c.releaseParts(v.parts)
 }
 
 // dropCollection ends the readers of a collection and forgets it, and with it the hidden views of subscriptions to
 // queries that read it. It runs in the loop.
 func (c *Coordinator) dropCollection(col *collection) {
-	cause := repr.NewError(repr.CodeUndefinedTable, "\""+col.name+"\" was dropped")
+	c.endReaders(col, repr.NewError(repr.CodeUndefinedTable, "\""+col.name+"\" was dropped"))
+	col.next.Free()
+	delete(c.collections, col.id)
+	c.order = slices.DeleteFunc(c.order, func(o *collection) bool { return o == col })
+}
+
+// endReaders ends the subscriptions to a collection, and to queries that name it.
+func (c *Coordinator) endReaders(col *collection, cause *repr.Error) {
 	for sub := range col.readers {
 		sub.fail(cause)
 	}
 	for _, v := range slices.Clone(c.views) {
-		if slices.Contains(v.inputs, col.id) {
+		if slices.Contains(v.asked, col.id) && !v.unnamed {
 			for sub := range v.out.readers {
 				sub.fail(cause)
 			}
 			c.uninstall(v.out.id)
 		}
 	}
-	col.next.Free()
-	delete(c.collections, col.id)
-	c.order = slices.DeleteFunc(c.order, func(o *collection) bool { return o == col })
 }
 
 // took says how long something took, for people.

@@ -409,6 +409,7 @@ type revival struct {
 	r       *restoring
 	hold    *hold
 	waiting map[uint64]*waitingView // views that are not there yet; it belongs to the loop
+	shared  map[string]*sharedPart  // parts that are to be kept, by text
 	over    bool                    // all is there, and ticks need not be remembered any more; it belongs to the loop
 }
 
@@ -443,6 +444,7 @@ func (v *revival) begin() {
 func (v *revival) run(ctx context.Context) {
 	began := v.c.opts.Clock.Now()
 	slices.SortFunc(v.r.items, func(a, b *catalog.Item) int { return cmp.Compare(a.ID, b.ID) })
+	v.shared = v.findShared()
 	for _, it := range v.r.items {
 		if ctx.Err() != nil {
 			return
@@ -467,8 +469,13 @@ func (v *revival) run(ctx context.Context) {
 // view fills a view again.
 func (v *revival) view(ctx context.Context, it *catalog.Item) {
 	var w *waitingView
-	if err := v.c.do(ctx, func() { w = v.waiting[it.ID] }); err != nil || w == nil {
-		return // the server stops, or the view was dropped
+	err := v.c.do(ctx, func() {
+		if w = v.waiting[it.ID]; w != nil && w.failed != nil {
+			w = nil
+		}
+	})
+	if err != nil || w == nil {
+		return // the server stops, or the view was dropped, or filled for another that reads it as a part
 	}
 	bug := v.c.guarded("filling "+it.Name, func() error {
 		if err := v.fill(ctx, it, w); err != nil {
@@ -499,7 +506,9 @@ func (v *revival) fill(ctx context.Context, it *catalog.Item, w *waitingView) *r
 	if it.Kind == catalog.Index {
 		made, err = s.newIndex(it)
 	} else {
-		made, err = s.newView(it.Query, it.ID, it.Name)
+		sh := v.sharer(s, it)
+		defer sh.done()
+		made, err = s.newView(ctx, sh, it.Query, it.ID, it.Name)
 	}
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ func (c *Coordinator) status() *catalog.Status {
 		}
 		st.Objects[v.out.id] = o
 	}
+	st.Parts = c.partStatus()
 	for _, id := range slices.Sorted(maps.Keys(c.sharing.byCollection)) {
 		for _, s := range c.sharing.byCollection[id] {
 			if told[s] {

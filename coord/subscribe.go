@@ -203,12 +203,15 @@ func (s *Session) subscribeQuery(ctx context.Context, q *ast.Query, word string,
 		return nil, err
 	}
 	defer s.c.release(from)
-	v, err := s.newView(q, 0, "("+word+")")
+	sh := s.reader()
+	sh.alone = at != 0 // what others keep of its parts may not reach back so far
+	v, err := s.newView(ctx, sh, q, 0, "("+word+")")
 	if err != nil {
 		return nil, err
 	}
 	if err := s.c.do(ctx, func() { v.out.id = s.c.reserveID() }); err != nil {
 		v.flow.Close()
+		s.c.later(func() { s.c.releaseParts(v.parts) })
 		return nil, err
 	}
 	if err := s.hydrate(ctx, v, from, func(p string) { s.noticef("filling the subscription: " + p) }); err != nil {
@@ -251,25 +254,36 @@ func bindKept(env *plan.Env, q *ast.Query) (*plan.Bound, *repr.Error) {
 	return bound, err
 }
 
-// newView compiles a query into a view that is not filled yet.
-func (s *Session) newView(q *ast.Query, id uint64, name string) (*view, *repr.Error) {
+// optimized is the plan of a query that is to be maintained.
+func (s *Session) optimized(q *ast.Query) (*sql.Compiled, *plan.Bound, *repr.Error) {
 	snap := s.c.Catalog()
-	env := s.env(snap)
-	bound, err := bindKept(env, q)
+	bound, err := bindKept(s.env(snap), q)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	compiled, err := sql.CompileWith(&expr.Env{}, bound.Rel, s.c.lowering())
+	compiled, err := sql.Optimize(&expr.Env{}, bound.Rel)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, in := range compiled.Inputs {
+	for _, in := range collectionsOf(compiled.Optimized) {
 		if it := snap.Item(in); it != nil && it.Kind == catalog.System {
-			return nil, repr.NewError(repr.CodeFeatureNotSupported, "a maintained view over the system table \""+it.Name+"\" is not supported yet").
+			return nil, nil, repr.NewError(repr.CodeFeatureNotSupported, "a maintained view over the system table \""+it.Name+"\" is not supported yet").
 				WithHint("a plain view (CREATE VIEW) can read system tables")
 		}
 	}
-	v := s.c.newView(compiled.Graph, compiled.Arranged, compiled.Inputs, id, name)
+	return compiled, bound, nil
+}
+
+// newView compiles a query into a view that is not filled yet.
+func (s *Session) newView(ctx context.Context, sh *sharer, q *ast.Query, id uint64, name string) (*view, *repr.Error) {
+	compiled, bound, err := s.optimized(q)
+	if err != nil {
+		return nil, err
+	}
+	v, err := sh.view(ctx, compiled.Optimized, id, name)
+	if err != nil {
+		return nil, err
+	}
 	v.grows = compiled.Grows()
 	v.keys = slices.DeleteFunc(compiled.Keys(), func(k []int) bool { return len(k) > 0 && slices.Max(k) >= len(bound.Cols) })
 	return v, nil
@@ -280,7 +294,7 @@ func (c *Coordinator) newView(g *dataflow.Graph, arranged []*lower.Arranged, inp
 	g, imports := importing(g, arranged)
 	flow := dataflow.New(g, dataflow.Options{Workers: c.opts.Workers, Clock: c.opts.Clock, MaxIterations: maxIterations,
 		Memory: c.memory.flows})
-	return &view{out: emptyCollection(id, name), flow: flow, inputs: inputs, imports: imports, named: id != 0}
+	return &view{out: emptyCollection(id, name), flow: flow, inputs: inputs, asked: inputs, imports: imports, named: id != 0}
 }
 
 // maxIterations is how many rounds a recursion of a maintained view may take, unless it says so itself: a view that does not

@@ -98,7 +98,10 @@ func (c *Coordinator) tickSafely(t repr.Time) {
 // stepView brings one view to t.
 func (c *Coordinator) stepView(v *view, t repr.Time) {
 	if v.failed == nil {
-		if in := c.deltasOf(v.inputs); len(in) > 0 || v.due <= t {
+		if err := c.failedInput(v); err != nil {
+			v.failed = err
+			c.book.Store(c.book.Load().without(v.out.id))
+		} else if in := c.deltasOf(v.inputs); len(in) > 0 || v.due <= t {
 			out, err := v.step(c.ctx, t, in)
 			if err != nil {
 				c.failView(v, err)
@@ -139,7 +142,22 @@ func (c *Coordinator) deltasOf(inputs []uint64) map[uint64]dataflow.Delta {
 	return in
 }
 
+// failedInput is the error of a view that another one reads and that no longer steps: the other one cannot go on either.
+func (c *Coordinator) failedInput(v *view) *repr.Error {
+	if !c.someFailed {
+		return nil
+	}
+	for _, id := range v.inputs {
+		if in := c.viewOf(id); in != nil && in.failed != nil {
+			return in.failed
+		}
+	}
+	return nil
+}
+
 func (c *Coordinator) failView(v *view, err error) {
+	c.someFailed = true
+	c.book.Store(c.book.Load().without(v.out.id))
 	var limit *repr.Error
 	if errors.As(err, &limit) && limit.Code != repr.CodeInternal {
 		v.failed = limit.WithDetail("The view \"" + v.out.name + "\" is no longer maintained: drop it and create it again.")

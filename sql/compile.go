@@ -36,21 +36,32 @@ func Compile(env *expr.Env, r rel.Rel) (*Compiled, *repr.Error) {
 
 // CompileWith is Compile with choices for the last stage.
 func CompileWith(env *expr.Env, r rel.Rel, opts lower.Options) (*Compiled, *repr.Error) {
+	c, err := Optimize(env, r)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Lower(env, c.Optimized, opts)
+}
+
+// Optimize takes a plan through all stages but the last.
+func Optimize(env *expr.Env, r rel.Rel) (*Compiled, *repr.Error) {
 	c := &Compiled{Raw: r}
 	var err *repr.Error
 	if c.Decorrelated, err = opt.Decorrelate(c.Raw); err != nil {
 		return nil, err
 	}
 	c.Optimized = opt.Optimize(&opt.Context{Env: env, Fold: expr.Immutable}, c.Decorrelated)
-	if err = opt.CheckTemporal(c.Optimized); err != nil {
-		return nil, err
-	}
-	planned, err := lower.PlanWith(c.Optimized, env, opts)
+	return c, opt.CheckTemporal(c.Optimized)
+}
+
+// Lower is the last stage: of the optimised plan, or of one that reads parts of it from where they are kept.
+func (c *Compiled) Lower(env *expr.Env, from rel.Rel, opts lower.Options) *repr.Error {
+	planned, err := lower.PlanWith(from, env, opts)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.Graph, c.Inputs, c.Arranged = planned.Graph, planned.Inputs, planned.Arranged
-	return c, nil
+	return nil
 }
 
 // Explain prints a stage.

@@ -104,6 +104,20 @@ var mzTables = []builtin{
 				out = append(out, []repr.Datum{id(it), text(it.Name + " (" + s.Label + ")"), i8(s.Rows), i8(0), i8(s.Bytes)})
 			}
 		}
+		for _, p := range e.Status.Parts {
+			if o := e.Status.Objects[p.ID]; p.Unnamed {
+				out = append(out, []repr.Datum{partID(p.ID), text(p.Name), i8(o.Rows), i8(o.Bytes), i8(o.FlowBytes)})
+			}
+		}
+		return out
+	}},
+	{schema: "mz_internal", name: "mz_shared_parts", cols: "id text!, name text!, user_id text!, user_name text!", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, p := range e.Status.Parts {
+			for _, u := range p.Users {
+				out = append(out, []repr.Datum{partID(p.ID), text(p.Name), partID(u.ID), text(u.Name)})
+			}
+		}
 		return out
 	}},
 	{schema: "mz_internal", name: "mz_operator_stats", cols: "object_id text!, name text!, operator int8!, description text!, rows_in int8!, rows_out int8!, rows_held int8!, bytes int8!, elapsed_ms float8!",
@@ -188,6 +202,9 @@ func clockTime(t repr.Time) repr.Datum {
 	const epoch = 946684800 * 1000 // 2000-01-01 in milliseconds since 1970
 	return repr.TimestampTZ((int64(t) - epoch) * 1000)
 }
+
+// partID is the id of a part of several plans, and of what reads it.
+func partID(n uint64) repr.Datum { return text("u" + strconv.FormatUint(n, 10)) }
 
 // jsonList is a list of texts as JSON.
 func jsonList(list []string) string {

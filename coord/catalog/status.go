@@ -13,6 +13,21 @@ type Status struct {
 	Objects       map[uint64]ObjectStatus // by number
 	Subscriptions []SubscriptionStatus
 	Shared        []SharedStatus // by collection
+	Parts         []PartStatus   // by number
+}
+
+// PartStatus is a part of the plans of several views that is kept once.
+type PartStatus struct {
+	ID      uint64
+	Name    string // of the view whose content it is, or its own
+	Users   []PartUser
+	Unnamed bool // it is the content of no view of the catalog
+}
+
+// PartUser is a view that reads a part, or a part that reads another one.
+type PartUser struct {
+	ID   uint64
+	Name string
 }
 
 // SharedStatus is an arrangement of a collection that views share.
