@@ -42,6 +42,7 @@ type Reduce struct {
 	cols     columns // of the row at hand
 	args     []repr.Datum
 	before   []byte // the packed rows of touched groups before the step
+	warm     int64  // what was read ahead; nobody needs it
 	started  bool
 }
 
@@ -54,12 +55,14 @@ type aggForm struct {
 	extreme int      // its place among min and max; -1: none
 }
 
-// touch is a group that the step changes, with its row before.
+// touch is a group that the step changes. Its key and its row before lie in Reduce.before: what the end of the step needs
+// of a group that is not its state is near at hand then.
 type touch struct {
+	from   int
+	size   uint32 // of the row, or of the key alone where there was none
+	key    uint32 // bytes of the key
 	group  uint32
 	exists bool
-	from   int // its row before lies in Reduce.before
-	to     int
 	err    *repr.Error // in place of a row
 }
 
@@ -147,11 +150,17 @@ func (r *Reduce) Step(in arrangement.Batch, out *arrangement.Builder, errs *Erro
 		}
 	}
 	r.extremes.settle()
-	for i := range r.touched {
-		if errs.stopped() {
-			return
+	for from := 0; from < len(r.touched); from += ahead {
+		some := r.touched[from:min(from+ahead, len(r.touched))]
+		for i := range some {
+			r.warm += r.groups.rows(some[i].group)
 		}
-		r.emit(&r.touched[i], out, errs)
+		for i := range some {
+			if errs.stopped() {
+				return
+			}
+			r.emit(&some[i], out, errs)
+		}
 	}
 }
 
@@ -180,7 +189,7 @@ func (r *Reduce) updateSome(in arrangement.Batch, from, to int) {
 		row := in.Row(i)
 		n := lens[i-from]
 		g := r.groups.of(row[:n], hashes[i-from], likely[i-from])
-		r.touch(g)
+		r.touch(g, row[:n])
 		r.groups.add(g, row, in.Diff(i))
 		r.update(g, row[n:], in.Diff(i))
 	}
@@ -210,14 +219,14 @@ func (r *Reduce) update(g uint32, row []byte, diff repr.Diff) {
 }
 
 // touch notes a group that the step changes, with its row before the step.
-func (r *Reduce) touch(g uint32) {
+func (r *Reduce) touch(g uint32, key []byte) {
 	if r.groups.mark(g) == r.mark {
 		return
 	}
 	r.groups.setMark(g, r.mark)
-	t := touch{group: g, from: len(r.before)}
-	r.before, t.exists, t.err = r.result(r.before, g)
-	t.to = len(r.before)
+	t := touch{group: g, from: len(r.before), key: uint32(len(key))}
+	r.before, t.exists, t.err = r.result(append(r.before, key...), g)
+	t.size = uint32(len(r.before) - t.from)
 	r.touched = append(r.touched, t)
 }
 
@@ -270,7 +279,7 @@ func (r *Reduce) objectsOf(g uint32) []repr.Accumulator {
 var errNegativeCount = repr.NewError(repr.CodeInternal, "a group has a negative number of rows").
 	WithDetail("its input retracts rows that were never inserted")
 
-// result appends the row of a group as it stands, if there is one. With an error it is the key alone.
+// result appends to the key of a group what follows it in its row, if there is one. With an error it is the key alone.
 func (r *Reduce) result(dst []byte, g uint32) (row []byte, exists bool, err *repr.Error) {
 	n := r.groups.rows(g)
 	switch {
@@ -279,7 +288,6 @@ func (r *Reduce) result(dst []byte, g uint32) (row []byte, exists bool, err *rep
 	case n == 0:
 		return append(dst, r.Default...), r.started && r.Default != nil, nil
 	}
-	dst = append(dst, r.groups.key(g)...)
 	if n < 0 {
 		return dst, true, errNegativeCount
 	}
@@ -319,9 +327,9 @@ func (r *Reduce) value(g uint32, i int) (repr.Datum, *repr.Error) {
 
 // emit puts out how the row of a group has changed, if it has.
 func (r *Reduce) emit(t *touch, out *arrangement.Builder, errs *Errors) {
-	before := r.before[t.from:t.to]
+	before := r.before[t.from : t.from+int(t.size)]
 	start := len(out.Open())
-	data, exists, err := r.result(out.Open(), t.group)
+	data, exists, err := r.result(append(out.Open(), before[:t.key]...), t.group)
 	after := data[start:]
 	switch {
 	case exists && err != nil:
@@ -357,7 +365,7 @@ func (r *Reduce) Bytes() int64 {
 }
 
 // touchBytes is the size of a touch.
-const touchBytes = 40
+const touchBytes = 32
 
 // Rows is the number of groups.
 func (r *Reduce) Rows() int64 { return int64(r.groups.live) }
