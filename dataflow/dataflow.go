@@ -3,6 +3,7 @@ package dataflow
 import (
 	"context"
 	"fmt"
+	"iter"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 // Options is how a dataflow runs.
 type Options struct {
 	Workers  int         // default 1
+	InTurn   int         // a step of fewer rows has its workers run in turn, not side by side; 0: DefaultInTurn, less: none has
 	Unsorted bool        // the output need not be sorted and consolidated
 	Clock    clock.Clock // for the time that operators take; nil: not measured
 	// MaxIterations is how many iterations a loop that has no limit of its own may take; 0: any number.
@@ -27,6 +29,9 @@ type Options struct {
 	// Memory is what the dataflow holds it of: state, and buffers of a step. When that is exceeded the dataflow breaks. nil: any.
 	Memory *budget.Budget
 }
+
+// DefaultInTurn is the number of rows from which on it pays to wake other processors: a step of fewer takes about a millisecond.
+const DefaultInTurn = 4096
 
 // DefaultLoopBytes is what a loop may hold: one that multiplies its rows at every iteration is stopped by it.
 const DefaultLoopBytes = 1 << 30
@@ -80,6 +85,9 @@ func (c *counters) held() (rows, bytes int64) {
 // New makes a dataflow of a graph, without input yet.
 func New(g *Graph, opts Options) *Dataflow {
 	opts.Workers = max(opts.Workers, 1)
+	if opts.InTurn == 0 {
+		opts.InTurn = DefaultInTurn
+	}
 	d := &Dataflow{graph: g, opts: opts, counters: make([]counters, len(g.Nodes))}
 	if opts.Memory != nil {
 		d.memory = opts.Memory.Part("the dataflow", 0, 0)
@@ -192,25 +200,71 @@ func (d *Dataflow) run(in map[uint64]Delta) error {
 	if len(d.workers) == 1 {
 		return d.workers[0].stepSafely(in)
 	}
-	d.exchange.reset()
-	var wg sync.WaitGroup
 	errs := make([]error, len(d.workers))
-	for i, w := range d.workers {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			if errs[i] = w.stepSafely(in); errs[i] != nil {
-				d.exchange.fail()
-			}
-		}()
+	d.exchange.reset()
+	if rowsOf(in) < d.opts.InTurn {
+		d.stepInTurn(in, errs)
+	} else {
+		d.stepTogether(in, errs)
 	}
-	wg.Wait()
 	for _, err := range errs {
 		if err != nil && err != errPeerFailed {
 			return err
 		}
 	}
 	return nil
+}
+
+// rowsOf is how many rows a step is given.
+func rowsOf(in map[uint64]Delta) int {
+	n := 0
+	for _, d := range in {
+		n += d.OK.Len()
+		for i := range d.Shards {
+			n += d.Shards[i].Delta.Len()
+		}
+	}
+	return n
+}
+
+// stepTogether steps each worker on a goroutine of its own.
+func (d *Dataflow) stepTogether(in map[uint64]Delta, errs []error) {
+	var wg sync.WaitGroup
+	for i, w := range d.workers {
+		wg.Go(func() {
+			if errs[i] = w.stepSafely(in); errs[i] != nil {
+				d.exchange.fail()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// stepInTurn steps the workers on the caller's goroutine: one goes on up to where all meet, then the next. They do the same as side
+// by side, and none is waited for that has to get a processor first.
+func (d *Dataflow) stepInTurn(in map[uint64]Delta, errs []error) {
+	x := d.exchange
+	x.turns = make([]func(struct{}) bool, len(d.workers))
+	defer func() { x.turns = nil }()
+	turns := make([]func() (struct{}, bool), len(d.workers))
+	for i, w := range d.workers {
+		var stop func()
+		turns[i], stop = iter.Pull(func(yield func(struct{}) bool) {
+			x.turns[i] = yield
+			if errs[i] = w.stepSafely(in); errs[i] != nil {
+				x.failed = true
+			}
+		})
+		defer stop()
+	}
+	for left := len(turns); left > 0; {
+		left = 0
+		for _, turn := range turns {
+			if _, more := turn(); more {
+				left++
+			}
+		}
+	}
 }
 
 // gather makes one batch of what the workers put out.

@@ -343,13 +343,19 @@ func TestOperatorsAgainstRecomputation(t *testing.T) {
 	}
 }
 
+// flowsOf are dataflows of a graph with one worker, and with several that step in turn, together, and now so, now so.
+func flowsOf(graph func() *Graph) []*Dataflow {
+	var flows []*Dataflow
+	for _, o := range []Options{{Workers: 1}, {Workers: 2}, {Workers: 2, InTurn: -1}, {Workers: 8, InTurn: 6}} {
+		flows = append(flows, New(graph(), o))
+	}
+	return flows
+}
+
 func history(t *testing.T, tc *testCase, seed uint64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 3))
-	var flows []*Dataflow
-	for _, w := range []int{1, 2, 8} {
-		flows = append(flows, New(tc.graph(), Options{Workers: w}))
-	}
+	flows := flowsOf(tc.graph)
 	in := map[uint64]rows{1: {}, 2: {}}
 	sum, errs := rows{}, rows{}
 	for tick := repr.Time(1); tick < 30; tick++ {

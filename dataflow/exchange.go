@@ -26,6 +26,7 @@ var errPeerFailed = errors.New("another worker failed")
 type exchange struct {
 	boxes [][]*arrangement.Builder // from, to
 	votes [2][]int                 // of a worker: in turn, so that one meeting is enough
+	turns []func(struct{}) bool    // how a worker lets the others go on in a step that they take in turn; nil in one that they take together
 
 	mu     sync.Mutex // guards all below
 	cond   *sync.Cond
@@ -59,7 +60,10 @@ func (x *exchange) fail() {
 }
 
 // meet waits until all workers are here; it says whether they are.
-func (x *exchange) meet() bool {
+func (x *exchange) meet(me int) bool {
+	if x.turns != nil {
+		return x.turns[me](struct{}{}) && !x.failed
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.here++
@@ -93,14 +97,14 @@ func (x *exchange) route(me int, b arrangement.Batch, keys int, buf *arrangement
 		}
 		mine[to].Add(row, b.Diff(i))
 	}
-	if !x.meet() {
+	if !x.meet(me) {
 		return arrangement.Batch{}, errPeerFailed
 	}
 	buf.Reset()
 	for _, from := range x.boxes {
 		appendAll(buf, from[me].View())
 	}
-	if !x.meet() { // nobody may refill a box before all have been emptied
+	if !x.meet(me) { // nobody may refill a box before all have been emptied
 		return arrangement.Batch{}, errPeerFailed
 	}
 	return buf.View(), nil
@@ -110,7 +114,7 @@ func (x *exchange) route(me int, b arrangement.Batch, keys int, buf *arrangement
 func (x *exchange) least(me, turn, n int) (int, error) {
 	votes := x.votes[turn%2]
 	votes[me] = n
-	if !x.meet() {
+	if !x.meet(me) {
 		return 0, errPeerFailed
 	}
 	return slices.Min(votes), nil

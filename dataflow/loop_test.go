@@ -372,10 +372,7 @@ func TestLoopsAgainstRecomputation(t *testing.T) {
 func loopHistory(t *testing.T, tc *loopCase, seed uint64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 9))
-	var flows []*Dataflow
-	for _, w := range []int{1, 2, 8} {
-		flows = append(flows, New(tc.graph(), Options{Workers: w}))
-	}
+	flows := flowsOf(tc.graph)
 	edges, roots, sum := map[edge]repr.Diff{}, map[int64]repr.Diff{}, rows{}
 	for tick := repr.Time(1); tick < 25; tick++ {
 		late := rng.IntN(4) == 0
@@ -484,19 +481,20 @@ func delta(row []byte, d repr.Diff) Delta {
 // TestLoopIsStopped runs loops without an end: by a cancel, by the memory they may take, and by counts that double.
 func TestLoopIsStopped(t *testing.T) {
 	t.Parallel()
-	for _, workers := range []int{1, 2} {
+	for _, o := range []Options{{Workers: 1}, {Workers: 2}, {Workers: 2, InTurn: -1}} {
 		in := map[uint64]Delta{1: delta(edge{1, 1, 1}.row(), 1), 2: delta(repr.Append(nil, repr.Int8(1)), 1)}
 		why := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(context.Background())
 		time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
-		if _, err := New(paths(), Options{Workers: workers}).Step(ctx, 1, in); err != why {
+		if _, err := New(paths(), o).Step(ctx, 1, in); err != why {
 			t.Errorf("cancel: %v", err)
 		}
 		in[1] = delta(edge{1, 1, 1}.row(), 2)
-		if _, err := New(paths(), Options{Workers: workers}).Step(context.Background(), 1, in); code(err) != repr.CodeStatementTooComplex {
+		if _, err := New(paths(), o).Step(context.Background(), 1, in); code(err) != repr.CodeStatementTooComplex {
 			t.Errorf("doubling: %v", err)
 		}
-		if _, err := New(multiplying(), Options{Workers: workers, MaxLoopBytes: 1 << 20}).Step(context.Background(), 1, in); code(err) != repr.CodeOutOfMemory {
+		o.MaxLoopBytes = 1 << 20
+		if _, err := New(multiplying(), o).Step(context.Background(), 1, in); code(err) != repr.CodeOutOfMemory {
 			t.Errorf("memory: %v", err)
 		}
 	}

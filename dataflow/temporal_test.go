@@ -71,10 +71,7 @@ func TestTemporalAgainstRecomputation(t *testing.T) {
 func temporalHistory(t *testing.T, seed uint64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 9))
-	var flows []*Dataflow
-	for _, w := range []int{1, 2, 8} {
-		flows = append(flows, New(graphOfTemporal(), Options{Workers: w}))
-	}
+	flows := flowsOf(graphOfTemporal)
 	in, sum, errs := rows{}, rows{}, rows{}
 	now := int64(0)
 	for range 40 {
