@@ -113,15 +113,17 @@ type Coordinator struct {
 	dropped     []uint64       // collections that end with the next tick
 	revival     *revival       // what a restart brings back; nil without one
 	identity    *identity
-	lastWork    bool
+	unmerged    int // how many collections and arrangements have merging left to do
 }
 
 // Counters are totals since the start, for the metrics.
 type Counters struct {
-	Ticks     atomic.Int64
-	Queries   atomic.Int64
-	Sessions  atomic.Int64
-	WorstTick atomic.Int64 // how long the longest took, in nanoseconds
+	Ticks    atomic.Int64
+	Queries  atomic.Int64
+	Sessions atomic.Int64
+
+	WorstTick  atomic.Int64 // how long the longest took, in nanoseconds
+	WorstMerge atomic.Int64 // how long the longest turn of merging took, in nanoseconds
 }
 
 // sourceBatch is a batch on its way from a source to a tick.
@@ -280,7 +282,7 @@ func (c *Coordinator) wake(t *timers) bool {
 	case <-t.heartbeat:
 		return c.beat(t)
 	case <-c.idleWork():
-		c.lastWork = c.work(workFuel)
+		c.work()
 		return false
 	}
 	return true
@@ -293,8 +295,12 @@ func (c *Coordinator) beat(t *timers) bool {
 	return true
 }
 
-// workFuel is how many rows of background merging one turn of the loop may do.
-const workFuel = 20_000
+// How many rows of background merging one turn of the loop may do, in all and, when there is a lot to merge, in each collection.
+// Commands wait meanwhile.
+const (
+	workFuel  = 20_000
+	leastFuel = 500
+)
 
 // ready is a channel that is always ready.
 var ready = func() chan struct{} {
@@ -305,7 +311,7 @@ var ready = func() chan struct{} {
 
 // idleWork is ready while there is merging left to do and nothing else.
 func (c *Coordinator) idleWork() <-chan struct{} {
-	if c.lastWork && len(c.commands) == 0 && len(c.batches) == 0 {
+	if c.unmerged > 0 && len(c.commands) == 0 && len(c.batches) == 0 {
 		return ready
 	}
 	return nil
@@ -374,12 +380,14 @@ func ctxError(ctx context.Context) *repr.Error {
 	return repr.NewError(repr.CodeQueryCanceled, "canceling statement due to user request")
 }
 
-// work does a turn of background merging and says whether there is more.
-func (c *Coordinator) work(fuel int) bool {
-	more := false
+// work does a turn of background merging.
+func (c *Coordinator) work() {
+	began := c.opts.Clock.Now()
+	fuel := max(workFuel/max(c.unmerged, 1), leastFuel)
+	c.unmerged = 0
 	for _, col := range c.collections {
 		if !col.ok.Work(fuel) {
-			more = true
+			c.unmerged++
 		}
 	}
 	for _, s := range c.sharing.byName {
@@ -387,11 +395,13 @@ func (c *Coordinator) work(fuel int) bool {
 			continue
 		}
 		if !s.arr.Work(fuel) {
-			more = true
+			c.unmerged++
 		}
 		s.arr.Settle()
 	}
-	return more
+	if took := int64(c.opts.Clock.Now().Sub(began)); took > c.stats.WorstMerge.Load() {
+		c.stats.WorstMerge.Store(took)
+	}
 }
 
 func (c *Coordinator) closeFlows() {

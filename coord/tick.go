@@ -51,7 +51,7 @@ func (c *Coordinator) tick(t repr.Time) {
 	if c.opts.Journal != nil {
 		c.opts.Journal.Hold(uint64(c.keepFrom(since)))
 	}
-	c.lastWork = c.work(workFuel)
+	c.work()
 	c.weigh()
 	for _, w := range c.waiting {
 		w <- nil

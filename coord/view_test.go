@@ -141,7 +141,7 @@ func settled(cl *client) int64 {
 	cl.must("INSERT INTO other VALUES (1)")
 	for busy := true; busy; {
 		cl.must("INSERT INTO other VALUES (1)")
-		_ = cl.s.c.do(context.Background(), func() { busy = cl.s.c.lastWork })
+		_ = cl.s.c.do(context.Background(), func() { busy = cl.s.c.unmerged > 0 })
 	}
 	return heap()
 }
