@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -26,6 +27,7 @@ type latencyBench struct {
 	rate    int
 	seconds int
 	writers int
+	copies  bool // rows come by COPY, not by INSERT
 
 	mu    sync.Mutex // guards both below
 	sent  map[int64]time.Time
@@ -44,10 +46,14 @@ func runLatency(ctx context.Context, args []string) error {
 	fs.IntVar(&b.rate, "rate", 100_000, "rows that are sent in a second")
 	fs.IntVar(&b.seconds, "seconds", 20, "how long they are sent")
 	fs.IntVar(&b.writers, "writers", 4, "sessions that send them")
-	workers := fs.Int("workers", 1, "workers of each dataflow")
+	send := fs.String("send", "insert", "insert: each statement is a text that is parsed; copy: its rows are at hand, as after COPY has read them")
+	workers := fs.Int("workers", runtime.GOMAXPROCS(0), "workers of each dataflow")
 	profile := fs.String("cpuprofile", "", "`file` to write a profile of the run to")
 	if err := fs.Parse(args); err != nil {
 		return errUsage
+	}
+	if b.copies = *send == "copy"; !b.copies && *send != "insert" {
+		return fmt.Errorf("rows are sent by insert or by copy, not by %q", *send)
 	}
 	debug.SetGCPercent(gcPercent)
 	b.coord = coord.New(coord.Options{Workers: *workers, RetainHistory: time.Second})
@@ -123,6 +129,7 @@ func (b *latencyBench) measure(ctx context.Context) error {
 		return err
 	}
 	b.coord.Counters().WorstTick.Store(0)
+	b.coord.Counters().WorstMerge.Store(0)
 	before, began := b.coord.Counters().Ticks.Load(), clock.System{}.Now()
 	errs := make(chan error, b.writers)
 	for w := range b.writers {
@@ -133,13 +140,13 @@ func (b *latencyBench) measure(ctx context.Context) error {
 		err = errors.Join(err, <-errs)
 	}
 	took := clock.System{}.Now().Sub(began)
-	worst, ticks := time.Duration(b.coord.Counters().WorstTick.Load()), b.coord.Counters().Ticks.Load()-before
+	ticks := b.coord.Counters().Ticks.Load() - before
 	stop()
 	<-watched
 	if err != nil {
 		return err
 	}
-	b.report(took, ticks, worst)
+	b.report(took, ticks, longestPause(began))
 	return nil
 }
 
@@ -156,7 +163,6 @@ func (b *latencyBench) send(ctx context.Context, writer int) error {
 		return err
 	}
 	defer s.Close()
-	per := b.perStatement()
 	began := clock.System{}.Now().Add(time.Duration(writer) * time.Millisecond)
 	chance := uint64(writer + 1)
 	for i := range b.seconds * 1000 / b.writers {
@@ -168,15 +174,50 @@ func (b *latencyBench) send(ctx context.Context, writer int) error {
 		b.mu.Lock()
 		b.sent[mark] = due
 		b.mu.Unlock()
-		text := append([]byte("INSERT INTO kv VALUES ("), strconv.AppendInt(nil, mark, 10)...)
-		text = append(text, ", 0)"...)
-		for range per - 1 {
-			chance = chance*6364136223846793005 + 1442695040888963407
-			text = fmt.Appendf(text, ", (%d, %d)", int64(chance>>20)%b.keys, i)
+		rows := b.insertRows
+		if b.copies {
+			rows = b.copyRows
 		}
-		if _, err := b.start(ctx, s, string(text)); err != nil {
+		if err := rows(ctx, s, mark, &chance); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// key is a random one.
+func (b *latencyBench) key(chance *uint64) int64 {
+	*chance = *chance*6364136223846793005 + 1442695040888963407
+	return int64(*chance>>20) % b.keys
+}
+
+// insertRows sends a statement by the text of an INSERT.
+func (b *latencyBench) insertRows(ctx context.Context, s *coord.Session, mark int64, chance *uint64) error {
+	text := append([]byte("INSERT INTO kv VALUES ("), strconv.AppendInt(nil, mark, 10)...)
+	text = append(text, ", 0)"...)
+	for i := range b.perStatement() - 1 {
+		text = append(strconv.AppendInt(append(text, ", ("...), b.key(chance), 10), ", "...)
+		text = append(strconv.AppendInt(text, int64(i), 10), ')')
+	}
+	_, err := b.start(ctx, s, string(text))
+	return err
+}
+
+// copyRows sends a statement by COPY.
+func (b *latencyBench) copyRows(ctx context.Context, s *coord.Session, mark int64, chance *uint64) error {
+	res, err := b.start(ctx, s, "COPY kv FROM STDIN")
+	if err != nil {
+		return err
+	}
+	row := []repr.Datum{repr.Int8(mark), repr.Int8(0)}
+	for i := range b.perStatement() {
+		if err := res.CopyIn.Add(row); err != nil {
+			return err
+		}
+		row[0], row[1] = repr.Int8(b.key(chance)), repr.Int8(int64(i))
+	}
+	if _, err := res.CopyIn.Finish(ctx); err != nil {
+		return err
 	}
 	return nil
 }
@@ -216,7 +257,20 @@ func (b *latencyBench) seen(mark int64) {
 	b.waits = append(b.waits, now.Sub(b.sent[mark]))
 }
 
-func (b *latencyBench) report(took time.Duration, ticks int64, worst time.Duration) {
+// longestPause is the longest time since a moment for which the garbage collector held all goroutines.
+func longestPause(since time.Time) time.Duration {
+	var stats debug.GCStats
+	debug.ReadGCStats(&stats)
+	longest := time.Duration(0)
+	for i, end := range stats.PauseEnd {
+		if end.After(since) {
+			longest = max(longest, stats.Pause[i])
+		}
+	}
+	return longest
+}
+
+func (b *latencyBench) report(took time.Duration, ticks int64, pause time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	slices.Sort(b.waits)
@@ -226,7 +280,8 @@ func (b *latencyBench) report(took time.Duration, ticks int64, worst time.Durati
 		}
 		return 1e3 * b.waits[int(part*float64(len(b.waits)-1))].Seconds()
 	}
-	sent := len(b.sent) * b.perStatement()
-	fmt.Printf("MILLRACE latency rows=%d rate=%.0f statements=%d ticks=%d p50_ms=%.2f p90_ms=%.2f p99_ms=%.2f max_ms=%.2f worst_tick_ms=%.2f rss_mb=%d\n",
-		b.rows, float64(sent)/took.Seconds(), len(b.waits), ticks, at(0.5), at(0.9), at(0.99), at(1), 1e3*worst.Seconds(), residentMB())
+	sent, worst := len(b.sent)*b.perStatement(), b.coord.Counters()
+	fmt.Printf("MILLRACE latency rows=%d rate=%.0f statements=%d ticks=%d p50_ms=%.2f p90_ms=%.2f p99_ms=%.2f max_ms=%.2f "+
+		"worst_tick_ms=%.2f worst_merge_ms=%.2f worst_gc_pause_ms=%.2f rss_mb=%d\n", b.rows, float64(sent)/took.Seconds(), len(b.waits), ticks,
+		at(0.5), at(0.9), at(0.99), at(1), 1e-6*float64(worst.WorstTick.Load()), 1e-6*float64(worst.WorstMerge.Load()), 1e3*pause.Seconds(), residentMB())
 }

@@ -11,7 +11,14 @@ import (
 // TestLatencySeesEveryStatement sends a little: each statement is seen once.
 func TestLatencySeesEveryStatement(t *testing.T) {
 	t.Parallel()
-	b := &latencyBench{rows: 1000, keys: 10, rate: 2000, seconds: 1, writers: 4, sent: map[int64]time.Time{},
+	for _, copies := range []bool{false, true} {
+		testLatency(t, copies)
+	}
+}
+
+func testLatency(t *testing.T, copies bool) {
+	t.Helper()
+	b := &latencyBench{copies: copies, rows: 1000, keys: 10, rate: 2000, seconds: 1, writers: 4, sent: map[int64]time.Time{},
 		coord: coord.New(coord.Options{TickInterval: time.Hour})}
 	defer b.coord.Close()
 	if err := b.load(context.Background()); err != nil {
