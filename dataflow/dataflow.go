@@ -284,6 +284,9 @@ func (d *Dataflow) gather() arrangement.Batch {
 	for _, w := range d.workers {
 		appendAll(d.out, w.outputs[d.graph.Output])
 	}
+	if d.opts.Unsorted {
+		return d.out.View()
+	}
 	return d.out.Seal()
 }
 

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.DataDir, "data-dir", "./millrace-data", "`folder` that the server keeps its data in")
 	fs.StringVar(&c.SQLListen, "sql-listen", "127.0.0.1:6875", "`host:port` for psql and drivers")
 	fs.StringVar(&c.HTTPListen, "http-listen", "127.0.0.1:6874", "`host:port` for health, metrics and profiles")
-	fs.IntVar(&c.Workers, "workers", 1, "workers of each dataflow")
+	fs.IntVar(&c.Workers, "workers", runtime.GOMAXPROCS(0), "workers of each dataflow")
 	fs.StringVar(&c.MemoryLimit, "memory-limit", "75%", "memory to stay under: a `size` such as 4GiB, or a share of the machine's such as 75%")
 	fs.StringVar(&c.LogFormat, "log-format", "auto", "text, json, or auto: text on a terminal, json otherwise")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
