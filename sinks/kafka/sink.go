@@ -41,7 +41,7 @@ type Config struct {
 	// same data. What somebody else has written under the transactional id is refused. Nothing is checked when Writer is empty.
 	Writer   string
 	Known    func(writer string) bool
-	Restored repr.Time // what the server's data held when this run began; a topic that holds more is refused; 0: not checked
+	Restored repr.Time // what the server's data held when this run began; more that another run wrote is refused; 0: not checked
 
 	Partitions  int32 // of a topic that is created; the broker's default when 0
 	Replication int16 // of topics that are created; the broker's default when 0

@@ -151,7 +151,7 @@ func (s *Sink) resolve(found progress) error {
 	case sent != (attempt{}) && found.Time == sent.upTo:
 		s.committed(sent)
 	case !s.progress.known && sent == (attempt{}):
-		if s.cfg.Restored > 0 && found.Time > s.cfg.Restored {
+		if s.cfg.Restored > 0 && found.Time > s.cfg.Restored && found.Writer != s.cfg.Writer { // this run may know more by now
 			return s.outrun(found)
 		}
 		s.progress = found
