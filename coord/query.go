@@ -303,19 +303,23 @@ func (s *Session) addSystem(ctx context.Context, p *queryPlan, in map[uint64]dat
 // firstError is the error of the first row of an err batch; nil when it is empty.
 func firstError(b arrangement.Batch) *repr.Error {
 	for i := range b.Len() {
-		if b.Diff(i) == 0 {
-			continue
+		if b.Diff(i) != 0 {
+			return errorOf(b.Row(i))
 		}
-		e, cause := dataflow.DecodeErr(b.Row(i))
-		if len(cause) > 0 && e.Detail == "" {
-			e = e.WithDetail("the row is " + rowText(cause))
-		}
-		if len(cause) > 0 && e.Hint == "" {
-			e = e.WithHint("the error goes away when the row that causes it does; a filter or CASE before the expression avoids it")
-		}
-		return e
 	}
 	return nil
+}
+
+// errorOf is the error that a row of an err stream is.
+func errorOf(row []byte) *repr.Error {
+	e, cause := dataflow.DecodeErr(row)
+	if len(cause) > 0 && e.Detail == "" {
+		e = e.WithDetail("the row is " + rowText(cause))
+	}
+	if len(cause) > 0 && e.Hint == "" {
+		e = e.WithHint("the error goes away when the row that causes it does; a filter or CASE before the expression avoids it")
+	}
+	return e
 }
 
 // rowTextBytes is how much of a row an error shows.

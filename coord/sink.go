@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"millrace/arrangement"
 	"millrace/coord/catalog"
 	"millrace/repr"
 	"millrace/sinks"
@@ -22,8 +21,9 @@ type sinkRun struct {
 	limit  int64     // of what may wait for it, in bytes
 	cancel context.CancelFunc
 
-	mu    sync.Mutex // guards state
-	state sinks.State
+	mu      sync.Mutex // guards what follows
+	state   sinks.State
+	blocked *repr.Error // why nothing is written, though it could be: the view has an error
 }
 
 func (r *sinkRun) report(st sinks.State) {
@@ -36,22 +36,46 @@ func (r *sinkRun) report(st sinks.State) {
 	}
 }
 
-// needs is the time from which the changes of its view must be kept for it. One that has failed needs none: when it is started
-// again it compares its topic with the view.
-func (r *sinkRun) needs() repr.Time {
-	st := r.current()
-	if st.Status == failedSink {
-		return never
+// block says that the view has an error; nil says that it has none.
+func (r *sinkRun) block(err *repr.Error) {
+	r.mu.Lock()
+	before := r.blocked
+	r.blocked = err
+	r.mu.Unlock()
+	switch {
+	case before == nil && err != nil:
+		r.c.opts.Log.Warn("a sink waits, for its view has an error", "object", r.name, "err", err)
+	case before != nil && err == nil:
+		r.c.opts.Log.Info("a sink goes on, for its view has no error any more", "object", r.name)
 	}
-	return max(r.began, st.Recorded)
 }
 
-const failedSink = "failed"
+// needs is the time from which the changes of its view must be kept for it. One that has failed, or waits for an error to go,
+// needs none: when it is started again it compares its topic with the view.
+func (r *sinkRun) needs() repr.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.Status == failedSink || r.blocked != nil {
+		return never
+	}
+	return max(r.began, r.state.Recorded)
+}
 
+// States of sinks that are told apart here.
+const (
+	failedSink  = "failed"
+	stalledSink = "stalled"
+)
+
+// current is the state of the sink.
 func (r *sinkRun) current() sinks.State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.state
+	st := r.state
+	if r.blocked != nil && st.Status != failedSink {
+		st.Status, st.Error, st.Hint = stalledSink, "the view has an error: "+r.blocked.Error(), "the sink goes on by itself when the error has gone"
+	}
+	return st
 }
 
 func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, *repr.Error) {
@@ -143,7 +167,7 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 		defer c.running.Done()
 		defer close(ticks)
 		defer started.cancel()
-		err := feed(ctx, started, ticks)
+		err := newFeeding(r, started, ticks).feed(ctx)
 		switch {
 		case err == nil || ctx.Err() != nil:
 		case err.Code == repr.CodeOutOfMemory:
@@ -186,67 +210,6 @@ func (c *Coordinator) restartSink(it *catalog.Item, old *sinkRun) {
 		}
 	}
 	old.report(sinks.State{Status: failedSink, Error: err.Error(), Hint: err.Hint})
-}
-
-// idleFeed is after how many milliseconds without a change a sink is told the time.
-const idleFeed = 5_000
-
-// feed hands the snapshot and then every tick of a subscription to a sink.
-func feed(ctx context.Context, s *subscribed, out chan<- sinks.Tick) *repr.Error {
-	send := func(t sinks.Tick) *repr.Error {
-		select {
-		case out <- t:
-			return nil
-		case <-ctx.Done():
-			return ctxError(ctx)
-		}
-	}
-	if e := firstError(s.errs.Batch()); e != nil {
-		return e
-	}
-	if err := send(sinks.Tick{Time: s.at, Changes: changesOf(s.snapshot.Batch())}); err != nil {
-		return err
-	}
-	s.snapshot = nil
-	sent := s.at
-	for {
-		changes, upper, err := s.sub.take()
-		for _, c := range changes {
-			if e := firstError(c.delta.Err); e != nil {
-				return e
-			}
-			if c.delta.OK.Len() == 0 {
-				continue
-			}
-			if err := send(sinks.Tick{Time: c.time, Changes: changesOf(c.delta.OK)}); err != nil {
-				return err
-			}
-			sent = c.time
-		}
-		if err != nil {
-			return err
-		}
-		if len(changes) > 0 {
-			continue
-		}
-		if upper-1 >= sent+idleFeed { // history is kept for a sink from where it is
-			sent = upper - 1
-			if err := send(sinks.Tick{Time: sent}); err != nil {
-				return err
-			}
-		}
-		if err := s.sub.wait(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-func changesOf(b arrangement.Batch) []sinks.Change {
-	out := make([]sinks.Change, b.Len())
-	for i := range out {
-		out[i] = sinks.Change{Row: b.Row(i), Diff: b.Diff(i)}
-	}
-	return out
 }
 
 // stopSink ends a sink. It runs in the loop.
