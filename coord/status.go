@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"millrace/coord/catalog"
 	"millrace/repr"
@@ -38,6 +39,9 @@ func (c *Coordinator) status() *catalog.Status {
 			o.Operators = append(o.Operators, catalog.OperatorStatus{Number: int(op.Node),
 				Label: lower.Describe(v.flow.Graph(), op.Node), RowsIn: op.RowsIn, RowsOut: op.RowsOut, RowsHeld: op.ArrangedRows,
 				Bytes: op.ArrangedBytes, Elapsed: op.Elapsed})
+		}
+		if waits, _ := c.unready([]uint64{v.out.id}); len(waits) > 0 {
+			o.Status, o.Progress = "waiting", "for "+strings.Join(waits, ", ")
 		}
 		if v.failed != nil {
 			o.Status, o.Error = "failed", v.failed.Error()

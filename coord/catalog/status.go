@@ -43,8 +43,8 @@ type SharedStatus struct {
 type ObjectStatus struct {
 	ID         uint64
 	Name       string
-	Status     string // starting, filling, running, stalled or failed
-	Progress   string // of a view that is filling
+	Status     string // starting, filling, waiting, running, stalled or failed
+	Progress   string // of a view that is filling; of one that is waiting, for what
 	Error      string
 	Hint       string
 	Rows       int64 // distinct rows kept
