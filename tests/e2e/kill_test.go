@@ -21,8 +21,8 @@ const killsInCI = 10
 
 // TestKill ends a server under load with SIGKILL, again and again: at random moments, while it starts, and at the steps of
 // a sink's transaction. After each start all that was acknowledged is there, once and whole; views are what their
-// inputs say, the topic of the sink adds up to its view, and a subscription as of the last time that was shown goes on as
-// the one before would have. MILLRACE_KILLS says how often.
+// inputs say, the topic of the sink adds up to its view, a subscription as of the last time that was shown goes on as
+// the one before would have, and earlier times that were shown are asked for again and have the content that they had. MILLRACE_KILLS says how often.
 func TestKill(t *testing.T) {
 	need(t)
 	kills := killsInCI
@@ -138,11 +138,17 @@ func (k *killLoop) round(t *testing.T, limit int) {
 		k.kill(t)
 		k.again++
 	}
+	for _, w := range k.watches {
+		w.killed()
+	}
 	began := time.Now()
 	k.server.begin(t)
 	eventually(t, 60*time.Second, "server ready after a kill", k.server.ready)
 	took := time.Since(began)
 	k.slowest, k.readyAll = max(k.slowest, took), k.readyAll+took
+	for _, w := range k.watches {
+		w.checkPast(t, k.server)
+	}
 	k.load.pause()
 	defer k.load.resume()
 	k.check(t)
@@ -182,9 +188,10 @@ func (k *killLoop) finish(t *testing.T) {
 	k.load.end()
 	for _, w := range k.watches {
 		w.end()
-		t.Logf("%s: %d times shown, %d subscriptions taken up where one broke off, %d times shown again and equal", w.view, w.times, w.resumed, w.repeated)
-		if w.resumed == 0 {
-			t.Errorf("no subscription to %s was taken up again", w.view)
+		t.Logf("%s: %d times shown, %d subscriptions taken up where one broke off, %d times shown again by those; %d times asked for as of then and equal, %d too long ago",
+			w.view, w.times, w.resumed, w.repeated, w.past.equal, w.past.passed)
+		if w.resumed == 0 || w.past.equal == 0 {
+			t.Errorf("no subscription to %s was taken up again, or no earlier time of it was asked for", w.view)
 		}
 	}
 	k.topic.end()

@@ -40,6 +40,7 @@ type watch struct {
 	inFresh  bool
 	pending  map[int64]counts // shown behind done
 	before   map[int64]counts // what the subscription before this one had shown behind done
+	past     past             // beside equal and passed, which belong to who checks
 	errs     []string
 	times    int
 	resumed  int
@@ -47,7 +48,7 @@ type watch struct {
 }
 
 func newWatch(view string) *watch {
-	return &watch{view: view, content: counts{}, pending: map[int64]counts{}}
+	return &watch{view: view, content: counts{}, pending: map[int64]counts{}, past: newPast()}
 }
 
 func (w *watch) end() { w.stop(); w.wait.Wait() }
@@ -188,6 +189,7 @@ func (w *watch) endSnapshot() error {
 	}
 	w.content = w.fresh
 	w.times++
+	w.past.note(w.done, w.content)
 	return w.whole(w.done)
 }
 
@@ -211,6 +213,7 @@ func (w *watch) complete(t int64) error {
 		}
 	}
 	w.times++
+	w.past.note(t, w.content)
 	return w.whole(t)
 }
 
