@@ -10,20 +10,21 @@ import (
 )
 
 // BenchmarkRestart starts a server again on a table of a million rows: what is told is the time until base collections are there,
-// and until a view that counts and one that joins are filled.
+// and until a view that counts and one that joins are filled; after a kill, and after a stop in order, which settles the log.
 func BenchmarkRestart(b *testing.B) {
 	for _, view := range []struct{ name, query string }{
 		{"none", ""},
 		{"count", "SELECT k, count(*) AS n, sum(v) AS total FROM t GROUP BY k"},
 		{"join", "SELECT t.id, u.name FROM t, u WHERE t.k = u.k"},
 	} {
-		b.Run(view.name, func(b *testing.B) { benchmarkRestart(b, view.query) })
+		b.Run(view.name, func(b *testing.B) { benchmarkRestart(b, view.query, false) })
+		b.Run(view.name+"/settled", func(b *testing.B) { benchmarkRestart(b, view.query, true) })
 	}
 }
 
 const restartRows = 1_000_000
 
-func benchmarkRestart(b *testing.B, query string) {
+func benchmarkRestart(b *testing.B, query string, settled bool) {
 	dir := b.TempDir()
 	open := func() (*Coordinator, *journal.Journal) {
 		j, err := journal.Open(journal.Options{Dir: dir})
@@ -38,6 +39,11 @@ func benchmarkRestart(b *testing.B, query string) {
 	}
 	closeAll := func(c *Coordinator, j *journal.Journal) {
 		c.Close()
+		if settled {
+			if err := j.Settle(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
 		if err := j.Close(); err != nil {
 			b.Fatal(err)
 		}

@@ -181,10 +181,11 @@ func (s *server) wait(ctx context.Context) error {
 	return errors.Join(err, s.close())
 }
 
-// Limits of how long a stop may take: for the last answers over HTTP, for sinks, and for all of it.
+// Limits of how long a stop may take: for the last answers over HTTP, for sinks, for folding the log, and for all of it.
 const (
 	httpPatience = time.Second
 	sinkPatience = 2 * time.Second
+	foldPatience = 1500 * time.Millisecond
 	stopPatience = 4500 * time.Millisecond
 )
 
@@ -224,6 +225,11 @@ func (s *server) end() error {
 	<-answered
 	if s.ticks == nil {
 		return nil
+	}
+	fold, done := context.WithTimeout(context.Background(), foldPatience)
+	defer done()
+	if err := s.ticks.Settle(fold); err != nil {
+		s.log.Info("the log is not folded: the next start reads it as it is", "err", err)
 	}
 	if err := s.ticks.Close(); err != nil {
 		return fmt.Errorf("close the data directory: %w", err)

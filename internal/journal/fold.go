@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,7 +21,7 @@ func (j *Journal) foldLoop() {
 		case <-j.wake:
 		}
 		for {
-			folded, err := j.foldNext()
+			folded, err := j.foldNext(context.Background())
 			j.mu.Lock()
 			j.foldErr = err
 			j.mu.Unlock()
@@ -37,7 +38,7 @@ func (j *Journal) foldLoop() {
 // Fold folds all segments that may be, now.
 func (j *Journal) Fold() error {
 	for {
-		folded, err := j.foldNext()
+		folded, err := j.foldNext(context.Background())
 		if !folded || err != nil {
 			return err
 		}
@@ -45,33 +46,30 @@ func (j *Journal) Fold() error {
 }
 
 // foldNext folds the oldest segment, if that has ended and no hold keeps it.
-func (j *Journal) foldNext() (bool, error) {
+func (j *Journal) foldNext(ctx context.Context) (bool, error) {
+	select {
+	case j.turn <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { <-j.turn }()
 	j.mu.Lock()
-	if j.folding || len(j.older) == 0 || j.older[0].open || j.older[0].last > j.hold || j.isStopped() {
+	if len(j.older) == 0 || j.older[0].open || j.older[0].last > j.hold || j.isStopped() {
 		j.mu.Unlock()
 		return false, nil
 	}
-	j.folding = true
 	s, m := j.older[0], j.manifest.clone()
 	j.mu.Unlock()
-	f := &fold{j: j, m: m, changes: map[uint64][]stream{}}
-	err := f.segment(s)
-	if err != nil {
-		for _, name := range f.made {
-			_ = j.opts.FS.Remove(name) // it is left over otherwise, and swept at the next start
-		}
-	}
-	j.mu.Lock()
-	j.folding = false
-	if err == nil {
-		j.garbage = append(j.garbage, f.gone(j.manifest, s.name)...)
-		j.manifest = m
-		j.older = j.older[1:]
-	}
-	j.mu.Unlock()
-	if err != nil {
+	f := &fold{j: j, m: m, ctx: ctx, changes: map[uint64][]stream{}}
+	if err := f.segment(s); err != nil {
+		f.undo()
 		return false, err
 	}
+	j.mu.Lock()
+	j.garbage = append(j.garbage, f.gone(j.manifest, s.name)...)
+	j.manifest = m
+	j.older = j.older[1:]
+	j.mu.Unlock()
 	return true, j.discard()
 }
 
@@ -98,6 +96,8 @@ func (j *Journal) discard() error {
 type fold struct {
 	j       *Journal
 	m       *manifest
+	ctx     context.Context // of one fold: it breaks off when this ends
+	rows    int             // written
 	changes map[uint64][]stream
 	made    []string // files
 }
@@ -107,13 +107,39 @@ func (f *fold) segment(s *segment) error {
 	if err != nil {
 		return err
 	}
+	return f.fold(s.last, s.next)
+}
+
+// fold makes what was seen part of the runs: all up to a time, before a record.
+func (f *fold) fold(last, next uint64) error {
 	for _, id := range slices.Sorted(maps.Keys(f.changes)) {
 		if err := f.collection(id, f.changes[id]); err != nil {
 			return err
 		}
 	}
-	f.m.Folded, f.m.Next = s.last, s.next
+	f.m.Folded, f.m.Next = last, next
 	return f.m.write(f.j.opts.FS, f.j.opts.Dir)
+}
+
+// undo removes what a fold has made that came to nothing.
+func (f *fold) undo() {
+	for _, name := range f.made {
+		_ = f.j.opts.FS.Remove(name) // it is left over otherwise, and swept at the next start
+	}
+}
+
+// haltEvery is after how many rows a fold looks whether it is to break off.
+const haltEvery = 1 << 13
+
+// halt is why the fold must not go on.
+func (f *fold) halt() error {
+	if f.rows++; f.rows%haltEvery > 0 {
+		return nil
+	}
+	if f.j.isStopped() {
+		return ErrClosed
+	}
+	return f.ctx.Err()
 }
 
 // see gathers the updates of a record.
@@ -202,7 +228,13 @@ func (f *fold) write(id uint64, in []stream) (run, error) {
 		return r, err
 	}
 	f.made = append(f.made, name)
-	if err = merge(in, w.add); err == nil {
+	err = merge(in, func(row []byte, diff int64) error {
+		if err := f.halt(); err != nil {
+			return err
+		}
+		return w.add(row, diff)
+	})
+	if err == nil {
 		err = w.finish()
 	}
 	if cerr := w.f.Close(); err == nil {

@@ -42,6 +42,7 @@ type Journal struct {
 	syn  chan *Commit
 	wake chan struct{} // has room for one: there may be something to fold
 	stop chan struct{}
+	turn chan struct{} // who folds holds it
 	wait sync.WaitGroup
 
 	file   disk.File // of the newest segment; with buf and commit it belongs to the goroutine that appends
@@ -59,7 +60,6 @@ type Journal struct {
 	pins     int    // while there is one, no file goes
 	garbage  []string
 	broken   error
-	folding  bool
 	foldErr  error
 }
 
@@ -86,7 +86,8 @@ func Open(opts Options) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", opts.Dir, err)
 	}
-	j := &Journal{opts: opts, lock: lock, syn: make(chan *Commit, 1), wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	j := &Journal{opts: opts, lock: lock, syn: make(chan *Commit, 1), wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		turn: make(chan struct{}, 1)}
 	if err := j.open(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -112,6 +113,12 @@ func (j *Journal) open() error {
 	next := j.manifest.Next
 	torn := false
 	for i, first := range firsts {
+		if first < next { // a crash came before the records in it were those that count: see split
+			if err := j.opts.FS.Remove(filepath.Join(j.opts.Dir, segmentName(first))); err != nil {
+				return fmt.Errorf("remove what is left over: %w", err)
+			}
+			continue
+		}
 		if first != next {
 			return damage(filepath.Join(j.opts.Dir, segmentName(first)), 0, "records %d to %d are missing before it", next, first-1)
 		}
