@@ -21,7 +21,7 @@ INSERT INTO everything VALUES (false, 0, 2, -9223372036854775808, '1e-40', 1.000
 INSERT INTO everything (i4) VALUES (3), (3), (3);
 CREATE TABLE "select"."from" ("order" int, "Group By" text, "quote""d" int);
 INSERT INTO "select"."from" VALUES (1, E'\\.', 2), (NULL, 'COPY x FROM stdin;', NULL);
-CREATE TABLE empty (a int);
+CREATE TABLE empty (a int) WITH (RETAIN HISTORY FOR '1 hour');
 CREATE VIEW v AS SELECT i4, t FROM everything WHERE t <> ';' AND t <> '-- no comment';
 SET search_path = "select", "Two Words", public;
 CREATE MATERIALIZED VIEW "Two Words"."M V" AS SELECT "order", count(*) AS n FROM "from" GROUP BY "order";
