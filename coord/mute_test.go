@@ -20,6 +20,8 @@ type echo struct {
 
 func (e *echo) Schemas() (value, key string) { return "", "" }
 
+func (e *echo) Grows() bool { return false }
+
 func (e *echo) Describe(context.Context) (repr.RowDesc, [][]int, error) {
 	return repr.RowDesc{{Name: "n", Type: repr.TypeOf(repr.KindInt8)}}, nil, nil
 }
