@@ -9,7 +9,7 @@ type Query struct {
 
 // Queries are the benchmarks, in the order in which they are run. kv counts by key, join2 joins two tables, tpch3 is
 // query 3 of TPC-H over whole numbers, and q0 to q20 are Nexmark's (Tucker, Tufte, Papadimos, Maier: "NEXMark", 2002;
-// those from q9 on were added by Apache Beam and Flink). Averages and sums are cut to bigint, so that the check value
+// those from q9 on were added by Apache Beam and Flink). max and top1 ask for the best of each group alone. Averages and sums are cut to bigint, so that the check value
 // counts them.
 var Queries = []Query{
 	{Name: "kv", File: "kv", SQL: `SELECT k, count(*) FROM kv GROUP BY k`},
@@ -50,6 +50,8 @@ var Queries = []Query{
 		`SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS rn FROM bid) b WHERE rn <= 10`},
 	{Name: "q20", File: "nexmark", SQL: `SELECT b.auction, b.bidder, b.price, b.channel, b.url, b.ts, b.extra, a.item, a.descr, ` +
 		`a.initb, a.reserve, a.seller, a.category, a.extra AS aextra FROM bid b JOIN auction a ON b.auction = a.id WHERE a.category = 10`},
+	{Name: "max", File: "nexmark", SQL: `SELECT auction, max(price) FROM bid GROUP BY auction`},
+	{Name: "top1", File: "nexmark", SQL: `SELECT DISTINCT ON (auction) auction, bidder, price FROM bid ORDER BY auction, price DESC`},
 }
 
 // bidRanks counts bids by three ranks of price.
