@@ -233,7 +233,7 @@ func (s *skeleton) step() {
 		s.word(t)
 	case tokQuoted:
 		s.name()
-	case tokEOF:
+	case tokEOF, tokRows:
 		s.p.unexpectedAt(s.i)
 	}
 }
