@@ -148,6 +148,21 @@ func TestGrowingSource(t *testing.T) {
 	}
 }
 
+// TestErrorsOfGrowingSource: the relation of its bad records only grows as the source does.
+func TestErrorsOfGrowingSource(t *testing.T) {
+	t.Parallel()
+	opts, all := quiet(), feeds()
+	opts.Source = func(topic string) sources.Described { return all[topic] }
+	cl := connect(t, start(t, opts))
+	growthViews(cl, "growing", "other")
+	for name, want := range map[string]bool{"growing": true, "other": false} {
+		text := strings.Join(cl.must(`EXPLAIN SELECT error_code, max("offset") FROM `+name+"_errors GROUP BY error_code"), "\n")
+		if strings.Contains(text, "keep winners") != want {
+			t.Errorf("the bad records of %s:\n%s", name, text)
+		}
+	}
+}
+
 // compareGrowth holds the views over the sources to one another and to the query run once.
 func compareGrowth(cl *client, round int) {
 	cl.t.Helper()
