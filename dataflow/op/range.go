@@ -35,6 +35,7 @@ type RangeJoin struct {
 	Range
 
 	turns  []turn
+	ends   []turn // those turns at which a row ceases to count, before they are put among the others
 	arena  []byte
 	rows   []changed
 	active []int          // of rows: those that pair with what the cursor stands on
@@ -86,7 +87,7 @@ func (j *RangeJoin) probe(delta arrangement.Batch, other *arrangement.Snapshot, 
 
 // gather finds the turns of the rows of one key.
 func (j *RangeJoin) gather(delta arrangement.Batch, from, end, key int, swapped bool) {
-	j.turns, j.arena, j.rows, j.active = j.turns[:0], j.arena[:0], j.rows[:0], j.active[:0]
+	j.turns, j.ends, j.arena, j.rows, j.active = j.turns[:0], j.ends[:0], j.arena[:0], j.rows[:0], j.active[:0]
 	j.rests = j.rests[:0]
 	clear(j.known)
 	merge := j.merges(delta, from, end, swapped)
@@ -106,12 +107,36 @@ func (j *RangeJoin) gather(delta arrangement.Batch, from, end, key int, swapped 
 		}
 		j.turns = append(j.turns, turn{at: start, row: n, diff: delta.Diff(i)})
 		if stop != nil {
-			j.turns = append(j.turns, turn{at: stop, row: n, diff: -delta.Diff(i)})
+			j.ends = append(j.ends, turn{at: stop, row: n, diff: -delta.Diff(i)})
 		}
 	}
-	if len(j.turns) > 1 {
-		slices.SortFunc(j.turns, func(a, b turn) int { return bytes.Compare(a.at, b.at) })
+	order(j.turns)
+	order(j.ends)
+	j.turns = zip(j.turns, j.ends)
+}
+
+// order sorts turns. As rows come in the order of their first bound, most are in order already.
+func order(turns []turn) {
+	byPlace := func(a, b turn) int { return bytes.Compare(a.at, b.at) }
+	if !slices.IsSortedFunc(turns, byPlace) {
+		slices.SortFunc(turns, byPlace)
 	}
+}
+
+// zip puts turns that are in order among others that are, from the last on, in the room behind these.
+func zip(turns, more []turn) []turn {
+	i, k := len(turns)-1, len(more)-1
+	turns = append(turns, more...)
+	for to := len(turns) - 1; k >= 0; to-- {
+		if i >= 0 && bytes.Compare(turns[i].at, more[k].at) > 0 {
+			turns[to] = turns[i]
+			i--
+			continue
+		}
+		turns[to] = more[k]
+		k--
+	}
+	return turns
 }
 
 // fewRows is how many rows of a key are compared one by one.
