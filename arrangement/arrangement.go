@@ -20,6 +20,8 @@ const (
 	pressingWork = 1 << 12       // rows of merging for each run too many
 	smallMerge   = 1 << 13       // rows of a merge that does not wait for a larger one
 	workPerRow   = foldRatio + 6 // rows of merging that each inserted row pays for: folding, and merging before it
+	denseRatio   = 2             // rows of the base that are rewritten at once for a row
+	nearRows     = 1 << 11       // rows that are merged before their keys are looked at again: they are still near
 )
 
 // block is an immutable run of neighbouring rows of the base, under the first ten bytes of its first row: the tag and
@@ -91,7 +93,8 @@ type Arrangement struct {
 type merging struct {
 	at int // of the older run
 	*merger
-	out *output
+	out    *output
+	filter *filter // of the output
 }
 
 // folding is a run that is being folded into the base: rows before done are in the base already.
@@ -116,9 +119,13 @@ func (a *Arrangement) Insert(b Batch) {
 	for _, d := range b.diffs {
 		a.count += d
 	}
-	b.filter = filterOf(&b)
 	a.snapshot = nil
-	a.runs = append(a.runs, b)
+	if a.dense(&b) {
+		a.fold = &folding{run: b}
+	} else {
+		b.filter = filterOf(&b)
+		a.runs = append(a.runs, b)
+	}
 	a.bytes += int64(b.Bytes())
 	a.Work(workPerRow * b.Len())
 	for more := len(a.runs) - 2*mostRuns; more > 0; more-- { // the more wait, the more is done
@@ -193,21 +200,30 @@ func (a *Arrangement) beginFold() {
 
 func (a *Arrangement) beginMerge(i int) {
 	x, y := &a.runs[i], &a.runs[i+1]
-	a.merges = append(a.merges, &merging{at: i, merger: newMerger(x, y), out: mergedOutput(x, y, x.n+y.n, len(x.data)+len(y.data))})
+	out := mergedOutput(x, y, x.n+y.n, len(x.data)+len(y.data))
+	a.merges = append(a.merges, &merging{at: i, merger: newMerger(x, y), out: out, filter: newFilter(x.n + y.n)})
 }
 
 // stepMerge merges up to fuel rows of the two newest runs that are being merged.
 func (a *Arrangement) stepMerge(fuel int) (used int) {
 	last := len(a.merges) - 1
 	m := a.merges[last]
-	used = m.step(m.out, m.y.n, fuel)
+	for used < fuel && (m.i < m.x.n || m.j < m.y.n) {
+		from := m.out.b.n
+		used += m.step(m.out, m.y.n, min(fuel-used, nearRows))
+		m.filter.add(&m.out.b, from, m.out.b.n)
+	}
 	if m.i < m.x.n || m.j < m.y.n {
 		return used
 	}
 	merged := m.out.batch()
-	merged.filter = filterOf(&merged)
+	merged.filter = m.filter
 	runs := append([]Batch(nil), a.runs[:m.at]...)
-	if merged.Len() > 0 {
+	switch {
+	case merged.Len() == 0:
+	case a.dense(&merged):
+		a.fold = &folding{run: merged}
+	default:
 		runs = append(runs, merged)
 	}
 	a.runs = append(runs, a.runs[m.at+2:]...)
@@ -215,6 +231,27 @@ func (a *Arrangement) stepMerge(fuel int) (used int) {
 	a.merges[last] = nil
 	a.merges, a.snapshot = a.merges[:last], nil
 	return used + 1
+}
+
+// dense says whether a run is best folded at once: nothing is being folded, and the blocks that it falls into hold few rows
+// beside its own. So it is with what grows at one end, as all does that is ordered by time.
+func (a *Arrangement) dense(b *Batch) bool {
+	if a.fold != nil {
+		return false
+	}
+	if b.n == 0 || a.baseRows == 0 {
+		return b.n > 0
+	}
+	first, _ := a.blockOf(b.row(0))
+	rows, last := 0, blockKey(b.row(b.n-1))
+	a.base.Ascend(first, func(x block) bool {
+		if rows > 0 && lessBlock(last, x) {
+			return false
+		}
+		rows += x.body.rows.n
+		return rows <= denseRatio*b.n
+	})
+	return rows <= denseRatio*b.n
 }
 
 // stepFold folds rows of the run into the base, a block at a time.

@@ -13,17 +13,30 @@ const (
 	filterLeast = 256
 )
 
-// filterOf makes the filter of a sealed batch; nil where there is none.
-func filterOf(b *Batch) *filter {
-	if b.n < filterLeast {
+// newFilter makes a filter for so many rows; nil where there is none.
+func newFilter(rows int) *filter {
+	if rows < filterLeast {
 		return nil
 	}
-	f := &filter{words: make([]uint64, b.n/filterRows)}
-	for i := range b.n {
+	return &filter{words: make([]uint64, rows/filterRows)}
+}
+
+// filterOf makes the filter of a sealed batch.
+func filterOf(b *Batch) *filter {
+	f := newFilter(b.n)
+	f.add(b, 0, b.n)
+	return f
+}
+
+// add lets the keys of rows lo to hi pass.
+func (f *filter) add(b *Batch, lo, hi int) {
+	if f == nil {
+		return
+	}
+	for i := lo; i < hi; i++ {
 		at, mask := f.place(tenOf(b.row(i)))
 		f.words[at] |= mask
 	}
-	return f
 }
 
 // place is the word of a key, and its bits.

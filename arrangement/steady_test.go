@@ -1,6 +1,7 @@
 package arrangement
 
 import (
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -61,6 +62,39 @@ func TestSmallRunsAreMergedBesideLargeOnes(t *testing.T) {
 	}
 	if beside == 0 {
 		t.Error("no merge was made beside another")
+	}
+}
+
+// What grows at one end is folded as it comes, a tick large or small, also when some of it goes again soon: no more rows wait in
+// runs than a few ticks bring, and what is read then is right.
+func TestDenseRunsAreFoldedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, perTick := range []int{7, 300, 5_000} {
+		rng := rand.New(rand.NewPCG(uint64(perTick), 8))
+		a, b, want := New(), NewBuilder(), model{}
+		for now := int64(0); now < int64(40*perTick); now += int64(perTick) {
+			for i := range int64(perTick) {
+				r := pairRow(now+i, 1)
+				b.Add(r, 1)
+				want.add(string(r), 1)
+				if gone := pairRow(now+i-rng.Int64N(50), 1); rng.IntN(4) == 0 && want[string(gone)] > 0 {
+					b.Add(gone, -1)
+					want.add(string(gone), -1)
+				}
+			}
+			a.Insert(b.Seal())
+			b.Reset()
+			waiting := 0
+			for _, run := range a.runs {
+				waiting += run.Len()
+			}
+			if most := 4*perTick + 4*blockRows; waiting > most {
+				t.Fatalf("%d rows a tick: %d wait at %d, want at most %d", perTick, waiting, now, most)
+			}
+		}
+		if got := contents(a.Snapshot()); !maps.Equal(got, want) {
+			t.Fatalf("%d rows a tick: %d rows, want %d", perTick, len(got), len(want))
+		}
 	}
 }
 
