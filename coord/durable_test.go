@@ -1,6 +1,8 @@
 package coord
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +72,22 @@ func TestRestartBeforeTheFirstFold(t *testing.T) {
 		m.crash()
 		same(t, "both_of", connect(t, m.c).must("SELECT * FROM both_of"), "2")
 	}
+}
+
+// TestPlansAfterRestart: what is known of a view is known after a crash, so that a query over it has the plan that it had.
+func TestPlansAfterRestart(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, quiet())
+	cl := connect(t, m.c)
+	cl.must("CREATE TABLE a (k int, x int)")
+	cl.must("CREATE MATERIALIZED VIEW sums AS SELECT k, sum(x) AS n FROM a GROUP BY k")
+	const query = "EXPLAIN SELECT DISTINCT k, n FROM sums"
+	before := cl.must(query)
+	if slices.ContainsFunc(before, func(l string) bool { return strings.Contains(l, "Distinct") }) {
+		t.Fatalf("the key of the view is not made use of: %v", before)
+	}
+	m.crash()
+	same(t, "the plan", connect(t, m.c).must(query), before...)
 }
 
 // TestRestart: tables, views, indexes and the rest of the catalog are there after a crash, with their content.

@@ -37,12 +37,11 @@ type columnNote struct {
 
 func noteOf(it *catalog.Item) *objectNote {
 	n := &objectNote{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: it.Kind.String(), SQL: it.Statement,
-		Path: it.Path, Depends: it.Depends, On: it.On, Index: it.IndexCols, Hidden: it.Hidden, Comments: it.Comments, Grows: it.Grows}
+		Path: it.Path, Depends: it.Depends, On: it.On, Index: it.IndexCols, Hidden: it.Hidden, Comments: it.Comments, Keys: it.Keys, Grows: it.Grows}
 	if it.CreateSQL != it.Statement {
 		n.Shown = it.CreateSQL
 	}
 	if it.Kind == catalog.Source {
-		n.Keys = it.Keys
 		for _, c := range it.Desc {
 			n.Columns = append(n.Columns, columnNote{Name: c.Name, Type: c.Type.String(), NotNull: c.NotNull})
 		}
