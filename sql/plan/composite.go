@@ -209,6 +209,11 @@ func (x *scalars) array(n *ast.ArrayExpr, want repr.Type) (expr.Scalar, *repr.Er
 		return nil, errAt(repr.CodeUndefinedObject, "could not find array type for data type "+elem.String(), n.Pos)
 	}
 	call := &expr.Call{Fn: arrayFunc(elem), Args: list, Typ: repr.ArrayOf(elem.Kind), Pos: n.Pos}
+	for _, s := range list {
+		if _, ok := s.(*expr.Const); !ok {
+			return call, nil // what an element is made of counts still: for GROUP BY, and for whose aggregate it is
+		}
+	}
 	return expr.Fold(call, x.b.env.Eval, expr.Immutable), nil
 }
 

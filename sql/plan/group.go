@@ -143,7 +143,7 @@ func (g *grouping) replaceAll(list []expr.Scalar) []expr.Scalar {
 func (g *grouping) targets(list []expr.Scalar) []expr.Scalar {
 	out := g.replaceAll(list)
 	for i, e := range list {
-		if _, isConst := e.(*expr.Const); !isConst || len(g.sets) < 2 {
+		if !isFixed(e) || len(g.sets) < 2 {
 			continue
 		}
 		if k := slices.IndexFunc(g.keys, func(k expr.Scalar) bool { return expr.Equal(e, k) }); k >= 0 {
@@ -151,6 +151,17 @@ func (g *grouping) targets(list []expr.Scalar) []expr.Scalar {
 		}
 	}
 	return out
+}
+
+// isFixed says whether an expression is a constant, or made of constants by immutable functions.
+func isFixed(e expr.Scalar) bool {
+	return expr.VolatilityOf(e) == expr.Immutable && !expr.Any(e, func(n expr.Scalar) bool {
+		switch n.(type) {
+		case *expr.Column, *expr.Outer, *expr.Subquery, *expr.Param:
+			return true
+		}
+		return false
+	})
 }
 
 // equals says whether an expression is a key. Subqueries are equal when their plans are.
@@ -163,7 +174,7 @@ func holdsSubquery(e expr.Scalar) bool {
 }
 
 func (g *grouping) replace(e expr.Scalar) expr.Scalar {
-	if _, isConst := e.(*expr.Const); isConst {
+	if isFixed(e) {
 		return e
 	}
 	for i, k := range g.keys {

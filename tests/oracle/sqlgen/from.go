@@ -150,6 +150,12 @@ var tableFunctions = []struct {
 	{"jsonb_each(jsonb_build_object('k', $jsonb))", []Type{Text, Jsonb}},
 	{"regexp_split_to_table($text, 'a')", []Type{Text}},
 	{"string_to_table($text, ',')", []Type{Text}},
+	{"unnest($int[], '{a,b}'::text[])", []Type{Int, Text}},
+	{"ROWS FROM (generate_series(1, 2), unnest($text[]))", []Type{Int, Text}},
+	{"jsonb_object_keys(jsonb_build_object('k', $jsonb, 'l', 1))", []Type{Text}},
+	{"jsonb_array_elements_text(jsonb_build_array($text, 'z'))", []Type{Text}},
+	{"generate_series(timestamp '2024-01-01', '2024-01-03', make_interval(0, 0, 0, 1, abs($int) % 5))", []Type{Timestamp}},
+	{"generate_subscripts($text[], 1)", []Type{Int}},
 }
 
 // tableFunction is a function in FROM, over the columns to its left.

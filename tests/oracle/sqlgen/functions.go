@@ -134,7 +134,13 @@ var rules = []rule{
 	{gives: Ints, form: "ARRAY[{int}, {int}]"}, {gives: Ints, form: "({int[]} || {int})"}, {gives: Ints, form: "({int[]} || {int[]})"},
 	{gives: Ints, form: "array_remove({int[]}, {int})"}, {gives: Ints, form: "({int[]})[1:2]"},
 	{gives: Texts, form: "ARRAY[{text}, {text}]"}, {gives: Texts, form: "string_to_array({text}, 'a')"},
-	{gives: Texts, form: "array_append({text[]}, {text})"}, {gives: Texts, form: "regexp_match({text}, {regex})"},
+	{gives: Texts, form: "array_append({text[]}, {text})"}, {gives: Texts, form: "array_prepend({text}, {text[]})"},
+	{gives: Ints, form: "array_cat({int[]}, {int[]})"}, {gives: Ints, form: "array_positions({int[]}, {int})"},
+	{gives: Ints, form: "array_replace({int[]}, {int}, {int})"}, {gives: Ints, form: "({int[]})[{small}:{small}]"},
+	{gives: Jsonb, form: "jsonb_set(jsonb_build_object('a', {show}), '{a,b}', {jsonb})"}, {gives: Jsonb, form: "to_jsonb({int[]})"},
+	{gives: Jsonb, form: "(jsonb_build_object('a', jsonb_build_object('b', {show})) #> '{a,b}')"}, {gives: Jsonb, form: "to_jsonb(row({int}, {text}))"},
+	{gives: Bool, form: "({jsonb} <@ {jsonb})"}, {gives: Bool, form: "({jsonb} ?| ARRAY['a', 'k'])"}, {gives: Bool, form: "({text[]} <@ {text[]})"},
+	{gives: Bool, form: "({int[]} < {int[]})"}, {gives: Bool, form: "({jsonb} < {jsonb})"}, {gives: Texts, form: "regexp_match({text}, {regex})"},
 }
 
 // aggregates are the aggregate functions. Lists are in the order of what they list.
@@ -165,6 +171,12 @@ var aggregates = []rule{
 	{gives: Texts, form: "array_agg({a:text} ORDER BY {a} NULLS FIRST)"},
 	{gives: Jsonb, form: "jsonb_agg({a:show} ORDER BY {a})"}, {gives: Jsonb, form: "jsonb_agg({a:jsonb} ORDER BY {a})"},
 	{gives: Jsonb, form: "jsonb_object_agg(coalesce({text}, 'n'), true)"},
+	{gives: Bigint, form: "rank(1) WITHIN GROUP (ORDER BY {int})"}, {gives: Bigint, form: "dense_rank(1) WITHIN GROUP (ORDER BY {int} DESC)"},
+	{gives: Float, form: "percent_rank(1) WITHIN GROUP (ORDER BY {int})"}, {gives: Float, form: "cume_dist(1) WITHIN GROUP (ORDER BY {int})"},
+	{gives: Jsonb, form: "jsonb_agg(jsonb_build_array({a:int}, {b:text}) ORDER BY {a}, {b})"},
+	{gives: Ints, form: "array_agg({a:int} + 1 ORDER BY {b:text} NULLS FIRST, {a} DESC)"},
+	{gives: Jsonb, form: "(to_jsonb(array_agg({a:int} ORDER BY {a})))"},
+	{gives: Int, form: "(cardinality(array_agg({T})))", of: shown},
 }
 
 // windows are the window functions; {over} is a window in a total order, {peers} one in which rows may tie, {frame}

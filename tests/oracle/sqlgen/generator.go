@@ -312,10 +312,10 @@ func (g *Generator) window(kind string, sc *scope) *Node {
 			" ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"})
 		order.Optional = !strings.Contains(frame, "GROUPS")
 	}
-	if frame != "" {
-		frame += excluded
+	if frame == "" || strings.HasSuffix(excluded, "TIES") && strings.HasSuffix(frame, "AND 1 PRECEDING") {
+		excluded = "" // of such a frame PostgreSQL 15 takes the current row for the last one, though it is not in it
 	}
-	return form("", "($$"+frame+")", by, order)
+	return form("", "($$"+frame+excluded+")", by, order)
 }
 
 // near is a window with a RANGE frame with offsets, over an expression of a type that has a distance.

@@ -91,7 +91,11 @@ func (g *Generator) change(t *Table) *Node {
 	fallible := g.Fallible
 	g.Fallible = false // a change that fails on one side only would end the comparison
 	defer func() { g.Fallible = fallible }()
-	switch g.R.IntN(6) {
+	switch g.R.IntN(8) {
+	case 6:
+		return g.copied(t)
+	case 7:
+		return g.paired(t)
 	case 0, 1:
 		return g.insert(t, 1+g.R.IntN(4))
 	case 2, 3:
@@ -99,6 +103,51 @@ func (g *Generator) change(t *Table) *Node {
 	default:
 		return form("", "DELETE FROM "+t.Name+" WHERE $", g.condition(t))
 	}
+}
+
+// copied is INSERT of rows of another table, or of the same, with NULLs and constants for what they lack.
+func (g *Generator) copied(t *Table) *Node {
+	from := pick(g.R, g.Tables)
+	var items []string
+	for _, c := range t.Columns {
+		item := cell(g.R, c)
+		if item == "NULL" {
+			item += "::" + string(c.Type)
+		}
+		for _, have := range from.Columns {
+			if have.Type == c.Type && (have.NotNull || !c.NotNull) {
+				item = have.Name
+			}
+		}
+		items = append(items, item)
+	}
+	// At most a few: a table that is copied into itself doubles.
+	return form("", "INSERT INTO "+t.Name+" SELECT "+strings.Join(items, ", ")+" FROM "+from.Name+" WHERE $ AND (SELECT count(*) FROM "+
+		t.Name+") < 40", g.condition(from))
+}
+
+// paired is UPDATE … FROM or DELETE … USING another table. What an UPDATE sets is of its own row, since it may meet several
+// of the other.
+func (g *Generator) paired(t *Table) *Node {
+	other := pick(g.R, g.Tables)
+	var fit []string
+	for _, a := range t.Columns {
+		for _, b := range other.Columns {
+			if a.Type == b.Type && a.Type != Jsonb {
+				fit = append(fit, t.Name+"."+a.Name+" = o."+b.Name)
+			}
+		}
+	}
+	on := "true"
+	if len(fit) > 0 {
+		on = pick(g.R, fit)
+	}
+	if g.chance(2) {
+		return text("DELETE FROM " + t.Name + " USING " + other.Name + " AS o WHERE " + on + " AND " + t.Name + "." + pick(g.R, t.Columns).Name + " IS NOT NULL AND " +
+			"(SELECT count(*) FROM " + other.Name + ") > 2")
+	}
+	c := pick(g.R, t.Columns)
+	return text("UPDATE " + t.Name + " SET " + c.Name + " = " + cell(g.R, c) + " FROM " + other.Name + " AS o WHERE " + on)
 }
 
 func (g *Generator) insert(t *Table, rows int) *Node {

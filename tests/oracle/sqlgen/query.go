@@ -102,18 +102,60 @@ func (g *Generator) with(outer *scope, types []Type) (n, items *Node) {
 	return form(querySort(types), "$$", ctes, body), items
 }
 
-// recursive is a query over a small recursion: walks over numbers, cut by UNION and by a bound.
+// recursive is a query over a small recursion: walks over numbers, cut by UNION and by a bound, or by CYCLE.
 func (g *Generator) recursive(outer *scope, types []Type) (n, items *Node) {
 	name := g.name("x")
 	start, _ := g.query(nil, []Type{Int, Int})
 	from, cols := g.table()
 	sc := &scope{cols: append([]column{{name + ".c1", Int}, {name + ".c2", Int}}, cols...)}
+	step, trail := name+".c1 + 1", ""
+	given := columnsOf([]Type{Int, Int})
+	if g.chance(2) {
+		trail, given = g.trail(name)
+		if strings.Contains(trail, "CYCLE c1 ") && g.chance(2) {
+			step = "(" + name + ".c1 * 2 + 1) % 3" // without CYCLE it would go on for ever where rows differ in what SEARCH adds
+		}
+	}
 	next := form("", "SELECT $ AS c1, $ AS c2 FROM "+name+", $ WHERE $ AND "+name+".c1 < 4 AND "+name+".c2 BETWEEN -4 AND 6",
-		form("int", name+".c1 + 1"), g.expr(sc, Int), from, g.expr(sc, Bool))
-	cte := form("", "WITH RECURSIVE "+name+"(c1, c2) AS (SELECT least(c1, 3), c2 FROM ($) s0 UNION $) ", start, next)
-	g.ctes = append(g.ctes, relation{name, columnsOf([]Type{Int, Int})})
+		form("int", step), g.expr(sc, Int), from, g.expr(sc, Bool))
+	cte := form("", "WITH RECURSIVE "+name+"(c1, c2) AS (SELECT least(c1, 3), c2 FROM ($) s0 UNION $)"+trail+" ", start, next)
+	if trail != "" {
+		seen := g.name("w")
+		cte = form("", "$, "+seen+" AS (SELECT c1, c2"+texts(given[2:])+" FROM "+name+") ", cte)
+		name = seen
+	}
+	g.ctes = append(g.ctes, relation{name, given})
 	body, items := g.query(outer, types)
 	return form(querySort(types), "$$", cte, body), items
+}
+
+// trail is SEARCH, CYCLE or both, and the columns that the recursion has with them.
+func (g *Generator) trail(name string) (string, []Column) {
+	out, cols := "", columnsOf([]Type{Int, Int})
+	by := func() string { return pick(g.R, []string{"c1", "c2", "c2, c1", "c1, c2"}) }
+	roll := g.R.IntN(3)
+	if roll != 0 {
+		out += " SEARCH " + pick(g.R, []string{"DEPTH", "BREADTH"}) + " FIRST BY " + by() + " SET q"
+		cols = append(cols, Column{Name: "q", Type: Text})
+	}
+	if roll != 1 {
+		to := pick(g.R, []string{"", "", " TO true DEFAULT false", " TO false DEFAULT true", " TO true DEFAULT NULL"})
+		out += " CYCLE " + by() + " SET m" + to + " USING p"
+		cols = append(cols, Column{Name: "m", Type: Bool}, Column{Name: "p", Type: Text})
+	}
+	return out, cols
+}
+
+// texts are columns as text, of which generated expressions know more than of records.
+func texts(cols []Column) string {
+	out := ""
+	for _, c := range cols {
+		out += ", " + c.Name
+		if c.Type == Text {
+			out += "::text AS " + c.Name
+		}
+	}
+	return out
 }
 
 // setOperation is UNION, INTERSECT or EXCEPT of two queries, or of three.
@@ -182,7 +224,7 @@ func (g *Generator) distinct(sc *scope, items *Node) (distinct, order *Node) {
 		distinct = text("DISTINCT ")
 		distinct.Optional = true
 	case !sc.windows && g.chance(15):
-		distinct = text("DISTINCT ON (1) ")
+		distinct = text(pick(g.R, []string{"DISTINCT ON (1) ", "DISTINCT ON (1, c1) "}))
 		order = form("", " ORDER BY $", g.positions(items))
 	}
 	return distinct, order
@@ -212,6 +254,7 @@ func (g *Generator) group(rows *scope) (*Node, *scope) {
 		sc.cols = append(sc.cols, column{"(" + c.ref + ")", c.typ})
 	}
 	if len(keys.Kids) > 0 && g.chance(4) && !g.Without[GroupingSets] {
+		sc.cols = append(sc.cols, column{"grouping(" + keys.Kids[0].String() + ")", Int})
 		g.groupingSets(keys)
 		sc.sets = true
 	}
@@ -224,10 +267,13 @@ func (g *Generator) keyOf(rows *scope, c column) string {
 	g.budget = min(budget, 4)
 	e := g.expr(&scope{cols: rows.cols}, c.typ)
 	g.budget = budget
-	if len(e.Kids) == 0 {
-		return c.ref
+	key := e.String()
+	for _, col := range rows.cols { // PostgreSQL 15 does not make constants NULL in grouping sets within other expressions
+		if strings.Contains(key, col.ref) {
+			return key
+		}
 	}
-	return e.String()
+	return c.ref
 }
 
 // groupingSets makes keys into grouping sets.

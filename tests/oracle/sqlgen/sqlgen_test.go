@@ -49,7 +49,8 @@ func TestGrammar(t *testing.T) {
 		"UNION ALL", "INTERSECT ALL", "EXCEPT ALL", "EXCEPT (", "UNION (", "INTERSECT (", "DISTINCT ON", "SELECT DISTINCT", "LIMIT",
 		"OFFSET", "WITH TIES", "CASE WHEN", "coalesce(", "NOT MATERIALIZED", "WITH RECURSIVE", "VALUES", "generate_series", "unnest(",
 		"WITH ORDINALITY", "ROLLUP", "CUBE", "GROUPING SETS", "OVER (", "GROUPS BETWEEN", "PARTITION BY", "WITHIN GROUP", "ARRAY(SELECT",
-		"UPDATE", "DELETE FROM", "INSERT INTO",
+		"UPDATE", "DELETE FROM", "INSERT INTO", "SEARCH DEPTH", "SEARCH BREADTH", "CYCLE", "grouping(", "ROWS FROM", "rank(1) WITHIN",
+		" AS o WHERE", "jsonb_set", "array_positions",
 	} {
 		if !strings.Contains(all.String(), word) {
 			t.Errorf("nothing of 2400 queries has %s", word)
