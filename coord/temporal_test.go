@@ -206,6 +206,11 @@ var temporalShapes = []string{
 	"SELECT k, max(at) FROM t GROUP BY k HAVING max(at) > mz_now() + interval '3 s'",
 	"SELECT id FROM t WHERE at < mz_now() EXCEPT ALL SELECT id + 3 FROM t WHERE at < mz_now()",
 	"SELECT id, window_end FROM hop(t, at, '1 s', '3 s') WHERE mz_now() < window_end",
+	"SELECT id FROM t WHERE at > mz_now() OR k = 0",
+	"SELECT id, at FROM t WHERE at < mz_now() OR at > mz_now() + interval '2 s'",
+	"SELECT a.id, b.id AS other FROM t AS a JOIN t AS b ON a.k = b.k AND (a.at > mz_now() OR b.at < mz_now())",
+	"SELECT k, count(*) FROM t WHERE at <> mz_now() AND (k = 1 OR NOT (at BETWEEN mz_now() - interval '1 s' AND mz_now())) GROUP BY k",
+	"SELECT id FROM t AS a WHERE EXISTS (SELECT FROM t AS b WHERE b.k = a.k AND (b.at < mz_now() OR b.id < a.id))",
 	"SELECT id FROM t WHERE 100 / (id - 5) > 0 AND at > mz_now()",
 }
 

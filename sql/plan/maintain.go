@@ -89,7 +89,8 @@ func checkMaintained(r rel.Rel) *repr.Error {
 func timeOutOfPlace(name string, pos int) *repr.Error {
 	return unsupported("the function "+name+"() in this place of a maintained view", pos).
 		WithHint("In a maintained view the time may be compared with an expression over the row, by =, <, <=, >, >= or BETWEEN, " +
-			"in a condition of WHERE, HAVING or JOIN that is not under OR, as in: ts > now() - interval '5 minutes'.")
+			"in a condition of WHERE, HAVING or JOIN, as in: ts > now() - interval '5 minutes'; under OR not in an outer join, " +
+			"nor beside a subquery.")
 }
 
 // Bind makes of a prepared query one that can be run: parameters become their values, and functions that have one

@@ -58,8 +58,17 @@ func logicalMillis(now expr.Scalar) expr.Scalar {
 func boundTimes(r rel.Rel) rel.Rel {
 	switch n := r.(type) {
 	case *rel.Filter:
-		r = &rel.Filter{Input: n.Input, Preds: boundAll(n.Preds)}
+		plain, ors := timeOrs(n.Preds)
+		if r = n.Input; len(plain) > 0 {
+			r = &rel.Filter{Input: n.Input, Preds: plain}
+		}
+		r = inRanges(r, ors)
 	case *rel.Join:
+		if n.Kind == rel.JoinInner {
+			plain, ors := timeOrs(n.On)
+			r = inRanges(&rel.Join{Left: n.Left, Right: n.Right, On: plain}, ors)
+			break
+		}
 		r = &rel.Join{Kind: n.Kind, Left: n.Left, Right: n.Right, On: boundAll(n.On)}
 	case *rel.Apply:
 		r = &rel.Apply{Kind: n.Kind, Left: n.Left, Right: n.Right, On: boundAll(n.On)}

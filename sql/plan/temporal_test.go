@@ -214,8 +214,8 @@ func TestTimeRefused(t *testing.T) {
 	c := &memCatalog{path: []string{"public"}}
 	addAll(t, c, timedTable)
 	for _, where := range []string{
-		"at > now() OR ms > 5", "at <> now()", "age(now(), at) < life", "extract(hour from now()) > 5", "at > clock_timestamp()",
-		"CASE WHEN ms > 5 THEN at > now() END", "now() > now() - life", "at IN (now(), local)", "(at > now()) IS NOT FALSE",
+		"at > now() OR ms IN (SELECT 1)", "at > now() OR age(now(), at) < life", "NOT (at > now() IS TRUE)", "age(now(), at) < life", "extract(hour from now()) > 5", "at > clock_timestamp()",
+		"CASE WHEN ms > 5 THEN at > now() END", "now() > now() - life", "(at > now()) IS NOT FALSE",
 		"now() AT TIME ZONE 'Europe/Berlin' > local", "localtime > time '12:00'", "mz_now() * ms > 5", "now()::text > 'x'",
 	} {
 		q := parsed(t, "SELECT * FROM e WHERE "+where)[0].(*ast.Query)
@@ -224,6 +224,98 @@ func TestTimeRefused(t *testing.T) {
 			t.Errorf("%s: %v", where, err)
 		}
 	}
+}
+
+// timedOrs are conditions with the time under OR.
+var timedOrs = []string{
+	"at > now() OR ms > 1700000000000", "at <> now()", "NOT (at = now() AND local > now())", "at < now() OR local > now() + interval '1 hour'",
+	"(at > now() OR small % 2 = 0) AND (local < now() OR n > 5)", "at BETWEEN now() - life AND now() OR mz_now() BETWEEN ms AND ms + 5000",
+	"NOT (at > now() OR ms > 1700000000000)", "at > now() AND local < now() OR d = current_date", "small > 0 AND at > now() OR small <= 0 AND local < now()",
+	"at < now() OR at > now() - interval '1 hour'", "at IN (now(), local)", "mz_now() < ms OR mz_now() >= ms", "at > now() OR NULL",
+}
+
+// TestTimeOrs holds the ranges of conditions under OR to the conditions, as TestTimeBounds does.
+func TestTimeOrs(t *testing.T) {
+	t.Parallel()
+	c := &memCatalog{path: []string{"public"}}
+	addAll(t, c, timedTable)
+	for i, text := range timedOrs {
+		plain := filtersOf(t, c, text, false)
+		bound, err := QueryAsView(c.env(), parsed(t, "SELECT * FROM e WHERE "+text)[0].(*ast.Query), nil, true)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		var ranges []*rel.FlatMap
+		rel.Walk(bound.Rel, func(r rel.Rel) bool {
+			if f, ok := r.(*rel.FlatMap); ok {
+				ranges = append(ranges, f)
+			}
+			return true
+		})
+		rng := rand.New(rand.NewPCG(uint64(i), 6))
+		for range 60 {
+			compareRanges(t, rng, text, plain, ranges)
+		}
+	}
+}
+
+func compareRanges(t *testing.T, rng *rand.Rand, text string, plain []expr.Scalar, ranges []*rel.FlatMap) {
+	t.Helper()
+	row := timedRow(rng)
+	inside := make([]func(at int64) int, len(ranges))
+	times := []int64{0, usualTime, rel.LastTime}
+	for i, f := range ranges {
+		spans, err := spansOf(f, row)
+		if err != nil {
+			return
+		}
+		inside[i] = func(at int64) (n int) {
+			for _, s := range spans {
+				if s[0] <= at && at < s[1] {
+					n++
+				}
+			}
+			return n
+		}
+		for _, s := range spans {
+			times = append(times, s[0]-1, s[0], s[0]+1, s[1]-1, s[1], s[1]+1)
+		}
+	}
+	for range 6 {
+		times = append(times, usualTime+rng.Int64N(8e6)-4e6, rng.Int64N(4e12))
+	}
+	for _, at := range times {
+		want, err := holdsAt(plain, row, at)
+		if at < 0 || at > rel.LastTime || err != nil {
+			continue
+		}
+		copies := 1
+		for _, n := range inside {
+			copies *= n(at)
+		}
+		if (copies == 1) != want || copies > 1 {
+			t.Fatalf("%s at %d over %s: %d copies, the condition is %v", text, at, rowText(row), copies, want)
+		}
+	}
+}
+
+// spansOf are the ranges that a function gives for a row.
+func spansOf(f *rel.FlatMap, row []repr.Datum) (spans [][2]int64, err *repr.Error) {
+	var r expr.Row
+	r.SetDatums(row)
+	args := make([]repr.Datum, len(f.Args))
+	for i, a := range f.Args {
+		d, err := expr.Compile(a, &expr.Env{})(&r)
+		if err != nil {
+			return nil, err
+		}
+		args[i] = d
+	}
+	err = f.Fn.Eval(&expr.Env{}, args, func(out []repr.Datum) bool {
+		spans = append(spans, [2]int64{out[0].Int(), out[1].Int()})
+		return true
+	})
+	return spans, err
 }
 
 // BenchmarkTimeBounds computes the bound of a row: one that needs no search, and one that does.
