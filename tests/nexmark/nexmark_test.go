@@ -62,12 +62,17 @@ func history(t *testing.T, name string, workers int, meddle bool) {
 	site := nexmark.New(42, eventMicros)
 	for i := range batches {
 		var changes []generator.Change
+		var bids []int64
 		for range batchEvents {
 			e := site.Next()
 			changes = append(changes, e.Change())
+			if e.Table == nexmark.Bid {
+				bids = append(bids, e.Bid.At)
+			}
 		}
 		slices.SortStableFunc(changes, func(a, b generator.Change) int { return a.Table - b.Table })
-		r.batch("batch "+strconv.Itoa(i), generator.Statements(nexmark.Tables, changes, 500))
+		statements := generator.Statements(nexmark.Tables, changes, 500)
+		r.batch("batch "+strconv.Itoa(i), append(statements, arrival(i, bids)))
 		if !meddle {
 			continue
 		}
@@ -87,6 +92,13 @@ func history(t *testing.T, name string, workers int, meddle bool) {
 	}
 }
 
+// arrival says when the bids of a batch came, by the clock of processing: a batch every four seconds.
+func arrival(batch int, bids []int64) string {
+	moment := func(millis int64) string { return time.UnixMilli(millis).UTC().Format("2006-01-02 15:04:05.000") }
+	return fmt.Sprintf("INSERT INTO arrival VALUES ('%s', '%s', timestamp '2030-01-01' + %d * interval '4 seconds')",
+		moment(slices.Min(bids)), moment(slices.Max(bids)), batch)
+}
+
 // run is one history on both sides.
 type run struct {
 	*twin.Twin
@@ -103,7 +115,8 @@ func (r *run) create() {
 		r.Ours(generator.CreateTable(table, false))
 		r.Theirs(generator.CreateTable(table, true))
 	}
-	side := []string{"CREATE TABLE side_input (key bigint NOT NULL, value text NOT NULL)"}
+	side := []string{"CREATE TABLE side_input (key bigint NOT NULL, value text NOT NULL)",
+		"CREATE TABLE arrival (first_bid timestamp NOT NULL, last_bid timestamp NOT NULL, at timestamp NOT NULL)"}
 	for k := range 10 {
 		side = append(side, fmt.Sprintf("INSERT INTO side_input VALUES (%d, 'value %d')", k, k))
 	}
