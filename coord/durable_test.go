@@ -139,3 +139,21 @@ func TestRestart(t *testing.T) {
 		t.Errorf("after a restart the view says %s", got)
 	}
 }
+
+// TestReplacedViewAfterCrash: a view that was replaced comes back though it needs what is younger than it.
+func TestReplacedViewAfterCrash(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, quiet())
+	cl := connect(t, m.c)
+	cl.must("CREATE TABLE a (x int)")
+	cl.must("CREATE VIEW w AS SELECT x FROM a")
+	cl.must("CREATE TABLE b (x int)")
+	cl.must("CREATE MATERIALIZED VIEW c AS SELECT x + 1 AS x FROM b")
+	cl.must("INSERT INTO b VALUES (7)")
+	cl.must("CREATE OR REPLACE VIEW w AS SELECT b.x, c.x AS y FROM b, c")
+	cl.must("CREATE MATERIALIZED VIEW v AS SELECT x, y FROM w")
+	for range 2 {
+		m.crash()
+		same(t, "v", connect(t, m.c).must("SELECT x, y FROM v"), "7|8")
+	}
+}

@@ -68,7 +68,7 @@ func (c *Coordinator) restore() (*restoring, *repr.Error) {
 	return r, nil
 }
 
-// catalog makes the objects again, one after the other, as each may name those before it.
+// catalog makes the objects again, each after those that it needs.
 func (r *restoring) catalog(frame []byte) *repr.Error {
 	var f catalog.Frame
 	if err := json.Unmarshal(frame, &f); err != nil {
@@ -83,11 +83,17 @@ func (r *restoring) catalog(frame []byte) *repr.Error {
 		}
 	}
 	slices.Sort(keys)
+	var notes []*objectNote
 	for _, k := range keys {
 		n := &objectNote{}
 		if err := json.Unmarshal(r.notes[k], n); err != nil {
 			return damagedNote(k, err)
 		}
+		notes = append(notes, n)
+	}
+	id := func(n *objectNote) uint64 { return n.ID }
+	needs := func(n *objectNote) []uint64 { return append(slices.Clone(n.Depends), n.On) }
+	for _, n := range catalog.InOrder(notes, id, needs) {
 		it, err := r.object(n)
 		if err != nil {
 			return err
@@ -219,7 +225,7 @@ func (r *restoring) chooseBases() {
 			return
 		}
 		r.from[id] = t
-		for _, d := range append(slices.Clone(it.Depends), it.On) {
+		for _, d := range it.Needs() {
 			need(d, t)
 		}
 	}

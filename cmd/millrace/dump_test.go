@@ -35,6 +35,7 @@ COMMENT ON MATERIALIZED VIEW "Two Words"."M V" IS 'é;';
 CREATE CONNECTION kafka TO KAFKA (BROKER 'localhost:9092') WITH (VALIDATE = false);
 CREATE TABLE before (a int); ALTER TABLE before RENAME TO "after";
 INSERT INTO "after" VALUES (1);
+CREATE VIEW replaced AS SELECT 1 AS a; CREATE TABLE younger (a int); CREATE OR REPLACE VIEW replaced AS SELECT a FROM younger;
 CREATE INDEX after_a ON "after" (a)`
 
 // run runs a command of the binary in its own process and gives what it prints.

@@ -148,7 +148,7 @@ var mzTables = []builtin{
 	}},
 	{schema: "mz_internal", name: "mz_definitions", cols: "id text!, oid oid!, position int8!, schema text!, name text!, type text!, search_path text!, on_schema text, on_name text, statement text!", rows: func(e *SystemEnv) [][]repr.Datum {
 		var out [][]repr.Datum
-		for _, it := range e.Snapshot.Items() {
+		for n, it := range InOrder(e.Snapshot.Items(), func(it *Item) uint64 { return it.ID }, (*Item).Needs) {
 			if it.Kind == System || it.Hidden {
 				continue
 			}
@@ -156,7 +156,7 @@ var mzTables = []builtin{
 			if on := e.Snapshot.Item(it.On); on != nil {
 				onSchema, onName = text(on.Schema), text(on.Name)
 			}
-			out = append(out, []repr.Datum{id(it), oid(it.OID), i8(int64(it.ID)), text(it.Schema), text(it.Name), text(it.Kind.String()),
+			out = append(out, []repr.Datum{id(it), oid(it.OID), i8(int64(n)), text(it.Schema), text(it.Name), text(it.Kind.String()),
 				text(jsonList(it.Path)), onSchema, onName, text(it.CreateSQL)})
 		}
 		return out
