@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // sums is what most views of these tests compute.
@@ -235,4 +238,99 @@ func TestPartsAreShown(t *testing.T) {
 	cl.must("DROP MATERIALIZED VIEW z")
 	same(t, "w", cl.must("SELECT * FROM w ORDER BY 1"), "1|5|1", "2|7|2")
 	same(t, "users", cl.must("SELECT user_name FROM mz_internal.mz_shared_parts"), "w")
+}
+
+// TestPartsWhileWriting makes and drops views with parts in common from several sessions while another one writes: each view is
+// what its query gives at one time, and nothing is left of them.
+func TestPartsWhileWriting(t *testing.T) {
+	t.Parallel()
+	opts := quiet()
+	opts.Workers = 2
+	opts.OnBug = func(what string, value any, _ []byte) { t.Errorf("%s: %v", what, value) }
+	c := start(t, opts)
+	cl := connect(t, c)
+	cl.must("CREATE TABLE a (k int, v int); CREATE TABLE b (k int, w int); CREATE TABLE c (k int, x int)")
+	stop := make(chan struct{})
+	var writer, makers sync.WaitGroup
+	writer.Add(1)
+	go func() {
+		defer writer.Done()
+		changeTables(connect(t, c), rand.New(rand.NewPCG(1, 61)), stop)
+	}()
+	for m := range 3 {
+		makers.Add(1)
+		go func() {
+			defer makers.Done()
+			makeViews(connect(t, c), rand.New(rand.NewPCG(uint64(m), 62)), fmt.Sprint("m", m))
+		}()
+	}
+	makers.Wait()
+	close(stop)
+	writer.Wait()
+	nothingLeft(t, c)
+}
+
+// makeViews makes views, looks at each several times, and drops it.
+func makeViews(cl *client, rng *rand.Rand, prefix string) {
+	var live, queries []string
+	drop := func() {
+		i := rng.IntN(len(live))
+		cl.must("DROP MATERIALIZED VIEW " + live[i])
+		live, queries = slices.Delete(live, i, i+1), slices.Delete(queries, i, i+1)
+	}
+	for i := range 20 {
+		name, query := fmt.Sprintf("%s_%d", prefix, i), partsOf[rng.IntN(len(partsOf))]
+		if strings.Contains(query, "/") {
+			continue // an error is an answer too, and cannot be compared with EXCEPT
+		}
+		cl.must("CREATE MATERIALIZED VIEW " + name + " AS " + query)
+		live, queries = append(live, name), append(queries, query)
+		for i, name := range live {
+			q := queries[i]
+			if got := cl.must("(SELECT * FROM " + name + " EXCEPT ALL (" + q + ")) UNION ALL ((" + q + ") EXCEPT ALL SELECT * FROM " + name + ")"); len(got) > 0 {
+				cl.t.Errorf("%s differs from %s by %d rows", name, q, len(got))
+			}
+		}
+		if rng.IntN(3) == 0 {
+			drop()
+		}
+	}
+	for len(live) > 0 {
+		drop()
+	}
+}
+
+// TestSharedPartsFreeMemory has two views over one reduction: with the second they take little more than the first alone, and
+// with the last of them all is freed. It is not parallel: it looks at the heap of the process.
+func TestSharedPartsFreeMemory(t *testing.T) {
+	held := func(apart bool) (empty, one, two, none int64) {
+		c := start(t, Options{TickInterval: time.Hour, RetainHistory: time.Millisecond, KeepApart: apart})
+		cl := connect(t, c)
+		fillTable(cl, "t", 200_000)
+		cl.must("CREATE TABLE other (a int)")
+		const part = "(SELECT id % 1000 AS g, min(word) AS least, max(kind) AS most FROM t GROUP BY 1) AS p"
+		empty = settled(cl)
+		cl.must("CREATE MATERIALIZED VIEW x AS SELECT g, least, most FROM " + part + " WHERE most > 1")
+		one = settled(cl) - empty
+		cl.must("CREATE MATERIALIZED VIEW y AS SELECT least, most, g FROM " + part + " ORDER BY most DESC, g, least LIMIT 10")
+		two = settled(cl) - empty
+		cl.must("DROP MATERIALIZED VIEW x")
+		cl.must("INSERT INTO t VALUES (0, 1000, 'zz')")
+		same(t, "the other", cl.must("SELECT g, most FROM y ORDER BY most DESC LIMIT 1"), "0|1000")
+		cl.must("DROP MATERIALIZED VIEW y")
+		none = settled(cl) - empty
+		runtime.KeepAlive(c)
+		return empty, one, two, none
+	}
+	_, _, apart, _ := held(true)
+	empty, one, two, none := held(false)
+	if one < 200_000*8 {
+		t.Errorf("the first view takes %d bytes", one)
+	}
+	if two > one+one/4 || two > apart*2/3 {
+		t.Errorf("one view takes %d bytes, both %d; without sharing %d", one, two, apart)
+	}
+	if none > one/10 {
+		t.Errorf("heap was %d, with a view %d more, after DROP %d", empty, one, none)
+	}
 }
