@@ -52,9 +52,10 @@ type changes interface {
 // Debezium keeps a table as its change events tell it. Memory is one entry a row.
 type Debezium struct {
 	changes changes
-	live    map[string]*entry
+	live    *entries // the row of each key
 	gone    graveyard
 	bag     map[string]int64 // the rows of a table without keys, and how many there are of each
+	bagged  int64            // the bytes of the rows in it
 	seen    recent
 
 	epoch     uint32
@@ -68,25 +69,30 @@ type Debezium struct {
 	c        change
 }
 
-// entry is the row of a key, and the change that made it.
-type entry struct {
-	row []byte
-	pos position
-	op  byte
-}
-
 func newDebezium(ch changes) *Debezium {
-	return &Debezium{changes: ch, live: map[string]*entry{}, bag: map[string]int64{},
+	return &Debezium{changes: ch, live: newEntries(), bag: map[string]int64{},
 		gone: graveyard{byKey: map[string]*grave{}}, seen: recent{ids: map[uint64]struct{}{}}}
 }
 
 // Rows is how many rows the table has.
 func (d *Debezium) Rows() int {
-	n := len(d.live)
+	n := d.live.len()
 	for _, count := range d.bag {
 		n += int(count)
 	}
 	return n
+}
+
+// What a remembered thing takes beside its bytes, about.
+const (
+	graveBytes = 200
+	bagBytes   = 64
+	seenBytes  = 50
+)
+
+// Held is the memory of what the envelope remembers, about.
+func (d *Debezium) Held() int64 {
+	return d.live.bytes() + d.gone.bytes() + int64(len(d.bag))*bagBytes + d.bagged + int64(len(d.seen.ids))*seenBytes
 }
 
 // Apply appends what a change event changes.
@@ -143,17 +149,22 @@ func (d *Debezium) place(c *change) {
 	if c.pos.millis < d.began && d.epoch > 0 {
 		c.pos.epoch = d.epoch - 1
 	}
-	if e := d.live[string(c.key)]; c.key != nil && e != nil && c.pos.millis > d.newest && c.pos.compare(e.pos) < 0 {
-		d.epoch++
-		d.began = c.pos.millis
-		c.pos.epoch = d.epoch
+	if c.key != nil && c.pos.millis > d.newest {
+		if e, ok := d.live.find(c.key); ok && c.pos.compare(e.pos) < 0 {
+			d.epoch++
+			d.began = c.pos.millis
+			c.pos.epoch = d.epoch
+		}
 	}
 	d.newest = max(d.newest, c.pos.millis)
 }
 
 // applyKeyed sets or removes the row of a key.
 func (d *Debezium) applyKeyed(dst []sources.Update, c *change, m *Message) ([]sources.Update, error) {
-	e := d.live[string(c.key)]
+	var e *entry // nil: the key has none
+	if found, ok := d.live.find(c.key); ok {
+		e = &found
+	}
 	if d.isRepeat(c, e) {
 		return dst, nil
 	}
@@ -165,20 +176,23 @@ func (d *Debezium) applyKeyed(dst []sources.Update, c *change, m *Message) ([]so
 		return dst, err
 	}
 	row = append(row[:len(row):len(row)], m.Meta...)
-	d.touch(string(c.key))
-	if e == nil {
-		e = &entry{}
-		d.live[string(c.key)] = e
+	d.touch(c.key)
+	made := entry{row: row, pos: c.pos, op: c.op}
+	switch {
+	case e == nil:
 		d.gone.drop(c.key)
-	} else if bytes.Equal(e.row, row) {
-		d.note(e, c)
+	case !c.pos.known:
+		made.pos = e.pos
+	}
+	if e != nil && bytes.Equal(e.row, row) {
+		d.live.move(c.key, made.pos, made.op)
 		return d.sweep(dst, c), nil
-	} else {
+	}
+	if e != nil {
 		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
 	}
-	e.row = bytes.Clone(row)
-	d.note(e, c)
-	return d.sweep(append(dst, sources.Update{Row: e.row, Diff: 1}), c), nil
+	row = d.live.put(c.key, made)
+	return d.sweep(append(dst, sources.Update{Row: row, Diff: 1}), c), nil
 }
 
 // complete gives a row the values that were not sent.
@@ -187,13 +201,6 @@ func (d *Debezium) complete(row, old []byte) ([]byte, error) {
 		return row, nil
 	}
 	return d.changes.fill(row, old)
-}
-
-func (d *Debezium) note(e *entry, c *change) {
-	if c.pos.known {
-		e.pos = c.pos
-	}
-	e.op = c.op
 }
 
 func (d *Debezium) isRepeat(c *change, e *entry) bool {
@@ -217,7 +224,7 @@ func (d *Debezium) oldRow(c *change, e *entry) []byte {
 	if c.oldKey == nil {
 		return nil
 	}
-	if old := d.live[string(c.oldKey)]; old != nil {
+	if old, ok := d.live.find(c.oldKey); ok {
 		return old.row
 	}
 	if g := d.gone.find(c.oldKey); g != nil {
@@ -230,13 +237,13 @@ func (d *Debezium) remove(dst []sources.Update, c *change, e *entry, keyChanges 
 	g := &grave{key: string(c.key), pos: c.pos}
 	if e != nil {
 		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-		d.touch(string(c.key))
-		delete(d.live, string(c.key))
+		d.touch(c.key)
+		d.live.remove(c.key)
 		if !c.pos.known {
 			g.pos = e.pos
 		}
 		if keyChanges {
-			g.row = e.row // the new key may want values of this row
+			g.row = bytes.Clone(e.row) // the new key may want values of this row
 		}
 	}
 	d.gone.add(g)
@@ -253,11 +260,11 @@ func (d *Debezium) sweep(dst []sources.Update, c *change) []sources.Update {
 }
 
 func (d *Debezium) retractBefore(dst []sources.Update, p position) []sources.Update {
-	for key, e := range d.live {
+	for key, e := range d.live.all() {
 		if e.pos.known && e.pos.compare(p) < 0 {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
 			d.touch(key)
-			delete(d.live, key)
+			d.live.remove(key)
 		}
 	}
 	return dst
@@ -274,10 +281,10 @@ func (d *Debezium) truncate(dst []sources.Update, c *change, m *Message) []sourc
 			d.truncated = c.pos
 		}
 	} else {
-		for key, e := range d.live {
+		for key, e := range d.live.all() {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
 			d.touch(key)
-			delete(d.live, key)
+			d.live.remove(key)
 		}
 	}
 	return d.emptyBag(dst)

@@ -358,7 +358,7 @@ func BenchmarkDebeziumAvro(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if i%len(messages) == 0 {
-			clear(e.live)
+			e.live = newEntries()
 			clear(e.gone.byKey)
 		}
 		if _, err := e.Apply(ctx, nil, messages[i%len(messages)]); err != nil {

@@ -21,10 +21,14 @@ type graveyard struct {
 	byKey map[string]*grave
 	queue []*grave // oldest first from head on
 	head  int
-	bytes int
+	size  int              // bytes of the rows
+	keys  int              // bytes of the keys
 	last  uint64           // the number of the newest
 	touch func(key string) // called before a key changes; nil when nobody asks
 }
+
+// bytes is the memory of the graveyard, about.
+func (y *graveyard) bytes() int64 { return int64(len(y.byKey)*graveBytes + y.keys + y.size) }
 
 func (y *graveyard) find(key []byte) *grave { return y.byKey[string(key)] }
 
@@ -42,8 +46,9 @@ func (y *graveyard) add(g *grave) {
 	}
 	y.byKey[g.key] = g
 	y.queue = append(y.queue, g)
-	y.bytes += len(g.row)
-	for len(y.queue)-y.head > maxGone || y.bytes > maxGoneBytes {
+	y.size += len(g.row)
+	y.keys += len(g.key)
+	for len(y.queue)-y.head > maxGone || y.size > maxGoneBytes {
 		oldest := y.queue[y.head]
 		y.queue[y.head] = nil
 		y.head++
@@ -69,7 +74,8 @@ func (y *graveyard) restore(graves []*grave) {
 	for _, g := range graves {
 		y.byKey[g.key] = g
 		y.queue = append(y.queue, g)
-		y.bytes += len(g.row)
+		y.size += len(g.row)
+		y.keys += len(g.key)
 		y.last = g.number
 	}
 }
@@ -78,7 +84,8 @@ func (y *graveyard) forget(g *grave) {
 	if y.touch != nil {
 		y.touch(g.key)
 	}
-	y.bytes -= len(g.row)
+	y.size -= len(g.row)
+	y.keys -= len(g.key)
 	g.row = nil
 	delete(y.byKey, g.key)
 }

@@ -61,12 +61,12 @@ func (m *memory) reset() {
 }
 
 // touch notes the row of a key as it is before a change of it.
-func (d *Debezium) touch(key string) {
+func (d *Debezium) touch(key []byte) {
 	if d.memory == nil {
 		return
 	}
-	if _, ok := d.memory.live[key]; !ok {
-		d.memory.live[key] = d.appendLive(nil, key)
+	if _, ok := d.memory.live[string(key)]; !ok {
+		d.memory.live[string(key)] = d.appendLive(nil, string(key))
 	}
 }
 
@@ -84,11 +84,13 @@ func (d *Debezium) count(row []byte, by int64) {
 			d.memory.bag[string(row)] = n
 		}
 	}
+	before := len(d.bag)
 	if n += by; n == 0 {
 		delete(d.bag, string(row))
 	} else {
 		d.bag[string(row)] = n
 	}
+	d.bagged += int64((len(d.bag) - before) * len(row))
 }
 
 // State gives what has changed since it was asked last.
@@ -139,8 +141,8 @@ func replaced(dst []sources.Update, was, is []byte) []sources.Update {
 }
 
 func (d *Debezium) appendLive(dst []byte, key string) []byte {
-	e := d.live[key]
-	if e == nil {
+	e, ok := d.live.find([]byte(key))
+	if !ok {
 		return nil
 	}
 	dst = appendString(append(dst, stateLive), key)
@@ -268,8 +270,8 @@ func (d *Debezium) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 		r := &stateReader{b: row[1:]}
 		switch row[0] {
 		case stateLive:
-			key := string(r.bytes(r.uvarint()))
-			d.live[key] = &entry{pos: r.position(), op: r.byte(), row: bytes.Clone(r.b)}
+			key := r.bytes(r.uvarint())
+			d.live.put(key, entry{pos: r.position(), op: r.byte(), row: r.b})
 		case stateGone:
 			g := &grave{key: string(r.bytes(r.uvarint())), pos: r.position(), number: r.uvarint()}
 			if r.byte() == 1 {
@@ -277,7 +279,7 @@ func (d *Debezium) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 			}
 			graves = append(graves, g)
 		case stateBag:
-			d.bag[string(r.b)] += diff
+			d.count(r.b, diff)
 		case stateSeen:
 			slots[int(r.uvarint())] = r.uint64()
 		case stateRun:
