@@ -31,8 +31,15 @@ func NewBuilderOn(b *budget.Budget) *Builder { return &Builder{budget: b} }
 // mostData is how much a builder with a budget may gather: positions in it have 32 bits.
 const mostData = 3 << 30
 
-// count tells the budget how much the buffers take.
+// growBytes is the size of buffer from which on a larger one is asked for ahead.
+const growBytes = 1 << 20
+
+// count tells the budget how much the buffers take. When the rows move to a larger buffer both are there for a moment, so room
+// for the next one, which is larger by a quarter, is asked for before it is needed.
 func (b *Builder) count() {
+	if n := int64(cap(b.b.data)); b.budget != nil && n > growBytes && n > int64(b.data) {
+		b.budget.Passing(n + n/4)
+	}
 	b.data, b.ends = cap(b.b.data), cap(b.b.ends)
 	if b.budget == nil {
 		return

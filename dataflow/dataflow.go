@@ -106,6 +106,9 @@ func New(g *Graph, opts Options) *Dataflow {
 	return d
 }
 
+// CountIn has what the dataflow holds count towards another budget from now on. No step runs meanwhile.
+func (d *Dataflow) CountIn(memory *budget.Budget) { d.memory.Move(memory) }
+
 // Close forgets all state.
 func (d *Dataflow) Close() {
 	d.workers, d.exchange, d.out, d.errs = nil, nil, nil, nil

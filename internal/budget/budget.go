@@ -8,9 +8,11 @@ type Budget struct {
 	most   int64 // 0: no limit of its own
 	up     *Budget
 	upMost int64 // what up may hold when this one takes more; 0: no such limit
+	lasts  bool
 	held   atomic.Int64
 	over   atomic.Pointer[Excess]
 	onOver func()
+	fits   func(n int64) bool // of the whole: whether there is room beside what is really in use; nil: it is not known
 }
 
 // Excess says which limit a budget has met.
@@ -30,6 +32,23 @@ func (b *Budget) Part(name string, most, upMost int64) *Budget {
 	return &Budget{name: name, most: most, up: b, upMost: upMost}
 }
 
+// Watch tells a whole how to find out whether there is room for n bytes more beside what is really in use: what is counted is
+// never all. It is asked when a part asks for much. It is set before the budget is used.
+func (b *Budget) Watch(fits func(n int64) bool) { b.fits = fits }
+
+// watchBytes is how much has to be asked for at once for it to be found out what is in use, which is dear.
+const watchBytes = 128 << 10
+
+// watched says whether n bytes more would fit beside what is really in use.
+func (b *Budget) watched(n int64) bool {
+	for x := b; x != nil && n >= watchBytes && !x.lasts; x = x.up {
+		if x.fits != nil && !x.fits(n) {
+			return b.exceed(Excess{Name: x.name, Most: x.most}, n)
+		}
+	}
+	return true
+}
+
 // OnOver has f called when the budget is first exceeded. It is set before the budget is used.
 func (b *Budget) OnOver(f func()) { b.onOver = f }
 
@@ -41,8 +60,8 @@ func (b *Budget) Take(n int64) {
 	for x := b; x != nil; x = x.up {
 		x.held.Add(n)
 	}
-	if n > 0 {
-		b.Room(0)
+	if n > 0 && b.Room(0) {
+		b.watched(n) // it is in use by now, or will be
 	}
 }
 
@@ -60,7 +79,45 @@ func (b *Budget) Room(n int64) bool {
 			return b.exceed(Excess{Name: x.up.name, Most: x.upMost}, n)
 		}
 	}
+	return b.watched(n)
+}
+
+// Lasts says that the work of the budget is not given up for what it needs for a moment. It is set before the budget is used.
+func (b *Budget) Lasts() { b.lasts = true }
+
+// Passing says whether there is room for n bytes that are held for a moment beside what is counted: a buffer and the larger one
+// that it is copied to. What others hold too speaks against it, not a limit of the budget's own.
+func (b *Budget) Passing(n int64) bool {
+	for x := b; x != nil; x = x.up {
+		if x.lasts {
+			return true
+		}
+		if x.up == nil || x.upMost == 0 {
+			continue
+		}
+		if x.most > 0 && x.held.Load()+n > x.most {
+			return b.exceed(Excess{Name: x.name, Most: x.most}, n)
+		}
+		if x.up.held.Load()+n > x.upMost {
+			return b.exceed(Excess{Name: x.up.name, Most: x.upMost}, n)
+		}
+	}
 	return true
+}
+
+// Move makes the budget, and all that it holds, part of another. Nobody takes from it meanwhile.
+func (b *Budget) Move(to *Budget) {
+	if b == nil || b.up == to {
+		return
+	}
+	held := b.held.Load()
+	for x := b.up; x != nil; x = x.up {
+		x.held.Add(-held)
+	}
+	b.up = to
+	for x := b.up; x != nil; x = x.up {
+		x.held.Add(held)
+	}
 }
 
 // exceed notes the first limit that was met.

@@ -99,3 +99,60 @@ func TestManyTakeAtOnce(t *testing.T) {
 		t.Errorf("the whole holds %d, its parts %d", server.Held(), sum)
 	}
 }
+
+// TestWhatIsInUseSpeaksToo has more in use than is counted: who asks for much meets the limit of the whole, what lasts does not.
+func TestWhatIsInUseSpeaksToo(t *testing.T) {
+	t.Parallel()
+	const most = 100 << 20
+	inUse := int64(most)
+	server := New("the server", most)
+	server.Watch(func(n int64) bool { return inUse+n <= most+most/20 })
+	views, query := server.Part("views", 0, 0), server.Part("a query", 0, 0)
+	views.Lasts()
+	view := views.Part("a view", 0, 0)
+	query.Take(watchBytes)
+	view.Take(watchBytes)
+	if query.Excess() != nil || view.Excess() != nil {
+		t.Fatalf("at the limit: %+v, %+v", query.Excess(), view.Excess())
+	}
+	inUse = most + most/10
+	query.Take(watchBytes - 1)
+	if view.Take(watchBytes); query.Excess() != nil || view.Excess() != nil {
+		t.Fatalf("who asks for little, or lasts: %+v, %+v", query.Excess(), view.Excess())
+	}
+	query.Take(watchBytes)
+	if e := query.Excess(); e == nil || e.Name != "the server" || e.Own {
+		t.Errorf("beyond it: %+v", e)
+	}
+	if other := server.Part("another", 0, 0); other.Room(1<<20) || !other.Room(0) {
+		t.Error("room for much, or none for nothing")
+	}
+}
+
+func TestMomentsAndMoves(t *testing.T) {
+	t.Parallel()
+	server := New("server", 0)
+	fresh, lasting := server.Part("new", 0, 100), server.Part("old", 0, 100)
+	lasting.Lasts()
+	b := fresh.Part("b", 10, 0)
+	b.Take(9)
+	if !b.Passing(91) || b.Passing(92) {
+		t.Error("the room for a moment is not what the whole has left")
+	}
+	other := fresh.Part("c", 0, 0)
+	other.Take(20)
+	other.Move(lasting)
+	if fresh.Held() != 9 || lasting.Held() != 20 || server.Held() != 29 {
+		t.Errorf("after it moved: %d, %d, %d", fresh.Held(), lasting.Held(), server.Held())
+	}
+	if !other.Passing(1000) || other.Excess() != nil {
+		t.Error("what lasts is given up for a moment's need")
+	}
+	if other.Close(); server.Held() != 9 || lasting.Held() != 0 {
+		t.Errorf("after it closed: %d, %d", server.Held(), lasting.Held())
+	}
+	var none *Budget
+	if none.Move(server); !none.Passing(1 << 60) {
+		t.Error("the nil budget has a limit")
+	}
+}

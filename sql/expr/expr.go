@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"fmt"
 	"time"
 
 	"millrace/repr"
@@ -152,6 +153,26 @@ type Env struct {
 	SearchPath []string
 	Setting    func(name string) (string, bool)
 	Catalog    CatalogReader
+	MostBytes  int64 // what one value, and one row, may take; 0: MaxBytes
+}
+
+// MaxBytes is the longest value that a function makes, and the longest row, where nothing less is said.
+const MaxBytes = 1 << 28
+
+// TooLong is the error of a value or a row of n bytes that is longer than it may be; nil when it is not.
+func (e *Env) TooLong(n int64) *repr.Error {
+	most := int64(MaxBytes)
+	if e != nil && e.MostBytes > 0 {
+		most = e.MostBytes
+	}
+	switch {
+	case n <= most:
+		return nil
+	case n > MaxBytes:
+		return repr.NewError(repr.CodeProgramLimit, "requested length too large")
+	}
+	return repr.NewError(repr.CodeOutOfMemory, fmt.Sprintf("out of memory: a value or row would take more than %.1f MiB", float64(most)/(1<<20))).
+		WithHint("Make shorter values; the limit follows from --memory-limit.")
 }
 
 // CatalogReader answers the catalog functions (pg_get_viewdef, regclass output, has_table_privilege …).

@@ -404,7 +404,7 @@ func withEmpty(re *regexp.Regexp, s string, found [][]int) [][]int {
 	return out
 }
 
-func regexpReplace(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+func regexpReplace(env *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	re, global, err := regexOf(a[1].Str(), flagsArg(a, 3))
 	if err != nil {
 		return repr.Null, err
@@ -420,8 +420,8 @@ func regexpReplace(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		out = append(out, s[from:m[0]]...)
 		out = appendReplacement(out, with, s, m)
 		from = m[1]
-		if len(out) > maxText {
-			return repr.Null, tooLong()
+		if err := env.TooLong(int64(len(out))); err != nil {
+			return repr.Null, err
 		}
 	}
 	return repr.TextBytes(append(out, s[from:]...)), nil

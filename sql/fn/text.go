@@ -9,12 +9,8 @@ import (
 	"millrace/sql/expr"
 )
 
-// maxText is the longest string that a function makes.
-const maxText = 1 << 28
-
-func tooLong() *repr.Error {
-	return repr.NewError(repr.CodeProgramLimit, "requested length too large")
-}
+// maxText is the longest string that an aggregate makes.
+const maxText = expr.MaxBytes
 
 // text1 is a function of one string.
 func text1(f func(s string) string) evalFunc {
@@ -52,8 +48,11 @@ var textOperators = []row{
 	{sig: "^@(text, text) boolean", eval: startsWith},
 }
 
-func concatText(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+func concatText(env *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	x, y := a[0].Bytes(), a[1].Bytes()
+	if err := env.TooLong(int64(len(x) + len(y))); err != nil {
+		return repr.Null, err
+	}
 	return repr.TextBytes(append(append(make([]byte, 0, len(x)+len(y)), x...), y...)), nil
 }
 
@@ -193,13 +192,15 @@ func position(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	return repr.Int4(int32(utf8.RuneCountInString(s[:i]) + 1)), nil
 }
 
-func replaceText(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+func replaceText(env *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	s, from, to := a[0].Str(), a[1].Str(), a[2].Str()
 	if from == "" {
 		return a[0], nil
 	}
-	if grow := len(to) - len(from); grow > 0 && strings.Count(s, from)*grow > maxText {
-		return repr.Null, tooLong()
+	if grow := len(to) - len(from); grow > 0 {
+		if err := env.TooLong(int64(len(s) + strings.Count(s, from)*grow)); err != nil {
+			return repr.Null, err
+		}
 	}
 	return repr.Text(strings.ReplaceAll(s, from, to)), nil
 }
@@ -254,13 +255,13 @@ func right(s string, n int) string {
 
 // pad brings a string to a length in characters, at its left or its right.
 func pad(atLeft bool) evalFunc {
-	return func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+	return func(env *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		s, n, fill := a[0].Str(), int(max(a[1].Int(), 0)), " "
 		if len(a) > 2 {
 			fill = a[2].Str()
 		}
-		if n*max(1, len(fill)) > maxText {
-			return repr.Null, tooLong()
+		if err := env.TooLong(int64(n) * int64(max(1, len(fill)))); err != nil {
+			return repr.Null, err
 		}
 		have := utf8.RuneCountInString(s)
 		if have >= n || fill == "" {
@@ -277,10 +278,10 @@ func pad(atLeft bool) evalFunc {
 	}
 }
 
-func repeat(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+func repeat(env *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 	s, n := a[0].Str(), max(a[1].Int(), 0)
-	if int64(len(s))*n > maxText {
-		return repr.Null, tooLong()
+	if err := env.TooLong(int64(len(s)) * n); err != nil {
+		return repr.Null, err
 	}
 	if s == "" {
 		n = 0

@@ -52,6 +52,9 @@ func concat(args []repr.Type, _ repr.Type) evalFunc {
 		out := []byte{}
 		for i, d := range a {
 			out = appendAsText(out, env, args[i], d)
+			if err := env.TooLong(int64(len(out))); err != nil {
+				return repr.Null, err
+			}
 		}
 		return repr.TextBytes(out), nil
 	}
@@ -72,6 +75,9 @@ func concatWithSeparator(args []repr.Type, _ repr.Type) evalFunc {
 			}
 			first = false
 			out = appendAsText(out, env, args[i+1], d)
+			if err := env.TooLong(int64(len(out))); err != nil {
+				return repr.Null, err
+			}
 		}
 		return repr.TextBytes(out), nil
 	}
@@ -229,8 +235,8 @@ func (f *formatter) apply(d directive) *repr.Error {
 	if err != nil {
 		return err
 	}
-	if d.width > maxText {
-		return tooLong()
+	if err := f.env.TooLong(int64(len(f.out) + max(d.width, len(s)))); err != nil {
+		return err
 	}
 	fill := strings.Repeat(" ", max(0, d.width-utf8.RuneCountInString(s)))
 	if d.left {

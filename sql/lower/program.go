@@ -15,6 +15,7 @@ type program struct {
 	outs  []out
 	cells []*cell
 	whole bool // all columns of the single part as they stand
+	env   *expr.Env
 }
 
 // out is one column to be written.
@@ -61,7 +62,7 @@ func joinFunc(f linear, fields []field, env *expr.Env) func() dataflow.JoinFunc 
 }
 
 func compile(f linear, fields []field, env *expr.Env) *program {
-	p := &program{row: expr.Row{Width: f.in}}
+	p := &program{row: expr.Row{Width: f.in}, env: env}
 	outs := make([]expr.Scalar, len(fields))
 	for i, fd := range fields {
 		if !fd.whole {
@@ -209,7 +210,11 @@ func (p *program) run(dst []byte, parts [][]byte) ([]byte, bool, *repr.Error) {
 	return p.write(dst, parts)
 }
 
+// longRow is from which length on it is asked whether a row is too long.
+const longRow = 1 << 16
+
 func (p *program) write(dst []byte, parts [][]byte) ([]byte, bool, *repr.Error) {
+	from := len(dst)
 	for i := range p.outs {
 		o := &p.outs[i]
 		switch {
@@ -231,6 +236,11 @@ func (p *program) write(dst []byte, parts [][]byte) ([]byte, bool, *repr.Error) 
 				return dst, false, err
 			}
 			dst = o.append(dst, d)
+		}
+		if n := len(dst) - from; n > longRow {
+			if err := p.env.TooLong(int64(n)); err != nil {
+				return dst, false, err
+			}
 		}
 	}
 	return dst, true, nil

@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 
 	"millrace/dataflow"
@@ -31,7 +33,12 @@ func (b *builder) values(n *rel.Values) stream {
 }
 
 func (b *builder) constant(rows [][]byte) dataflow.NodeID {
-	return b.add(dataflow.Constant{Rows: rows}, fmt.Sprintf("%d %x", len(rows), rows), "values")
+	sum := sha256.New()
+	for _, row := range rows {
+		_, _ = sum.Write(binary.AppendUvarint(nil, uint64(len(row)))) // a hash takes all
+		_, _ = sum.Write(row)
+	}
+	return b.add(dataflow.Constant{Rows: rows}, fmt.Sprintf("%d %x", len(rows), sum.Sum(nil)), "values")
 }
 
 func (b *builder) constRow(row []expr.Scalar) ([]byte, *repr.Error) {
@@ -40,6 +47,9 @@ func (b *builder) constRow(row []expr.Scalar) ([]byte, *repr.Error) {
 	for _, e := range row {
 		d, err := expr.Compile(e, b.env)(&in)
 		if err != nil {
+			return nil, err
+		}
+		if err := b.env.TooLong(int64(len(packed) + len(d.Bytes()))); err != nil {
 			return nil, err
 		}
 		packed = repr.Append(packed, d)
