@@ -157,7 +157,8 @@ func (spec *sourceSpec) connector(c *Coordinator) (sources.Described, *repr.Erro
 	}
 	cfg := kafka.Config{Broker: c.brokerOptions(spec.brokers), Topic: spec.topic, ValueFormat: formats[spec.value.Kind],
 		Envelope: kafka.Envelope(spec.envelope.String()), Log: c.opts.Log, Clock: c.opts.Clock,
-		ValueSchema: spec.valueSchema, KeySchema: spec.keySchema, KeepState: c.opts.Journal != nil}
+		ValueSchema: spec.valueSchema, KeySchema: spec.keySchema, KeepState: c.opts.Journal != nil,
+		FetchBytes: c.fetchBytes()}
 	if spec.key != nil {
 		cfg.KeyFormat = formats[spec.key.Kind]
 	}

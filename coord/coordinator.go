@@ -23,7 +23,7 @@ type Options struct {
 	TickInterval    time.Duration     // the longest time between ticks; default 1 s
 	RetainHistory   time.Duration     // how far back AS OF reaches; default 10 s
 	MaxTickRows     int               // a tick takes no more source updates than that; default 100,000
-	SubscriberBytes int64             // what a slow subscription may hold; default 32 MiB
+	SubscriberBytes int64             // what a slow subscription may hold; default 32 MiB, less with little memory
 	MemoryLimit     int64             // what the process may hold; 0: any
 	LiveBytes       func() int64      // what it holds, beside what is counted; default what the last garbage collection found
 	HostAliases     map[string]string // host:port to dial instead of another
@@ -37,6 +37,8 @@ type Options struct {
 	Log             *slog.Logger
 	OnBug           func(what string, value any, stack []byte) // told of panics that were caught; nil: nobody
 	Version         string
+
+	heapBytes func() int64 // what LiveBytes is, with what the next garbage collection frees
 }
 
 func (o *Options) defaults() {
@@ -53,7 +55,7 @@ func (o *Options) defaults() {
 		o.MaxTickRows = 100_000
 	}
 	if o.SubscriberBytes == 0 {
-		o.SubscriberBytes = 32 << 20
+		o.SubscriberBytes = limitSubscription.of(o.MemoryLimit)
 	}
 	if o.Clock == nil {
 		o.Clock = clock.System{}
@@ -61,8 +63,9 @@ func (o *Options) defaults() {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
+	o.heapBytes = o.LiveBytes
 	if o.LiveBytes == nil {
-		o.LiveBytes = liveBytes
+		o.LiveBytes, o.heapBytes = liveBytes, heapBytes
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -107,6 +110,7 @@ type Coordinator struct {
 	queued      bool                     // something waits for a tick
 	queuedRows  int
 	someFailed  bool           // a view has failed
+	queuedBytes int64          // of what sources read
 	broken      error          // the journal failed: nothing more is acknowledged
 	full        bool           // the last tick was refused, for the disk is full
 	notes       []journal.Note // of the next tick
@@ -130,6 +134,7 @@ type Counters struct {
 type sourceBatch struct {
 	run   *sourceRun
 	batch *sources.Batch
+	size  int64
 }
 
 // New starts a coordinator that keeps nothing. Close ends it.
@@ -179,14 +184,14 @@ func prepare(opts Options) *Coordinator {
 	c := &Coordinator{
 		opts: opts, ctx: ctx, stop: stop, done: make(chan struct{}),
 		commands:    make(chan func(), 64),
-		batches:     make(chan sourceBatch, 64),
+		batches:     make(chan sourceBatch, batchesAhead(opts.MemoryLimit)),
 		collections: map[uint64]*collection{},
 		sources:     map[uint64]*sourceRun{},
 		sinks:       map[uint64]*sinkRun{},
 		holds:       map[*hold]struct{}{},
 		retained:    map[uint64]time.Duration{},
 		identity:    &identity{},
-		memory:      newMemory(opts.MemoryLimit, opts.LiveBytes),
+		memory:      newMemory(opts.MemoryLimit, opts.LiveBytes, opts.heapBytes),
 	}
 	c.oracle = oracle{now: opts.Clock.Now}
 	c.oracle.complete = repr.Time(max(opts.Clock.Now().UnixMilli(), 1))
@@ -319,7 +324,8 @@ func (c *Coordinator) idleWork() <-chan struct{} {
 
 // takeBatches is the channel of source batches, or nil while the next tick is full.
 func (c *Coordinator) takeBatches() <-chan sourceBatch {
-	if c.full || c.memory.pressed.Load() || c.queuedRows >= c.opts.MaxTickRows {
+	if c.full || c.memory.pressed.Load() || c.queuedRows >= c.opts.MaxTickRows ||
+		c.queuedBytes >= limitTick.of(c.opts.MemoryLimit) {
 		return nil
 	}
 	return c.batches

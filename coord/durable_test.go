@@ -116,7 +116,7 @@ func TestRestart(t *testing.T) {
 		var out [][]string
 		for _, q := range []string{
 			"SELECT * FROM shop.orders ORDER BY id", "SELECT * FROM shop.per_customer ORDER BY 1", "SELECT * FROM shop.top", "SELECT * FROM shop.pairs ORDER BY 1, 2", "SELECT * FROM shop.shares ORDER BY 1",
-			"SELECT name, rows FROM mz_internal.mz_object_memory WHERE name LIKE '%(%' ORDER BY 1",
+			"SELECT name, rows FROM mz_internal.mz_object_memory WHERE name LIKE '%(arrange%' ORDER BY 1",
 			"SELECT id FROM public.big",
 			"SELECT id FROM shop.orders WHERE customer = 'ada' ORDER BY 1", "SELECT schema_name FROM information_schema.schemata ORDER BY 1",
 			"SELECT name, create_sql FROM mz_objects WHERE id LIKE 'u%' ORDER BY 1", "SELECT obj_description('shop.orders'::regclass)",

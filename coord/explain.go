@@ -9,7 +9,6 @@ import (
 	"millrace/repr"
 	"millrace/sql"
 	"millrace/sql/ast"
-	"millrace/sql/expr"
 	"millrace/sql/plan"
 )
 
@@ -164,12 +163,12 @@ func (s *Session) compileFor(q *ast.Query, kept bool, self uint64) (*sql.Compile
 		if err != nil {
 			return nil, err
 		}
-		compiled, err := sql.Optimize(&expr.Env{}, bound.Rel)
+		compiled, err := sql.Optimize(s.c.keptEnv(), bound.Rel)
 		if err != nil {
 			return nil, err
 		}
 		r := s.c.book.Load().read(compiled.Optimized, self, wantsNothing)
-		return compiled, compiled.Lower(&expr.Env{}, r.plan, s.c.lowering())
+		return compiled, compiled.Lower(s.c.keptEnv(), r.plan, s.c.lowering())
 	}
 	bound, err := plan.Query(env, q)
 	if err != nil {

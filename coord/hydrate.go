@@ -70,7 +70,7 @@ func (s *Session) hydrateAt(ctx context.Context, v *view, at *hold, progress fun
 // beginHydration claims the inputs at the newest complete time, or at one that is held.
 func (s *Session) beginHydration(ctx context.Context, v *view, at *hold) (*hydration, *repr.Error) {
 	h := &hydration{c: s.c, view: v, cols: map[uint64]*collection{}, exact: at != nil, before: s.c.memory.server.Held(),
-		memory: s.c.memory.server.Part("a new view", 0, 0)}
+		memory: s.c.memory.filled.Part("a new view", 0, 0)}
 	var failure *repr.Error
 	err := s.c.do(ctx, func() {
 		h.hold = s.c.newHold()
@@ -101,6 +101,9 @@ func (s *Session) beginHydration(ctx context.Context, v *view, at *hold) (*hydra
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !h.exact { // one that was there before a restart did fit
+		v.flow.CountIn(s.c.memory.filling)
 	}
 	return h, nil
 }
@@ -424,6 +427,7 @@ func (c *Coordinator) install(v *view) *repr.Error {
 		return c.takeOver(v)
 	}
 	c.collections[v.out.id] = v.out
+	v.flow.CountIn(c.memory.flows)
 	v.settleDue()
 	c.views = append(c.views, v)
 	c.share(v)

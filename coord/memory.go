@@ -19,7 +19,7 @@ import (
 // read and to delete; then statements; and last the maintained views.
 const (
 	shareStatement  = 25 // one statement that runs once, or one transaction
-	shareStatements = 40 // all of them together
+	shareStatements = 35 // all of them together
 	shareRelieved   = 75 // what is kept and maintained: below it a server that was pressed goes on as before
 	sharePressed    = 80 // the same: beyond it sources are held back, and rows and new views refused
 	shareReaders    = 92 // of all that is held: beyond it a statement gets no more
@@ -31,21 +31,31 @@ type memory struct {
 	server     *budget.Budget
 	kept       *budget.Budget // collections
 	queued     *budget.Budget // what waits for their next tick
+	arriving   *budget.Budget // batches of sources that wait for room in a tick
 	flows      *budget.Budget // the operators of maintained views, and the arrangements that they share
+	filling    *budget.Budget // the operators of views that are being filled for the first time
+	filled     *budget.Budget // the rows of views that are being filled
 	statements *budget.Budget
-	limit      int64        // 0: none
-	live       func() int64 // what the process holds of memory that is in use, as far as it knows
-	pressed    atomic.Bool  // sources are held back and writes refused; the loop sets it
+	sessions   *budget.Budget // what clients have prepared
+	limit      int64          // 0: none
+	live       func() int64   // what the process holds of memory that is in use, as far as it knows
+	pressed    atomic.Bool    // sources are held back and writes refused; the loop sets it
 	collecting atomic.Bool
 	confirmed  atomic.Bool // a collection has found that more is in use than is counted
 	collected  time.Time   // when the last was begun; it belongs to the loop
 }
 
-func newMemory(limit int64, live func() int64) *memory {
+func newMemory(limit int64, live, inUse func() int64) *memory {
 	m := &memory{server: budget.New("the server", limit), limit: limit, live: live}
+	m.server.Watch(func(n int64) bool { return m.inUseFits(n, inUse) })
 	m.kept = m.server.Part("the collections", 0, 0)
 	m.queued = m.server.Part("rows on their way", 0, 0)
 	m.flows = m.server.Part("the views", 0, m.share(shareFlows))
+	m.flows.Lasts()
+	m.filling = m.server.Part("new views", 0, m.share(sharePressed))
+	m.filled = m.server.Part("the rows of new views", 0, 0)
+	m.arriving = m.server.Part("batches on their way", 0, 0)
+	m.sessions = m.server.Part("all sessions together", limitSessions.of(limit), m.share(shareReaders))
 	m.statements = m.server.Part("all statements together", m.share(shareStatements), m.share(shareReaders))
 	return m
 }
@@ -59,9 +69,32 @@ func (m *memory) lasting() (held, live int64) {
 // share is some percent of the limit; 0 when there is none.
 func (m *memory) share(percent int64) int64 { return m.limit / 100 * percent }
 
+// mostValue is what one value, and one row, that an expression makes may take: on its way to a client it is copied some times.
+func (m *memory) mostValue() int64 { return limitValue.of(m.limit) }
+
+// inUseOver is by how much, in percent, more may be in use than the limit before statements are given up for it.
+const inUseOver = 5
+
+// inUseFits says whether there is room for n bytes more beside all that the process has in use. When it seems that there is not,
+// a collection finds out what of that is still needed.
+func (m *memory) inUseFits(n int64, inUse func() int64) bool {
+	most := m.limit / 100 * (100 + inUseOver)
+	if m.limit == 0 || inUse() <= most && m.live()+n <= most {
+		return true
+	}
+	runtime.GC()
+	return m.live()+n <= most
+}
+
 // liveBytes is what the last collection of the process found in use.
-func liveBytes() int64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+func liveBytes() int64 { return runtimeMetric("/gc/heap/live:bytes") }
+
+// heapBytes is what the process has in use now, with what the next collection frees.
+func heapBytes() int64 { return runtimeMetric("/memory/classes/heap/objects:bytes") }
+
+// runtimeMetric is a figure of the runtime; 0 when it does not know it.
+func runtimeMetric(name string) int64 {
+	sample := []metrics.Sample{{Name: name}}
 	if metrics.Read(sample); sample[0].Value.Kind() != metrics.KindUint64 {
 		return 0
 	}

@@ -10,7 +10,6 @@ import (
 	"millrace/coord/catalog"
 	"millrace/internal/check"
 	"millrace/repr"
-	"millrace/sql/expr"
 	"millrace/sql/lower"
 	"millrace/sql/opt"
 	"millrace/sql/rel"
@@ -212,7 +211,7 @@ func (sh *sharer) view(ctx context.Context, plan rel.Rel, id uint64, name string
 		if !claimed {
 			continue // one has gone meanwhile
 		}
-		planned, err := lower.PlanWith(r.plan, &expr.Env{}, c.lowering())
+		planned, err := lower.PlanWith(r.plan, c.keptEnv(), c.lowering())
 		if err != nil {
 			c.later(func() { c.releaseParts(r.from) })
 			return nil, err

@@ -124,6 +124,7 @@ func (c *Coordinator) takeOver(v *view) *repr.Error {
 	imports, parts := old.imports, old.parts
 	c.releaseImports(&view{imports: imports, named: old.named, installed: true})
 	old.flow, old.inputs, old.imports, old.parts = v.flow, v.inputs, v.imports, v.parts
+	old.flow.CountIn(c.memory.flows)
 	old.settleDue()
 	c.share(old)
 	c.sortViews()

@@ -51,6 +51,7 @@ type Session struct {
 	several  bool // a simple query of several statements runs
 	prepared map[string]*Prepared
 	cursors  map[string]*cursor
+	memory   *budget.Budget // of the session while it does nothing
 }
 
 // NewSession opens a session. Settings that the client sent and that are wrong are an error.
@@ -62,6 +63,10 @@ func (c *Coordinator) NewSession(opts SessionOptions) (*Session, *repr.Error) {
 			WithHint("connect to the database \"" + catalog.DefaultDatabase + "\"")
 	}
 	if err := s.settings.start(opts.Settings); err != nil {
+		return nil, err
+	}
+	var err *repr.Error
+	if s.memory, err = s.hold(sessionBytes, "a session"); err != nil {
 		return nil, err
 	}
 	c.stats.Sessions.Add(1)
@@ -95,6 +100,8 @@ func (s *Session) WantsWelcome() bool {
 // Close ends the session: cursors, the open transaction, prepared statements.
 func (s *Session) Close() {
 	s.rollback(context.Background())
+	s.forgetPrepared()
+	s.memory.Close()
 	s.c.stats.Sessions.Add(-1)
 }
 
@@ -145,7 +152,7 @@ func (s *Session) env(snap *catalog.Snapshot) *plan.Env {
 		Path:    s.path(),
 		Eval: &expr.Env{
 			Now: now, User: s.opts.User, Database: catalog.DefaultDatabase, SearchPath: s.path(),
-			Setting: s.setting, Catalog: catalogReader{snap: snap, path: s.path()},
+			MostBytes: s.c.memory.mostValue(), Setting: s.setting, Catalog: catalogReader{snap: snap, path: s.path()},
 		},
 	}
 }
@@ -218,6 +225,7 @@ type Prepared struct {
 	CopyIn    bool
 	explicitP []repr.Type
 	bound     *boundWrite // of a statement that writes, as long as it may be used once more
+	memory    *budget.Budget
 }
 
 // Result is what a statement answers.

@@ -22,6 +22,7 @@ type sourceRun struct {
 	col       *collection
 	errCol    *collection
 	cancel    context.CancelFunc
+	connector sources.Connector
 	state     sources.State
 	next      map[int32]int64 // offsets bound by complete ticks and by the one that waits
 	high      map[int32]int64
@@ -40,12 +41,30 @@ type sourceRun struct {
 
 // Push hands a batch to the loop; it blocks while ticks are full.
 func (r *sourceRun) Push(ctx context.Context, b *sources.Batch) error {
+	sent := sourceBatch{run: r, batch: b, size: batchSize(b)}
+	r.c.memory.arriving.Take(sent.size)
 	select {
-	case r.c.batches <- sourceBatch{run: r, batch: b}:
+	case r.c.batches <- sent:
 		return nil
 	case <-ctx.Done():
+		r.c.memory.arriving.Take(-sent.size)
 		return ctx.Err()
 	}
+}
+
+// updateBytes is what an update takes beside its row.
+const updateBytes = 32
+
+// batchSize is about the memory of a batch.
+func batchSize(b *sources.Batch) int64 {
+	var n int64
+	for _, list := range [][]sources.Update{b.Updates, b.Errors, b.State} {
+		n += int64(cap(list)) * updateBytes
+		for i := range list {
+			n += int64(len(list[i].Row))
+		}
+	}
+	return n
 }
 
 // Report takes a change of state.
@@ -89,6 +108,7 @@ func (r *sourceRun) position() (read, high int64) {
 // queueBatch takes a batch into the next tick. It runs in the loop.
 func (c *Coordinator) queueBatch(b sourceBatch) {
 	r := b.run
+	c.memory.arriving.Take(-b.size)
 	if r.stopped {
 		return
 	}
@@ -121,6 +141,7 @@ func (c *Coordinator) queueBatch(b sourceBatch) {
 	r.newestMS = max(r.newestMS, b.batch.NewestMS)
 	c.queued = true
 	c.queuedRows += len(b.batch.Updates) + len(b.batch.Errors)
+	c.queuedBytes += b.size
 }
 
 // bind gives the offsets that the tick binds.
@@ -239,7 +260,7 @@ func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource) {
 // runSource runs the connector of a source into its collections. It runs in the loop.
 func (c *Coordinator) runSource(it *catalog.Item, col, errCol *collection, made *openSource) {
 	ctx, cancel := context.WithCancel(c.ctx)
-	r := &sourceRun{c: c, id: it.ID, topic: made.topic, cancel: cancel, state: sources.State{Status: "starting"},
+	r := &sourceRun{c: c, id: it.ID, topic: made.topic, cancel: cancel, connector: made.connector, state: sources.State{Status: "starting"},
 		next: map[int32]int64{}, high: map[int32]int64{}, moved: map[int32]bool{}, target: map[int32]int64{},
 		ready: make(chan struct{}), col: col, errCol: errCol, remembers: arrangement.NewBuilder(), caughtUp: made.caughtUp}
 	maps.Copy(r.next, made.from)

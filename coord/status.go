@@ -68,6 +68,7 @@ func (c *Coordinator) status() *catalog.Status {
 		}
 		st.Objects[id] = o
 	}
+	st.Held = c.held()
 	if c.revival != nil {
 		c.revival.status(st)
 	}

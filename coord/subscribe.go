@@ -261,7 +261,7 @@ func (s *Session) optimized(q *ast.Query) (*sql.Compiled, *plan.Bound, *repr.Err
 	if err != nil {
 		return nil, nil, err
 	}
-	compiled, err := sql.Optimize(&expr.Env{}, bound.Rel)
+	compiled, err := sql.Optimize(s.c.keptEnv(), bound.Rel)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -288,6 +288,9 @@ func (s *Session) newView(ctx context.Context, sh *sharer, q *ast.Query, id uint
 	v.keys = slices.DeleteFunc(compiled.Keys(), func(k []int) bool { return len(k) > 0 && slices.Max(k) >= len(bound.Cols) })
 	return v, nil
 }
+
+// keptEnv is what the expressions of a maintained view see: nothing of a session.
+func (c *Coordinator) keptEnv() *expr.Env { return &expr.Env{MostBytes: c.memory.mostValue()} }
 
 // newView makes a view of a graph, not filled yet. It imports what may be shared.
 func (c *Coordinator) newView(g *dataflow.Graph, arranged []*lower.Arranged, inputs []uint64, id uint64, name string) *view {

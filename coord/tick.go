@@ -12,7 +12,7 @@ import (
 
 // tick binds everything that waits to the time t and makes t complete.
 func (c *Coordinator) tick(t repr.Time) {
-	c.queued, c.queuedRows = false, 0
+	c.queued, c.queuedRows, c.queuedBytes = false, 0, 0
 	commit, err := c.commitInputs(t)
 	switch {
 	case isFull(err):

@@ -198,7 +198,7 @@ func (s *Session) discardState(st *ast.Discard) (*Result, *repr.Error) {
 		}
 		s.settings.reset("")
 		s.report("")
-		clear(s.prepared)
+		s.forgetPrepared()
 	}
 	return &Result{Tag: "DISCARD " + st.What}, nil
 }
@@ -222,21 +222,19 @@ func (s *Session) preparedStatement(ctx context.Context, stmt ast.Statement) (*R
 		if err != nil {
 			return nil, err
 		}
-		s.prepared[st.Name] = p
-		return &Result{Tag: "PREPARE"}, nil
+		return &Result{Tag: "PREPARE"}, s.SetNamed(st.Name, p)
 	case *ast.Execute:
 		return s.executePrepared(ctx, st)
 	default:
 		d := stmt.(*ast.Deallocate)
 		if d.All {
-			clear(s.prepared)
+			s.forgetPrepared()
 			return &Result{Tag: "DEALLOCATE ALL"}, nil
 		}
 		if s.prepared[d.Name] == nil {
 			return nil, repr.NewError(repr.CodeInvalidStatementName, "prepared statement \""+d.Name+"\" does not exist").At(d.Pos)
 		}
-		delete(s.prepared, d.Name)
-		return &Result{Tag: "DEALLOCATE"}, nil
+		return &Result{Tag: "DEALLOCATE"}, s.SetNamed(d.Name, nil)
 	}
 }
 
@@ -268,10 +266,26 @@ func (s *Session) Named(name string) *Prepared { return s.prepared[name] }
 func (s *Session) NamedCount() int { return len(s.prepared) }
 
 // SetNamed keeps a prepared statement under a name; nil forgets it.
-func (s *Session) SetNamed(name string, p *Prepared) {
-	if p == nil {
+func (s *Session) SetNamed(name string, p *Prepared) *repr.Error {
+	if old := s.prepared[name]; old != nil {
+		old.memory.Close()
 		delete(s.prepared, name)
-		return
+	}
+	if p == nil {
+		return nil
+	}
+	var err *repr.Error
+	if p.memory, err = s.hold(sizeOfPrepared(p.Text), "a prepared statement"); err != nil {
+		return err
 	}
 	s.prepared[name] = p
+	return nil
+}
+
+// forgetPrepared forgets all prepared statements.
+func (s *Session) forgetPrepared() {
+	for _, p := range s.prepared {
+		p.memory.Close()
+	}
+	clear(s.prepared)
 }

@@ -21,9 +21,17 @@ type portal struct {
 	formats []int16
 	res     *coord.Result
 	done    bool
+	release func() // of the memory of the parameters
 }
 
+// portalBytes is about what a portal takes beside its parameters, and datumBytes what each of these does beside its bytes.
+const (
+	portalBytes = 512
+	datumBytes  = 64
+)
+
 func (p *portal) close() {
+	p.release()
 	if p.res != nil && p.res.Rows != nil {
 		p.res.Rows.Close()
 	}
@@ -61,7 +69,7 @@ func (c *conn) parse(ctx context.Context, body []byte) *repr.Error {
 	}
 	switch {
 	case m.Name == "":
-		c.session.SetNamed("", nil)
+		_ = c.session.SetNamed("", nil) // to forget does not fail
 	case c.session.Named(m.Name) != nil:
 		return repr.NewError("42P05", "prepared statement \""+m.Name+"\" already exists")
 	case c.session.NamedCount() >= maxNamed:
@@ -82,7 +90,9 @@ func (c *conn) parse(ctx context.Context, body []byte) *repr.Error {
 	if err != nil {
 		return err
 	}
-	c.session.SetNamed(m.Name, p)
+	if err := c.session.SetNamed(m.Name, p); err != nil {
+		return err
+	}
 	c.send(&pgproto3.ParseComplete{})
 	return nil
 }
@@ -145,8 +155,12 @@ func (c *conn) bind(body []byte) *repr.Error {
 			return repr.NewError("42P03", "portal \""+m.DestinationPortal+"\" already exists")
 		}
 		old.close()
+		delete(c.portals, m.DestinationPortal)
 	} else if len(c.portals) >= maxNamed {
 		return tooMany("portals")
+	}
+	if bound.release, err = c.session.Hold(int64(portalBytes+len(body)+datumBytes*len(bound.args)), "a portal"); err != nil {
+		return err
 	}
 	c.portals[m.DestinationPortal] = bound
 	c.send(&pgproto3.BindComplete{})
@@ -296,7 +310,7 @@ func (c *conn) closeNamed(body []byte) *repr.Error {
 		return err
 	}
 	if m.ObjectType == 'S' {
-		c.session.SetNamed(m.Name, nil)
+		_ = c.session.SetNamed(m.Name, nil) // to forget does not fail
 	} else if p := c.portals[m.Name]; p != nil { // a cursor goes with CLOSE or the transaction
 		p.close()
 		delete(c.portals, m.Name)

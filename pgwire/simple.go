@@ -13,7 +13,7 @@ import (
 // simple serves a simple query: its statements one after the other, up to the first error. Several statements are one
 // transaction, unless they say otherwise.
 func (c *conn) simple(text string) {
-	c.session.SetNamed("", nil)
+	_ = c.session.SetNamed("", nil) // to forget does not fail
 	stmts, err := c.session.Split(text)
 	if err != nil {
 		c.session.Fail()

@@ -69,6 +69,12 @@ type Stateful interface {
 	Restore(rows iter.Seq2[[]byte, repr.Diff]) error
 }
 
+// Holder is a connector that knows what it holds in memory. Any goroutine may ask.
+type Holder interface {
+	// Held gives the bytes of what it remembers, and of what it has fetched and not handed over.
+	Held() (remembered, fetched int64)
+}
+
 // ErrorColumns is the shape of <source>_errors.
 var ErrorColumns = repr.RowDesc{
 	{Name: "mz_timestamp", Type: repr.TypeOf(repr.KindTimestampTZ)},

@@ -109,6 +109,9 @@ var mzTables = []builtin{
 				out = append(out, []repr.Datum{partID(p.ID), text(p.Name), i8(o.Rows), i8(o.Bytes), i8(o.FlowBytes)})
 			}
 		}
+		for _, h := range e.Status.Held {
+			out = append(out, heldRow(e.Snapshot, h))
+		}
 		return out
 	}},
 	{schema: "mz_internal", name: "mz_shared_parts", cols: "id text!, name text!, user_id text!, user_name text!", rows: func(e *SystemEnv) [][]repr.Datum {
@@ -205,6 +208,16 @@ func clockTime(t repr.Time) repr.Datum {
 
 // partID is the id of a part of several plans, and of what reads it.
 func partID(n uint64) repr.Datum { return text("u" + strconv.FormatUint(n, 10)) }
+
+// heldRow is a row of mz_object_memory of what is no object: it stands under the object of which it is a part, or under "s" when
+// it is the server's.
+func heldRow(snap *Snapshot, h HeldStatus) []repr.Datum {
+	name, number := "("+h.Name+")", "s"
+	if it := snap.Item(h.Object); it != nil {
+		number, name = "u"+strconv.FormatUint(it.ID, 10), it.Name+" ("+h.Name+")"
+	}
+	return []repr.Datum{text(number), text(name), i8(h.Rows), i8(h.Bytes), i8(0)}
+}
 
 // jsonList is a list of texts as JSON.
 func jsonList(list []string) string {

@@ -14,6 +14,7 @@ type Status struct {
 	Subscriptions []SubscriptionStatus
 	Shared        []SharedStatus // by collection
 	Parts         []PartStatus   // by number
+	Held          []HeldStatus
 }
 
 // PartStatus is a part of the plans of several views that is kept once.
@@ -28,6 +29,14 @@ type PartStatus struct {
 type PartUser struct {
 	ID   uint64
 	Name string
+}
+
+// HeldStatus is something in memory that is no object by itself.
+type HeldStatus struct {
+	Object uint64 // of which object it is a part; 0: of none
+	Name   string
+	Rows   int64
+	Bytes  int64
 }
 
 // SharedStatus is an arrangement of a collection that views share.

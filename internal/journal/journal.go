@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"millrace/internal/disk"
 )
@@ -50,6 +51,8 @@ type Journal struct {
 	buf    []byte
 	body   []byte
 	commit *Commit // the last one
+
+	buffers atomic.Int64 // the room of buf and body
 
 	mu       sync.Mutex // guards all below
 	newest   *segment
@@ -266,6 +269,7 @@ func (j *Journal) Append(r *Record) (*Commit, error) {
 	}
 	j.body = appendBody(j.body[:0], r)
 	j.buf = appendRecord(j.buf[:0], j.newest.next, r.Time, j.body, !j.opts.Plain)
+	j.buffers.Store(int64(cap(j.body) + cap(j.buf)))
 	if len(j.buf)-recordHeader > maxStored {
 		return nil, fmt.Errorf("a tick of %d bytes is too large for the log", len(j.buf))
 	}
@@ -430,13 +434,16 @@ type Stats struct {
 	Folded   uint64 // the time up to which all is folded
 	Last     uint64 // the time of the last record
 	FoldErr  error  // why the last fold failed; it is tried again
+
+	BufferBytes int64 // memory of what is being written
 }
 
 // Stats is the size of the journal.
 func (j *Journal) Stats() Stats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s := Stats{Segments: len(j.older) + 1, Runs: len(j.manifest.Runs), Folded: j.manifest.Folded, Last: j.last(), FoldErr: j.foldErr}
+	s := Stats{Segments: len(j.older) + 1, Runs: len(j.manifest.Runs), Folded: j.manifest.Folded, Last: j.last(), FoldErr: j.foldErr,
+		BufferBytes: j.buffers.Load()}
 	for _, seg := range append(j.older[:len(j.older):len(j.older)], j.newest) {
 		s.LogBytes += seg.end
 	}

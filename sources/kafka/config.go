@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/internal/broker"
 	"millrace/internal/clock"
@@ -73,6 +76,8 @@ type Config struct {
 	KeySchema   string
 	// KeepState: batches tell what the envelope remembers, for Restore.
 	KeepState bool
+	// FetchBytes is how much is fetched at once; 0: 16 MiB.
+	FetchBytes int64
 
 	Log   *slog.Logger // none when nil
 	Clock clock.Clock  // the machine's when nil
@@ -83,6 +88,17 @@ type Source struct {
 	cfg  Config
 	seen *described // nil before Describe
 	kept []keptRow  // given to Restore, for an envelope that is not there yet
+
+	remembered atomic.Int64 // bytes of the envelope
+	client     atomic.Pointer[kgo.Client]
+}
+
+// Held gives the bytes of what the envelope remembers, and of what was fetched and not handed over.
+func (s *Source) Held() (remembered, fetched int64) {
+	if cl := s.client.Load(); cl != nil {
+		fetched = cl.BufferedFetchBytes()
+	}
+	return s.remembered.Load(), fetched
 }
 
 // keptRow is a row of what an envelope remembers.
@@ -127,6 +143,9 @@ func New(cfg Config) (*Source, error) {
 	}
 	if cfg.Envelope == "" {
 		cfg.Envelope = EnvelopeNone
+	}
+	if cfg.FetchBytes == 0 {
+		cfg.FetchBytes = fetchBytes
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

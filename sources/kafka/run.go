@@ -19,15 +19,15 @@ import (
 
 // Bounds of what is fetched and of what is handed over at once.
 const (
-	fetchBytes          = 16 << 20
-	fetchPartitionBytes = 2 << 20
-	pollRecords         = 20000
-	batchRows           = 10000
-	batchBytes          = 1 << 20
-	pollWait            = time.Second
-	lookEvery           = 3 * time.Second // at partitions and the topic's identity
-	retryWait           = 500 * time.Millisecond
-	maxRetryWait        = 5 * time.Second
+	fetchBytes   = 16 << 20
+	fetchParts   = 8 // of a fetch one partition may fill one
+	pollRecords  = 20000
+	batchRows    = 10000
+	batchBytes   = 1 << 20
+	pollWait     = time.Second
+	lookEvery    = 3 * time.Second // at partitions and the topic's identity
+	retryWait    = 500 * time.Millisecond
+	maxRetryWait = 5 * time.Second
 )
 
 // The states that a source reports.
@@ -74,13 +74,15 @@ func (r *reader) run(ctx context.Context, from map[int32]int64) error {
 	cl, err := r.cfg.Broker.Client(
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: {}}), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes), kgo.MaxConcurrentFetches(3),
+		kgo.FetchMaxBytes(int32(r.cfg.FetchBytes)), kgo.FetchMaxPartitionBytes(int32(r.cfg.FetchBytes/fetchParts)), kgo.MaxConcurrentFetches(3),
 		kgo.FetchMaxWait(500*time.Millisecond), kgo.WithHooks(r.health))
 	if err != nil {
 		return repr.NewError(repr.CodeInvalidParameter, err.Error())
 	}
 	defer cl.CloseAllowingRebalance()
 	r.cl = cl
+	r.client.Store(cl)
+	defer r.client.Store(nil)
 	if err := r.begin(ctx, from); err != nil {
 		return err
 	}
@@ -467,6 +469,9 @@ func (r *reader) push(ctx context.Context) error {
 	}
 	if e, ok := r.seen.env.(envelope.Remembering); ok && r.cfg.KeepState {
 		r.batch.State = e.State(r.batch.State)
+	}
+	if h, ok := r.seen.env.(interface{ Held() int64 }); ok {
+		r.remembered.Store(h.Held())
 	}
 	if err := r.out.Push(ctx, r.batch); err != nil {
 		return fmt.Errorf("hand over records of topic %q: %w", r.cfg.Topic, err)
