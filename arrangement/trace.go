@@ -229,16 +229,5 @@ func (t *Trace) Bytes() int64 {
 	return t.bytes
 }
 
-// HistoryBytes is the memory of the ticks after since, beside the content.
-func (t *Trace) HistoryBytes() int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var n int64
-	for i := range t.steps {
-		n += int64(t.steps[i].batch.Bytes())
-	}
-	return n
-}
-
 // Work merges in the background, up to about fuel rows, and says whether nothing is left to do.
 func (t *Trace) Work(fuel int) bool { return t.arr.Work(fuel) }

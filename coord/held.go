@@ -41,8 +41,10 @@ func (c *Coordinator) held() []catalog.HeldStatus {
 // is there for one of them alone.
 func (c *collection) heldBeside() []catalog.HeldStatus {
 	var out []catalog.HeldStatus
-	if n := c.ok.HistoryBytes() + c.errs.HistoryBytes(); n > 0 {
-		out = append(out, catalog.HeldStatus{Object: c.id, Name: "history", Bytes: n})
+	okTicks, okBytes := c.ok.History()
+	errTicks, errBytes := c.errs.History()
+	if okTicks+errTicks > 0 {
+		out = append(out, catalog.HeldStatus{Object: c.id, Name: "history", Rows: int64(okTicks + errTicks), Bytes: okBytes + errBytes})
 	}
 	subs := slices.SortedFunc(maps.Keys(c.readers), func(a, b *subscription) int { return cmp.Compare(a.heldBytes(), b.heldBytes()) })
 	for _, sub := range subs {

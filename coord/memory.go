@@ -22,7 +22,7 @@ const (
 	shareStatements = 35 // all of them together
 	shareRelieved   = 75 // what is kept and maintained: below it a server that was pressed goes on as before
 	sharePressed    = 80 // the same: beyond it sources are held back, and rows and new views refused
-	shareReaders    = 92 // of all that is held: beyond it a statement gets no more
+	shareReaders    = 94 // of all that is held: beyond it a statement gets no more
 	shareFlows      = 98 // the same for a maintained view, which then breaks
 )
 

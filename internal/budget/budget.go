@@ -95,8 +95,11 @@ func (b *Budget) Passing(n int64) bool {
 		if x.up == nil || x.upMost == 0 {
 			continue
 		}
-		if x.most > 0 && x.held.Load()+n > x.most {
-			return b.exceed(Excess{Name: x.name, Most: x.most}, n)
+		if x.most > 0 {
+			if x.held.Load()+n > x.most {
+				return b.exceed(Excess{Name: x.name, Most: x.most}, n)
+			}
+			continue // what is left of the whole for it is its to use
 		}
 		if x.up.held.Load()+n > x.upMost {
 			return b.exceed(Excess{Name: x.up.name, Most: x.upMost}, n)

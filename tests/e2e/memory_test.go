@@ -220,3 +220,48 @@ func (a *asking) stop(t *testing.T) {
 	}
 	t.Logf("%d answers, the slowest after %s", a.answers, a.slowest)
 }
+
+// deafGrowth is how much memory four readers that do not read may take.
+const deafGrowth = 200 << 20
+
+// TestDeafReaders has four clients subscribe and not read, while rows come without end. The memory of the server stays bounded, the
+// four end with an error that says why, and one that reads gets every row.
+func TestDeafReaders(t *testing.T) {
+	need(t)
+	s := serve(t, "--tick-interval", "50ms", "--retain-history", "100ms")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	writer := s.connect(ctx, t)
+	mustExec(ctx, t, writer, "CREATE TABLE t (n bigint, s text)")
+	const write = "INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(1, 2000) AS g (n)"
+	mustExec(ctx, t, writer, write, "DELETE FROM t") // what any write takes is there
+	before := s.peak(t)
+	var deaf []*pgconn.ResultReader
+	for range 4 {
+		deaf = append(deaf, s.connect(ctx, t).PgConn().ExecParams(ctx, "SUBSCRIBE t", nil, nil, nil, nil))
+	}
+	reader := s.connect(ctx, t).PgConn().ExecParams(ctx, "SUBSCRIBE t WITH (SNAPSHOT = false)", nil, nil, nil, nil)
+	const rounds = 60
+	for i := range rounds { // who reads is never far behind, however slow the machine is
+		mustExec(ctx, t, writer, write, "DELETE FROM t")
+		for n := 0; n < 4000; n++ {
+			if !reader.NextRow() {
+				_, err := reader.Close()
+				t.Fatalf("who reads got %d rows: %v", i*4000+n, err)
+			}
+		}
+	}
+	grown := s.peak(t) - before
+	t.Logf("the peak has grown by %d MiB", grown>>20)
+	if grown > deafGrowth {
+		t.Errorf("the peak has grown by %d MiB", grown>>20)
+	}
+	for _, d := range deaf {
+		for d.NextRow() {
+		}
+		var e *pgconn.PgError
+		if _, err := d.Close(); !errors.As(err, &e) || e.Code != "53200" || e.Hint == "" {
+			t.Errorf("who does not read ended with %v", err)
+		}
+	}
+}
