@@ -28,12 +28,12 @@ type Options struct {
 	LiveBytes       func() int64      // what it holds, beside what is counted; default what the last garbage collection found
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
-	Arrive          func(ctx context.Context)            // called before anyone speaks to the loop, who waits as long as it takes; nil: nothing
-	Source          func(topic string) sources.Described // opens what stands in for Kafka; nil: nothing does
-	Random          io.Reader                            // where names come from that nobody else makes; default the machine's
-	Journal         *journal.Journal                     // where ticks are made durable; nil: nowhere
-	KeepApart       bool                                 // equal parts of views are not kept once
-	Dormant         bool                                 // what is kept can be read, but no view is filled, and no source or sink runs
+	Turn            func(ctx context.Context, who uint64) // see Coordinator.turn; nil: nobody waits
+	Source          func(topic string) sources.Described  // opens what stands in for Kafka; nil: nothing does
+	Random          io.Reader                             // where names come from that nobody else makes; default the machine's
+	Journal         *journal.Journal                      // where ticks are made durable; nil: nowhere
+	KeepApart       bool                                  // equal parts of views are not kept once
+	Dormant         bool                                  // what is kept can be read, but no view is filled, and no source or sink runs
 	Log             *slog.Logger
 	OnBug           func(what string, value any, stack []byte) // told of panics that were caught; nil: nobody
 	Version         string
@@ -256,7 +256,7 @@ func (c *Coordinator) loop() {
 }
 
 // wake waits for something to happen and takes it; false: nothing came of it. Of several things that have happened timers come
-// first, so that a run can be repeated.
+// first, then commands, then batches, so that a run can be repeated.
 func (c *Coordinator) wake(t *timers) bool {
 	select {
 	case <-t.heartbeat:
@@ -270,6 +270,15 @@ func (c *Coordinator) wake(t *timers) bool {
 	default:
 	}
 	select {
+	case <-t.alarm:
+		c.alarmed(t)
+		return true
+	default:
+	}
+	if c.take() {
+		return true
+	}
+	select {
 	case <-c.ctx.Done():
 		return false
 	case f := <-c.commands:
@@ -279,11 +288,7 @@ func (c *Coordinator) wake(t *timers) bool {
 	case <-t.soon:
 		t.soon = nil
 	case <-t.alarm:
-		if t.alarm = nil; c.isDue() {
-			c.queued = true
-		} else {
-			t.alarmAt = never // it went off too early, and is set again
-		}
+		c.alarmed(t)
 	case <-t.heartbeat:
 		return c.beat(t)
 	case <-c.idleWork():
@@ -291,6 +296,15 @@ func (c *Coordinator) wake(t *timers) bool {
 		return false
 	}
 	return true
+}
+
+// alarmed asks for a tick when rows have fallen due.
+func (c *Coordinator) alarmed(t *timers) {
+	if t.alarm = nil; c.isDue() {
+		c.queued = true
+	} else {
+		t.alarmAt = never // it went off too early, and is set again
+	}
 }
 
 // beat asks for a tick, for the last is long ago.
@@ -334,25 +348,43 @@ func (c *Coordinator) takeBatches() <-chan sourceBatch {
 // drain takes what else has come, so that one tick serves many: commands before batches.
 func (c *Coordinator) drain() {
 	for range 256 {
-		select {
-		case f := <-c.commands:
-			f()
-			continue
-		default:
-		}
-		select {
-		case b := <-c.takeBatches():
-			c.queueBatch(b)
-		default:
+		if !c.take() {
 			return
 		}
 	}
 }
 
+// take takes a command or a batch that is there.
+func (c *Coordinator) take() bool {
+	select {
+	case f := <-c.commands:
+		f()
+		return true
+	default:
+	}
+	select {
+	case b := <-c.takeBatches():
+		c.queueBatch(b)
+		return true
+	default:
+		return false
+	}
+}
+
+// turn lets a simulation decide when a goroutine goes on: it is called before one speaks to the loop, and when what it waited for
+// has come, so that of several who are woken at one moment each goes on at a moment of its own. Who is the object that the
+// goroutine serves, 0 for one of a session, which ctx tells.
+func (c *Coordinator) turn(ctx context.Context, who uint64) {
+	if c.opts.Turn != nil {
+		c.opts.Turn(ctx, who)
+	}
+}
+
 // do runs f in the loop and waits for it.
 func (c *Coordinator) do(ctx context.Context, f func()) *repr.Error {
-	if c.opts.Arrive != nil {
-		c.opts.Arrive(ctx)
+	c.turn(ctx, 0)
+	if c.ctx.Err() != nil {
+		return errShutdown
 	}
 	finished := make(chan struct{})
 	var bug error
@@ -367,6 +399,7 @@ func (c *Coordinator) do(ctx context.Context, f func()) *repr.Error {
 	case <-c.ctx.Done():
 		return errShutdown
 	}
+	defer c.turn(ctx, 0)
 	select {
 	case <-finished:
 		if bug != nil {

@@ -334,7 +334,8 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	if e := <-answer; e != nil {
+	e := <-answer
+	if s.c.turn(ctx, 0); e != nil {
 		return nil, asError(e)
 	}
 	return res, nil

@@ -186,6 +186,7 @@ func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
 		}
 		select {
 		case <-wake:
+			s.c.turn(ctx, 0)
 			said = false
 		case <-s.c.opts.Clock.After(noticeEvery):
 			said = true

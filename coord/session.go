@@ -423,7 +423,8 @@ func (s *Session) commit(ctx context.Context) *repr.Error {
 		return err
 	}
 	// The tick is on its way: from here on the answer is waited for, whatever the client does.
-	if e := <-answer; e != nil {
+	e := <-answer
+	if s.c.turn(ctx, 0); e != nil {
 		return asError(e)
 	}
 	return nil

@@ -41,6 +41,9 @@ type sourceRun struct {
 
 // Push hands a batch to the loop; it blocks while ticks are full.
 func (r *sourceRun) Push(ctx context.Context, b *sources.Batch) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	sent := sourceBatch{run: r, batch: b, size: batchSize(b)}
 	r.c.memory.arriving.Take(sent.size)
 	select {

@@ -29,7 +29,7 @@ type Disk struct {
 	fail  int // syncs until one fails; negative: none does
 	steps int // writes and syncs until a crash; negative: none comes
 	down  bool
-	pause func(name string) // called before each operation
+	pause func(op Op, name string) // called before each operation
 }
 
 type nameOp struct {
@@ -70,13 +70,30 @@ func NewDisk(seed uint64) *Disk {
 		locks: map[string]bool{}, limit: 1 << 62, fail: -1, steps: -1}
 }
 
+// Op is a kind of operation.
+type Op int
+
+// The operations that take time.
+const (
+	OpCreate Op = iota
+	OpOpen
+	OpRename
+	OpRemove
+	OpSyncDir
+	OpRead
+	OpWrite
+	OpTruncate
+	OpAllocate
+	OpSync
+)
+
 // Pause lets f be called before each operation that reads or changes a file, with the file's name, so that it takes time. It is
 // to be said before the disk is used.
-func (d *Disk) Pause(f func(name string)) { d.pause = f }
+func (d *Disk) Pause(f func(op Op, name string)) { d.pause = f }
 
-func (d *Disk) wait(name string) {
+func (d *Disk) wait(op Op, name string) {
 	if d.pause != nil {
-		d.pause(name)
+		d.pause(op, name)
 	}
 }
 
@@ -225,7 +242,7 @@ func pathError(op, name string, err error) error { return &fs.PathError{Op: op, 
 
 // Create makes a new file.
 func (d *Disk) Create(name string) (disk.File, error) {
-	d.wait(name)
+	d.wait(OpCreate, name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.step(); err != nil {
@@ -245,7 +262,7 @@ func (d *Disk) Create(name string) (disk.File, error) {
 
 // Open opens a file.
 func (d *Disk) Open(name string) (disk.File, error) {
-	d.wait(name)
+	d.wait(OpOpen, name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
@@ -260,7 +277,7 @@ func (d *Disk) Open(name string) (disk.File, error) {
 
 // Rename gives a file another name.
 func (d *Disk) Rename(from, to string) error {
-	d.wait(from)
+	d.wait(OpRename, from)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.step(); err != nil {
@@ -278,7 +295,7 @@ func (d *Disk) Rename(from, to string) error {
 
 // Remove deletes a file.
 func (d *Disk) Remove(name string) error {
-	d.wait(name)
+	d.wait(OpRemove, name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.step(); err != nil {
@@ -314,7 +331,7 @@ func (d *Disk) MkdirAll(string) error { return nil }
 
 // SyncDir makes all names durable.
 func (d *Disk) SyncDir(dir string) error {
-	d.wait(dir)
+	d.wait(OpSyncDir, dir)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.step(); err != nil {
@@ -381,7 +398,7 @@ func (f *file) alive() error {
 
 // ReadAt reads what was written, durable or not.
 func (f *file) ReadAt(b []byte, at int64) (int, error) {
-	f.d.wait(f.name)
+	f.d.wait(OpRead, f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.alive(); err != nil {
@@ -399,7 +416,7 @@ func (f *file) ReadAt(b []byte, at int64) (int, error) {
 
 // WriteAt writes; when the disk fills up, a part.
 func (f *file) WriteAt(b []byte, at int64) (int, error) {
-	f.d.wait(f.name)
+	f.d.wait(OpWrite, f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.d.step(); err != nil {
@@ -443,7 +460,7 @@ func (f *file) Size() (int64, error) {
 
 // Truncate changes the length of the file.
 func (f *file) Truncate(size int64) error {
-	f.d.wait(f.name)
+	f.d.wait(OpTruncate, f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.d.step(); err != nil {
@@ -454,7 +471,7 @@ func (f *file) Truncate(size int64) error {
 
 // Allocate makes the file as long as that, if it is not.
 func (f *file) Allocate(size int64) error {
-	f.d.wait(f.name)
+	f.d.wait(OpAllocate, f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.d.step(); err != nil {
@@ -481,7 +498,7 @@ func (f *file) resize(size int64) error {
 // Sync makes what was written durable, or fails. Then what was to become durable can be read until a crash, and never becomes
 // durable, for no later sync knows of it: so do the file systems of Linux.
 func (f *file) Sync() error {
-	f.d.wait(f.name)
+	f.d.wait(OpSync, f.name)
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if err := f.d.step(); err != nil {

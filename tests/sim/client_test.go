@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"millrace/coord"
 	"millrace/repr"
@@ -12,19 +11,22 @@ import (
 // client is a connection without a socket.
 type client struct {
 	s    *coord.Session
-	ctx  context.Context // bears the pace
+	ctx  context.Context // bears the number
 	busy *call
 }
 
-// pace is the key of how long a client takes to speak to the loop. No two clients take as long, so that there is an order in
-// which they come.
-type pace struct{}
+// number is the key of the party that a client is.
+type number struct{}
 
-// arrive lets a client take its time.
-func arrive(ctx context.Context) {
-	if d, ok := ctx.Value(pace{}).(time.Duration); ok {
-		time.Sleep(d)
+// turn lets a goroutine of the server wait for its turn.
+func (r *run) turn(ctx context.Context, who uint64) {
+	party := nobody
+	if n, ok := ctx.Value(number{}).(int); ok {
+		party = n
+	} else if who > 0 {
+		party = feeds + int(who%(parties-feeds))
 	}
+	r.turns.wait(1, party)
 }
 
 // call is a text of statements on its way.

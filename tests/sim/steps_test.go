@@ -62,7 +62,7 @@ func (r *run) step() {
 func (r *run) finish() {
 	r.makeRoom()
 	r.slow.Store(1)
-	time.Sleep(3 * time.Second)
+	r.turns.wait(3*time.Second, driver)
 	r.settle()
 	r.poll()
 	if r.survive(); r.failed != nil {
@@ -148,7 +148,7 @@ func (r *run) createSource() {
 	if len(r.some(func(o *object) bool { return o.kind == aSource })) >= 3 {
 		return
 	}
-	t := newTopic(r.name("topic"), r.rng.IntN(2) == 0, time.Duration(r.number)*17+1)
+	t := newTopic(r.name("topic"), r.rng.IntN(2) == 0, topics+len(r.topics)%(feeds-topics))
 	t.high = [partitions]int64{r.rng.Int64N(5), r.rng.Int64N(5)}
 	r.topics[t.name] = t
 	o := object{kind: aSource, schema: r.anySchema(), name: r.name("f"), topic: t}
@@ -280,7 +280,7 @@ func (r *run) sleep() {
 	case 1, 2:
 		d *= 20
 	}
-	time.Sleep(d)
+	r.turns.wait(d, driver)
 }
 
 // fillUp fills the disk, or makes room again.
@@ -408,3 +408,6 @@ func (r *run) unwatch() {
 	r.watchers[i].cl.s.Close()
 	r.watchers = slices.Delete(r.watchers, i, i+1)
 }
+
+// happens are what has to happen in some life, by its name in the counts.
+var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts"}

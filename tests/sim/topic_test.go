@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
 
 	"millrace/repr"
 	"millrace/sources"
@@ -18,14 +17,14 @@ const partitions = 2
 type topic struct {
 	name    string
 	upserts bool
-	pace    time.Duration // no two topics have the same
+	party   int
 	high    [partitions]int64
 	moved   chan struct{} // closed and made anew when there is more
 	wrong   string        // what a connector was given back that is not what it gave
 }
 
-func newTopic(name string, upserts bool, pace time.Duration) *topic {
-	return &topic{name: name, upserts: upserts, pace: pace, moved: make(chan struct{})}
+func newTopic(name string, upserts bool, party int) *topic {
+	return &topic{name: name, upserts: upserts, party: party, moved: make(chan struct{})}
 }
 
 // record is the record at an offset.
@@ -70,6 +69,7 @@ func (t *topic) read(b bag) (next [partitions]int64) {
 // reader is the connector of a topic.
 type reader struct {
 	t      *topic
+	turns  *turns
 	latest map[int64]pair // by key, of upserts
 }
 
@@ -113,7 +113,7 @@ func (r *reader) Run(ctx context.Context, from map[int32]int64, out sources.Even
 	r.check(next)
 	out.Report(sources.State{Status: "running"})
 	for first := true; ; first = false {
-		if time.Sleep(r.t.pace); ctx.Err() != nil {
+		if r.turns.wait(1, r.t.party); ctx.Err() != nil {
 			return ctx.Err()
 		}
 		moved := r.t.moved

@@ -36,6 +36,7 @@ type run struct {
 	seed   uint64
 	rng    *rand.Rand
 	disk   *faults.Disk
+	turns  *turns
 	clock  *wall
 	slow   atomic.Int64 // how many times as long the disk takes
 	opts   coord.Options
@@ -64,7 +65,20 @@ type run struct {
 // wall is the clock on the wall, which people set.
 type wall struct {
 	clock.System
+	turns *turns
 	shift atomic.Int64
+}
+
+// After returns a channel that receives after d.
+func (c *wall) After(d time.Duration) <-chan time.Time { return c.turns.after(d, timers) }
+
+// Sleep waits for d, or the end of ctx.
+func (c *wall) Sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-c.After(d):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 // Now is the time it shows.
@@ -78,10 +92,13 @@ type outcome struct {
 	err    error
 }
 
-// live runs a seed for some steps.
-func live(t *testing.T, seed uint64, steps int) (out outcome) {
+// live runs a seed for some steps; the dataflows have as many workers as that, or, for 0, as chance has it.
+func live(t *testing.T, seed uint64, steps, workers int) (out outcome) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRun(t, seed)
+		if workers > 0 {
+			r.opts.Workers = workers
+		}
 		r.start()
 		for n := range steps {
 			if r.failed != nil {
@@ -103,24 +120,24 @@ func live(t *testing.T, seed uint64, steps int) (out outcome) {
 
 func newRun(t *testing.T, seed uint64) *run {
 	rng := rand.New(rand.NewPCG(seed, 2026))
-	r := &run{t: t, seed: seed, rng: rng, disk: faults.NewDisk(seed), clock: &wall{}, log: sha256.New(), model: newModel(),
+	r := &run{t: t, seed: seed, rng: rng, disk: faults.NewDisk(seed), turns: newTurns(), log: sha256.New(), model: newModel(),
 		chronicle: chronicle{spans: map[int][]span{}}, topics: map[string]*topic{}, seen: map[int][partitions]int64{}, counts: map[string]int{}}
+	r.clock = &wall{turns: r.turns}
 	r.slow.Store(1)
 	r.roll = 1 << (10 + rng.IntN(5))
 	r.opts = coord.Options{
 		Workers: 1 + rng.IntN(2), TickInterval: time.Duration(10+rng.IntN(1000)) * time.Millisecond, RetainHistory: time.Duration(1+rng.IntN(20)) * time.Second,
-		Clock: r.clock, Arrive: arrive, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics[name]} },
+		Clock: r.clock, Turn: r.turn, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics[name], turns: r.turns} },
 	}
 	var mu sync.Mutex
 	count := map[string]uint64{}
-	r.disk.Pause(func(name string) {
+	r.disk.Pause(func(op faults.Op, name string) {
 		mu.Lock()
 		count[name]++
 		h := fnv.New64a()
-		_, _ = fmt.Fprint(h, seed, name, count[name])
+		_, _ = fmt.Fprint(h, seed, op, name, count[name])
 		mu.Unlock()
-		// No two operations end at the same nanosecond, but by a chance of a million, so that they have an order.
-		time.Sleep(time.Duration(h.Sum64()%100_000+1) * time.Duration(r.slow.Load()))
+		r.turns.wait(time.Duration(h.Sum64()%100_000+1)*time.Duration(r.slow.Load()), operations+int(op))
 	})
 	return r
 }
@@ -179,7 +196,7 @@ func (r *run) connect() *client {
 		return nil
 	}
 	r.paces++
-	return &client{s: s, ctx: context.WithValue(context.Background(), pace{}, time.Duration(101+r.paces%100*2))}
+	return &client{s: s, ctx: context.WithValue(context.Background(), number{}, clients+r.paces%(topics-clients))}
 }
 
 // stop ends the server and what speaks with it.
