@@ -7,7 +7,7 @@ import (
 	"millrace/sql/rel"
 )
 
-// shareExpressions computes once, in a Map below, what the expressions of a grouping or a Map compute more than once.
+// shareExpressions computes once, in Maps below, what the expressions of a grouping or a Map compute more than once.
 //
 //	Reduce sum(a * b), sum(a * b * c) (R)  =>  Reduce sum(x), sum(x * c) (Map x := a * b (R))
 //
@@ -18,17 +18,14 @@ func shareExpressions(_ *Context, r rel.Rel) rel.Rel {
 	return rel.Transform(r, func(r rel.Rel) rel.Rel {
 		switch n := r.(type) {
 		case *rel.Reduce:
-			list, shared := commonOf(rel.Scalars(n), always(n), len(n.Input.Columns()))
-			if len(shared) > 0 {
-				return rel.WithChildren(rel.WithScalars(n, list), []rel.Rel{&rel.Map{Input: n.Input, Exprs: shared}})
+			if list, in := commonOf(rel.Scalars(n), always(n), n.Input); in != n.Input {
+				return rel.WithChildren(rel.WithScalars(n, list), []rel.Rel{in})
 			}
 		case *rel.Map:
-			width := len(n.Input.Columns())
-			list, shared := commonOf(n.Exprs, n.Exprs, width)
-			if len(shared) > 0 {
-				in := &rel.Map{Input: n.Input, Exprs: shared}
+			if list, in := commonOf(n.Exprs, n.Exprs, n.Input); in != n.Input {
+				width := len(n.Input.Columns())
 				out := &rel.Map{Input: in, Exprs: list, Names: columnNames(n.Columns()[width:])}
-				return keep(out, width, width+len(shared))
+				return keep(out, width, len(in.Columns()))
 			}
 		}
 		return r
@@ -46,43 +43,55 @@ func always(n *rel.Reduce) []expr.Scalar {
 	return out
 }
 
-// commonOf replaces calls that stand in a list more than once by columns behind the width of the input; sure are those of
-// the list that are evaluated for each row.
-func commonOf(list, sure []expr.Scalar, width int) (out, shared []expr.Scalar) {
+// commonOf replaces calls that stand in a list more than once by columns that Maps over its input append; sure are those
+// of the list that are evaluated for each row. The expressions of one Map do not see each other: a call of what is shared
+// already goes into another Map above.
+func commonOf(list, sure []expr.Scalar, in rel.Rel) ([]expr.Scalar, rel.Rel) {
+	width := len(in.Columns())
+	var shared []expr.Scalar
 	for {
-		count, evaluated := map[string]int{}, map[string]bool{}
-		for _, e := range list {
-			expr.Walk(e, func(e expr.Scalar) bool {
-				if worthSharing(e) {
-					count[rel.FingerprintScalar(e)]++
-				}
-				return true
-			})
-		}
-		for _, e := range sure {
-			walkSure(e, func(e expr.Scalar) {
-				if worthSharing(e) {
-					evaluated[rel.FingerprintScalar(e)] = true
-				}
-			})
-		}
-		found := firstCommon(list, func(key string) bool { return count[key] > 1 && evaluated[key] })
+		found := firstCommon(list, sure)
 		if found == nil {
-			return list, shared
+			break
+		}
+		if slices.ContainsFunc(rel.ColumnsOf(found, rel.ColSet{}).List(), func(c int) bool { return c >= width }) {
+			in, width, shared = &rel.Map{Input: in, Exprs: shared}, width+len(shared), nil
 		}
 		col := &expr.Column{Index: width + len(shared), Typ: found.Type()}
 		list, sure = replaced(list, found, col), replaced(sure, found, col)
 		shared = append(shared, found)
 	}
+	if len(shared) > 0 {
+		in = &rel.Map{Input: in, Exprs: shared}
+	}
+	return list, in
 }
 
-// firstCommon is the first call, the largest first, that the test holds for.
-func firstCommon(list []expr.Scalar, test func(key string) bool) expr.Scalar {
+// firstCommon is the first call that stands more than once and is evaluated for each row, one before those that are part of it.
+func firstCommon(list, sure []expr.Scalar) expr.Scalar {
+	count, evaluated := map[string]int{}, map[string]bool{}
+	for _, e := range list {
+		expr.Walk(e, func(e expr.Scalar) bool {
+			if worthSharing(e) {
+				count[rel.FingerprintScalar(e)]++
+			}
+			return true
+		})
+	}
+	for _, e := range sure {
+		walkSure(e, func(e expr.Scalar) {
+			if worthSharing(e) {
+				evaluated[rel.FingerprintScalar(e)] = true
+			}
+		})
+	}
 	var found expr.Scalar
 	for _, e := range list {
 		expr.Walk(e, func(e expr.Scalar) bool {
-			if found == nil && worthSharing(e) && test(rel.FingerprintScalar(e)) {
-				found = e
+			if found == nil && worthSharing(e) {
+				if key := rel.FingerprintScalar(e); count[key] > 1 && evaluated[key] {
+					found = e
+				}
 			}
 			return found == nil
 		})
