@@ -20,3 +20,16 @@ func (c *Coordinator) guarded(what string, f func() error) (err error) {
 	}()
 	return f()
 }
+
+// guardedStatement runs a part of a statement on its connection's goroutine. A panic, which planning is the likeliest to have, is
+// an error of this statement: the session goes on, and its transaction fails as with any other.
+func guardedStatement[T any](c *Coordinator, f func() (T, *repr.Error)) (out T, failure *repr.Error) {
+	bug := c.guarded("a statement", func() error {
+		out, failure = f()
+		return nil
+	})
+	if bug != nil {
+		failure = asError(bug)
+	}
+	return out, failure
+}

@@ -107,11 +107,13 @@ func (s *Session) Close() {
 
 // Split parses a text into its statements.
 func (s *Session) Split(text string) ([]parse.Parsed, *repr.Error) {
-	out, err := parse.Parse(text)
-	if err != nil {
-		return nil, asError(err)
-	}
-	return out, nil
+	return guardedStatement(s.c, func() ([]parse.Parsed, *repr.Error) {
+		out, err := parse.Parse(text)
+		if err != nil {
+			return nil, asError(err)
+		}
+		return out, nil
+	})
 }
 
 func (s *Session) notice(n Notice) {
@@ -274,7 +276,7 @@ func (s *Session) Prepare(ctx context.Context, p parse.Parsed, paramOIDs []uint3
 	if s.tx.failed && !endsTransaction(out.Stmt) {
 		return nil, errFailedTransaction
 	}
-	return out, s.describe(ctx, out)
+	return guardedStatement(s.c, func() (*Prepared, *repr.Error) { return out, s.describe(ctx, out) })
 }
 
 var errFailedTransaction = repr.NewError(repr.CodeFailedTransaction,
@@ -297,7 +299,7 @@ func (s *Session) Execute(ctx context.Context, p *Prepared, args []repr.Datum) (
 	if alone {
 		s.tx.started, s.tx.readOnly = s.c.opts.Clock.Now(), s.readOnly()
 	}
-	res, err := s.exec(ctx, p, args)
+	res, err := guardedStatement(s.c, func() (*Result, *repr.Error) { return s.exec(ctx, p, args) })
 	if err == nil && res.CopyIn != nil {
 		res.CopyIn.alone = alone
 		return res, nil // it commits when the rows are in
