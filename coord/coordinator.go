@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ type Options struct {
 	Random          io.Reader                             // where names come from that nobody else makes; default the machine's
 	Journal         *journal.Journal                      // where ticks are made durable; nil: nowhere
 	KeepApart       bool                                  // equal parts of views are not kept once
+	AtOnce          int                                   // how many tables are read, and views filled, side by side after a restart; default the processors
 	Dormant         bool                                  // what is kept can be read, but no view is filled, and no source or sink runs
 	Log             *slog.Logger
 	OnBug           func(what string, value any, stack []byte) // told of panics that were caught; nil: nobody
@@ -44,6 +46,9 @@ type Options struct {
 func (o *Options) defaults() {
 	if o.Workers == 0 {
 		o.Workers = 1
+	}
+	if o.AtOnce == 0 {
+		o.AtOnce = runtime.GOMAXPROCS(0)
 	}
 	if o.TickInterval == 0 {
 		o.TickInterval = time.Second
@@ -157,7 +162,7 @@ func Open(opts Options) (*Coordinator, error) {
 	if err := c.identify(r.notes, r.last); err != nil {
 		return nil, err
 	}
-	v := &revival{c: c, r: r, waiting: map[uint64]*waitingView{}}
+	v := newRevival(c, r)
 	v.begin()
 	if err := c.announce(); err != nil {
 		return nil, err

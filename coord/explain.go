@@ -168,13 +168,13 @@ func (s *Session) compileFor(q *ast.Query, kept bool, self uint64) (*sql.Compile
 			return nil, err
 		}
 		r := s.c.book.Load().read(compiled.Optimized, self, wantsNothing)
-		return compiled, compiled.Lower(s.c.keptEnv(), r.plan, s.c.lowering())
+		return compiled, compiled.Lower(s.c.keptEnv(), r.plan, s.c.lowering(nil))
 	}
 	bound, err := plan.Query(env, q)
 	if err != nil {
 		return nil, err
 	}
-	return sql.CompileWith(env.Eval, bound.Rel, s.c.lowering())
+	return sql.CompileWith(env.Eval, bound.Rel, s.c.lowering(nil))
 }
 
 // explained is the query that an EXPLAIN is about.

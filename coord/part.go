@@ -168,7 +168,9 @@ type sharer struct {
 	keep func(ctx context.Context, p *opt.Part) *repr.Error
 	// alone has views compute all by themselves.
 	alone bool
-	pins  []uint64 // parts that were made: they stay until the views that are to read them are there
+	// promised are the arrangements that plans count on; nil: those that are kept.
+	promised kept
+	pins     []uint64 // parts that were made: they stay until the views that are to read them are there
 }
 
 // sharer is that of a view of the catalog, which others like it share parts with.
@@ -211,12 +213,13 @@ func (sh *sharer) view(ctx context.Context, plan rel.Rel, id uint64, name string
 		if !claimed {
 			continue // one has gone meanwhile
 		}
-		planned, err := lower.PlanWith(r.plan, c.keptEnv(), c.lowering())
+		planned, err := lower.PlanWith(r.plan, c.keptEnv(), c.lowering(sh.promised))
 		if err != nil {
 			c.later(func() { c.releaseParts(r.from) })
 			return nil, err
 		}
 		v := c.newView(planned.Graph, planned.Arranged, planned.Inputs, id, name)
+		sh.promised.promise(v)
 		v.plan, v.parts, v.asked = plannedOf(plan), r.from, collectionsOf(plan)
 		return v, nil
 	}
@@ -242,7 +245,7 @@ func (sh *sharer) make(ctx context.Context, p *opt.Part, at *hold) *repr.Error {
 	if err := c.do(ctx, func() { id = c.reserveID() }); err != nil {
 		return err
 	}
-	inner := &sharer{s: sh.s, keep: sh.keep}
+	inner := &sharer{s: sh.s, keep: sh.keep, promised: sh.promised}
 	inner.want = func(b *book, q *opt.Part) bool { return q.Text != p.Text && sh.want(b, q) }
 	v, err := inner.view(ctx, p.Plan, id, partName(id))
 	if err != nil {

@@ -51,7 +51,7 @@ func (s *Session) planQuery(q *ast.Query, given bindings) (*queryPlan, *repr.Err
 	}
 	timed := bound.ReadsLogicalTime()
 	bound = bound.Bind(given.values, env.Eval)
-	compiled, err := sql.CompileWith(env.Eval, bound.Rel, s.c.lowering())
+	compiled, err := sql.CompileWith(env.Eval, bound.Rel, s.c.lowering(nil))
 	if err != nil {
 		return nil, err
 	}

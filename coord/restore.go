@@ -1,13 +1,13 @@
 package coord
 
 import (
-	"cmp"
-	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"millrace/arrangement"
@@ -32,9 +32,10 @@ type restoring struct {
 	ticks  []repr.Time          // of the ticks since the base
 	last   repr.Time
 	loads  map[uint64]*load
-	rows   int64 // read so far
-	total  int64 // about how many there are
+	mu     sync.Mutex // guards rows and said, for collections are read side by side
+	rows   int64      // read so far
 	said   time.Time
+	total  int64                           // about how many rows there are
 	states map[uint64]*arrangement.Builder // what connectors remember, by source
 }
 
@@ -278,10 +279,8 @@ func (r *restoring) read() error {
 	for _, id := range r.j.Collections() {
 		r.total += r.j.Rows(id)
 	}
-	for _, id := range r.j.Collections() {
-		if err := r.j.Read(id, r.take(id)); err != nil {
-			return fmt.Errorf("read collection %d: %w", id, err)
-		}
+	if err := r.readBases(); err != nil {
+		return err
 	}
 	err := r.j.Ticks(func(rec *journal.Record) error {
 		t := repr.Time(rec.Time)
@@ -305,6 +304,23 @@ func (r *restoring) read() error {
 	return err
 }
 
+// readBases reads what is folded, as many collections at a time as may be. Each has a place of its own where its rows go.
+func (r *restoring) readBases() error {
+	ids := r.j.Collections()
+	errs := make([]error, len(ids))
+	room := newSideBySide(r.c.opts.AtOnce)
+	for i, id := range ids {
+		take := r.take(id)
+		room.run(func() {
+			if err := r.j.Read(id, take); err != nil {
+				errs[i] = fmt.Errorf("read collection %d: %w", id, err)
+			}
+		})
+	}
+	room.wait()
+	return errors.Join(errs...)
+}
+
 // take adds rows to what a collection held at the base time.
 func (r *restoring) take(id uint64) func(row []byte, diff int64) error {
 	if b := r.states[id]; b != nil {
@@ -326,6 +342,8 @@ func (r *restoring) take(id uint64) func(row []byte, diff int64) error {
 
 // say tells, every second, how far the reading is.
 func (r *restoring) say(l *load) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.rows += int64(l.rows.Len())
 	if now := r.c.opts.Clock.Now(); now.Sub(r.said) >= noticeEvery {
 		r.said = now
@@ -406,188 +424,3 @@ func (r *restoring) remembered(source uint64, to sources.Connector) error {
 
 // stateOf is the number under which the journal keeps what the connector of a source remembers.
 func stateOf(source uint64) uint64 { return source | 1<<62 }
-
-// revival starts what runs, after a restart: views are filled from the base collections as of the base time, each behind
-// those that it reads, and then go through the ticks since, as a new view does; sources go on behind their offsets, and sinks
-// where they stopped. Until then who reads a view waits for it.
-type revival struct {
-	c       *Coordinator
-	r       *restoring
-	hold    *hold
-	waiting map[uint64]*waitingView // views that are not there yet; it belongs to the loop
-	shared  map[string]*sharedPart  // parts that are to be kept, by text
-	over    bool                    // all is there, and ticks need not be remembered any more; it belongs to the loop
-}
-
-// noteTick remembers a tick for the views that have to go through it. It runs in the loop.
-func (v *revival) noteTick(t repr.Time) {
-	if v != nil && !v.over {
-		v.r.ticks = append(v.r.ticks, t)
-	}
-}
-
-// waitingView is a view that is not filled yet.
-type waitingView struct {
-	name     string
-	progress string
-	failed   *repr.Error
-	ready    chan struct{}
-}
-
-// begin notes what is to come, before the loop runs.
-func (v *revival) begin() {
-	v.hold = &hold{at: v.r.base}
-	v.c.holds[v.hold] = struct{}{}
-	v.c.revival = v
-	for _, it := range v.r.items {
-		if it.Kind == catalog.MaterializedView || it.Kind == catalog.Index && len(it.IndexCols) > 0 {
-			v.waiting[it.ID] = &waitingView{name: it.FullName(), ready: make(chan struct{})}
-		}
-	}
-}
-
-// run starts everything, in the order in which it was made.
-func (v *revival) run(ctx context.Context) {
-	began := v.c.opts.Clock.Now()
-	slices.SortFunc(v.r.items, func(a, b *catalog.Item) int { return cmp.Compare(a.ID, b.ID) })
-	v.shared = v.findShared()
-	for _, it := range v.r.items {
-		if ctx.Err() != nil {
-			return
-		}
-		switch {
-		case it.Kind == catalog.MaterializedView || it.Kind == catalog.Index && len(it.IndexCols) > 0:
-			v.view(ctx, it)
-		case it.Kind == catalog.Source && !it.Hidden:
-			v.source(ctx, it)
-		}
-	}
-	for _, it := range v.r.items {
-		if it.Kind == catalog.Sink && v.c.announced(ctx) {
-			v.sink(ctx, it)
-		}
-	}
-	v.c.release(v.hold)
-	v.c.later(func() { v.over, v.r.ticks = true, nil })
-	v.c.opts.Log.Info("what was there runs again", "objects", len(v.r.items), "took", took(v.c.opts.Clock.Now().Sub(began)))
-}
-
-// view fills a view again.
-func (v *revival) view(ctx context.Context, it *catalog.Item) {
-	var w *waitingView
-	err := v.c.do(ctx, func() {
-		if w = v.waiting[it.ID]; w != nil && w.failed != nil {
-			w = nil
-		}
-	})
-	if err != nil || w == nil {
-		return // the server stops, or the view was dropped, or filled for another that reads it as a part
-	}
-	bug := v.c.guarded("filling "+it.Name, func() error {
-		if err := v.fill(ctx, it, w); err != nil {
-			return err
-		}
-		return nil
-	})
-	if bug != nil && ctx.Err() == nil {
-		v.c.opts.Log.Error("a view cannot be filled", "object", it.FullName(), "err", bug)
-	}
-	v.c.later(func() {
-		if bug != nil {
-			w.failed = asError(bug)
-		} else {
-			delete(v.waiting, it.ID)
-		}
-		if v.c.Catalog().Item(it.ID) == nil {
-			v.c.uninstall(it.ID) // it was dropped meanwhile
-		}
-		close(w.ready)
-	})
-}
-
-func (v *revival) fill(ctx context.Context, it *catalog.Item, w *waitingView) *repr.Error {
-	s := v.c.maker(it.Path)
-	var made *view
-	var err *repr.Error
-	if it.Kind == catalog.Index {
-		made, err = s.newIndex(it)
-	} else {
-		sh := v.sharer(s, it)
-		defer sh.done()
-		made, err = s.newView(ctx, sh, it.Query, it.ID, it.Name)
-	}
-	if err != nil {
-		return err
-	}
-	return s.hydrateAt(ctx, made, &hold{at: v.r.from[it.ID]}, func(p string) {
-		v.c.opts.Log.Info("filling", "object", it.FullName(), "progress", p)
-		v.c.later(func() { w.progress = p })
-	})
-}
-
-// status adds the views that are not filled yet. It runs in the loop.
-func (v *revival) status(st *catalog.Status) {
-	for id, w := range v.waiting {
-		o := catalog.ObjectStatus{ID: id, Name: w.name, Status: "filling", Progress: w.progress}
-		if w.failed != nil {
-			o.Status, o.Error, o.Hint = "failed", w.failed.Error(), w.failed.Hint
-		}
-		st.Objects[id] = o
-	}
-}
-
-// source lets a source go on.
-func (v *revival) source(ctx context.Context, it *catalog.Item) {
-	spec := it.Def.(*sourceSpec)
-	connector, err := spec.connector(v.c)
-	if err == nil {
-		if e := v.r.remembered(it.ID, connector); e != nil {
-			err = asError(e)
-		}
-	}
-	if err != nil {
-		v.c.opts.Log.Error("a source cannot go on", "object", it.Name, "err", err)
-	}
-	from, ready := v.r.offsets(it.ID), v.r.notes[readyNote(it.ID)] != nil
-	delete(v.r.states, stateOf(it.ID))
-	_ = v.c.do(ctx, func() {
-		errs := v.c.errorsOf(it)
-		if v.c.Catalog().Item(it.ID) == nil || errs == nil {
-			return
-		}
-		made := &openSource{connector: connector, desc: it.Desc, keys: it.Keys, topic: spec.topic, from: from, caughtUp: ready, failed: err}
-		v.c.runSource(it, v.c.collections[it.ID], v.c.collections[errs.ID], made)
-	})
-}
-
-// errorsOf is the relation that keeps the bad records of a source.
-func (c *Coordinator) errorsOf(source *catalog.Item) *catalog.Item {
-	for _, it := range c.Catalog().Items() {
-		if it.Hidden && it.On == source.ID {
-			return it
-		}
-	}
-	return nil
-}
-
-// sink lets a sink go on: it is given the content at the earliest time there is and all changes since, and leaves out what it has written.
-func (v *revival) sink(ctx context.Context, it *catalog.Item) {
-	connector, err := it.Def.(*sinkSpec).connector(v.c, it.ID)
-	if err != nil {
-		v.c.opts.Log.Error("a sink cannot go on", "object", it.Name, "err", err)
-		return
-	}
-	_ = v.c.do(ctx, func() {
-		col := v.c.collections[it.On]
-		if col == nil || v.c.Catalog().Item(it.ID) == nil {
-			return
-		}
-		started, err := v.c.subscribe(col, v.r.from[it.On])
-		if err != nil {
-			v.c.opts.Log.Error("a sink cannot go on", "object", it.Name, "err", err)
-			return
-		}
-		started.sub.limit = v.c.opts.SubscriberBytes * 4
-		v.c.startSink(it, it.On, connector, started)
-	})
-}

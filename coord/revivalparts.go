@@ -64,7 +64,7 @@ func (v *revival) reachBack(shared map[string]*sharedPart, plans map[*catalog.It
 
 // sharer has the parts kept that were found. A view that is one is filled before those that read it.
 func (v *revival) sharer(s *Session, filling *catalog.Item) *sharer {
-	sh := &sharer{s: s}
+	sh := &sharer{s: s, promised: v.promised}
 	sh.want = func(_ *book, p *opt.Part) bool {
 		part, ok := v.shared[p.Text]
 		return ok && part.of != filling
@@ -74,6 +74,9 @@ func (v *revival) sharer(s *Session, filling *catalog.Item) *sharer {
 		delete(v.shared, p.Text) // once: when it fails the view goes on by itself
 		if part.of != nil {
 			v.view(ctx, part.of)
+			if w := v.begun[part.of.ID]; w != nil && !v.filling.inTurn() {
+				awaitViews(ctx, []*waitingView{w})
+			}
 			return nil
 		}
 		return sh.make(ctx, p, &hold{at: part.from})

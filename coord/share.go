@@ -180,9 +180,25 @@ func (c *Coordinator) publishKept() {
 	c.kept.Store(&k)
 }
 
-// lowering are the choices of plans.
-func (c *Coordinator) lowering() lower.Options {
-	k := *c.kept.Load()
+// promise adds what a view that is to be in the catalog will keep; nothing is promised in a nil map.
+func (k kept) promise(v *view) {
+	if k == nil || !v.named {
+		return
+	}
+	for _, in := range v.imports {
+		id, name := in.what.Collection, in.what.Name()
+		if !slices.ContainsFunc(k[id], func(o *lower.Arranged) bool { return o.Name() == name }) {
+			k[id] = append(k[id], in.what)
+		}
+	}
+}
+
+// lowering are the choices of plans, which count on what is promised to be kept; nil: on what is kept.
+func (c *Coordinator) lowering(promised kept) lower.Options {
+	k := promised
+	if k == nil {
+		k = *c.kept.Load()
+	}
 	return lower.Options{Kept: func(id uint64) []*lower.Arranged { return k[id] }}
 }
 

@@ -126,7 +126,7 @@ func newRun(t *testing.T, seed uint64) *run {
 	r.slow.Store(1)
 	r.roll = 1 << (10 + rng.IntN(5))
 	r.opts = coord.Options{
-		Workers: 1 + rng.IntN(2), TickInterval: time.Duration(10+rng.IntN(1000)) * time.Millisecond, RetainHistory: time.Duration(1+rng.IntN(20)) * time.Second,
+		Workers: 1 + rng.IntN(2), AtOnce: 1, TickInterval: time.Duration(10+rng.IntN(1000)) * time.Millisecond, RetainHistory: time.Duration(1+rng.IntN(20)) * time.Second,
 		Clock: r.clock, Turn: r.turn, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics[name], turns: r.turns} },
 	}
 	var mu sync.Mutex
