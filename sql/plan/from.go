@@ -130,7 +130,7 @@ func (b *binder) itemRel(item *Item, pos int) (rel.Rel, *repr.Error) {
 }
 
 func (b *binder) cteRef(n *ast.TableRef, c *cte, fr frame) (*from, *repr.Error) {
-	t := &table{alias: c.name}
+	t := &table{alias: c.name, cte: c.name}
 	switch {
 	case c.with == nil || c.phase == phaseDone:
 		c.uses++

@@ -24,6 +24,7 @@ type table struct {
 	alias  string
 	schema string // "" unless the item is a relation of the catalog without an alias
 	item   *Item  // nil unless the item is a relation of the catalog
+	cte    string // the name of the query of a WITH clause that the item is, if it is one
 	cols   []column
 	// scalar says that the item is a function that gives plain values, so that its name alone means the value.
 	scalar bool
@@ -186,6 +187,14 @@ func (t *table) named(qualifier []string) bool {
 	return n == 1 || (t.schema != "" && qualifier[n-2] == t.schema)
 }
 
+// origin is the name that the item has without its alias, if it has one.
+func (t *table) origin() string {
+	if t.item != nil {
+		return t.item.Name
+	}
+	return t.cte
+}
+
 // missingTable is the error for a qualifier that means nothing here, with what may have been meant.
 func (s *scope) missingTable(qualifier []string, pos int) *repr.Error {
 	name := qualifier[len(qualifier)-1]
@@ -195,7 +204,7 @@ func (s *scope) missingTable(qualifier []string, pos int) *repr.Error {
 				return errAt(repr.CodeUndefinedTable, "invalid reference to FROM-clause entry for table "+quote(name), pos).
 					WithHint("There is an entry for table " + quote(name) + ", but it cannot be referenced from this part of the query.")
 			}
-			if t.item != nil && t.item.Name == name && t.alias != name {
+			if t.origin() == name && t.alias != name {
 				return errAt(repr.CodeUndefinedTable, "invalid reference to FROM-clause entry for table "+quote(name), pos).
 					WithHint("Perhaps you meant to reference the table alias " + quote(t.alias) + ".")
 			}
