@@ -99,6 +99,13 @@ func (x *scalars) plainArgs(n *ast.FuncCall) ([]expr.Scalar, []int, *repr.Error)
 	if n.Variadic {
 		return nil, nil, unsupported("VARIADIC in a call", n.Pos)
 	}
+	names, err := namesOfArgs(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	if names != nil {
+		return x.namedArgs(n, names)
+	}
 	return x.bindAll(n.Args)
 }
 
@@ -172,11 +179,7 @@ func (x *scalars) tableCall(n *ast.FuncCall) (*expr.TableFunc, []expr.Scalar, *r
 	if err != nil {
 		return nil, nil, err
 	}
-	types := make([]repr.Type, len(args))
-	for i, a := range args {
-		types[i] = a.Type()
-	}
-	f, err := fn.ResolveTable(n.Name.Last(), types)
+	f, err := fn.ResolveTable(n.Name.Last(), typesOf(args))
 	if err != nil {
 		return nil, nil, err.At(n.Pos)
 	}

@@ -333,11 +333,7 @@ func (x *scalars) escaped(name string, pattern expr.Scalar, n *ast.Like) (expr.S
 
 // callNamed calls a function that the planner itself needs.
 func (x *scalars) callNamed(name string, args []expr.Scalar, argPos []int, pos int) (expr.Scalar, *repr.Error) {
-	types := make([]repr.Type, len(args))
-	for i, a := range args {
-		types[i] = a.Type()
-	}
-	f, err := fn.Resolve(name, types)
+	f, err := fn.Resolve(name, typesOf(args))
 	if err != nil {
 		return nil, err.At(pos)
 	}
