@@ -98,7 +98,7 @@ func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Er
 		})
 	}
 	if err == nil && s.tx.open {
-		s.tx.undo = append(s.tx.undo, func(ctx context.Context) { _ = s.remove(ctx, it.ID) })
+		s.tx.undo = append(s.tx.undo, func(ctx context.Context) *repr.Error { return s.remove(ctx, it.ID) })
 	}
 	return err
 }
@@ -432,7 +432,12 @@ func (s *Session) createSchema(ctx context.Context, st *ast.CreateSchema) (*Resu
 		s.notice(Notice{Severity: "NOTICE", Code: exists.Code, Message: exists.Message + ", skipping"})
 	}
 	if err == nil && !skipped && s.tx.open {
-		s.tx.undo = append(s.tx.undo, func(ctx context.Context) { _ = s.c.do(ctx, func() { _, _ = s.c.dropSchemas([]string{name}, true) }) })
+		s.tx.undo = append(s.tx.undo, func(ctx context.Context) (failure *repr.Error) {
+			if err := s.c.do(ctx, func() { _, failure = s.c.dropSchemas([]string{name}, true) }); err != nil {
+				return err
+			}
+			return failure
+		})
 	}
 	return &Result{Tag: "CREATE SCHEMA"}, err
 }

@@ -445,7 +445,7 @@ func (s *Session) truncate(ctx context.Context, st *ast.Truncate) (*Result, *rep
 		s.openImplicit()
 		res, err := s.truncateEach(ctx, st)
 		if err != nil {
-			s.rollback(ctx)
+			_ = s.rollback(ctx) // a TRUNCATE makes nothing
 			return nil, err
 		}
 		err = s.commit(ctx)

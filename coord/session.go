@@ -99,7 +99,7 @@ func (s *Session) WantsWelcome() bool {
 
 // Close ends the session: cursors, the open transaction, prepared statements.
 func (s *Session) Close() {
-	s.rollback(context.Background())
+	_ = s.rollback(context.Background()) // nobody is there to be told
 	s.forgetPrepared()
 	s.memory.Close()
 	s.c.stats.Sessions.Add(-1)
@@ -345,10 +345,10 @@ type transaction struct {
 	hold     *hold // the time that all its reads share
 	reads    []uint64
 	writes   []write
-	memory   *budget.Budget              // of what it has read and is to write; nil: nothing yet
-	undo     []func(ctx context.Context) // of DDL
-	saved    map[string]string           // the settings before the block changed any; nil when it has not
-	local    map[string]bool             // those of SET LOCAL
+	memory   *budget.Budget                          // of what it has read and is to write; nil: nothing yet
+	undo     []func(ctx context.Context) *repr.Error // of DDL
+	saved    map[string]string                       // the settings before the block changed any; nil when it has not
+	local    map[string]bool                         // those of SET LOCAL
 }
 
 // write is one update of a table that waits for its commit.
@@ -396,7 +396,7 @@ func (s *Session) EndImplicit(ctx context.Context) *repr.Error {
 		return nil
 	}
 	if s.tx.failed {
-		s.rollback(ctx)
+		_ = s.rollback(ctx) // the statement that failed has its own error
 		return nil
 	}
 	return s.commitOrUndo(ctx)
@@ -454,8 +454,8 @@ func (s *Session) commitOrUndo(ctx context.Context) *repr.Error {
 	s.settle(err != nil)
 	s.tx = transaction{}
 	if err != nil {
-		for _, undo := range slices.Backward(tx.undo) {
-			undo(ctx)
+		if left := undoAll(ctx, tx.undo); left != nil {
+			err = err.WithHint(left.Message)
 		}
 	}
 	return err
@@ -492,13 +492,23 @@ func (c *Coordinator) enqueue(writes []write, answer chan<- error) {
 	c.waiting = append(c.waiting, answer)
 }
 
-// rollback undoes what the block did.
-func (s *Session) rollback(ctx context.Context) {
-	for _, undo := range slices.Backward(s.tx.undo) {
-		undo(ctx)
-	}
+// rollback undoes what the block did. The block is over also where the log does not take that, and the error says so.
+func (s *Session) rollback(ctx context.Context) *repr.Error {
+	err := undoAll(ctx, s.tx.undo)
 	s.settle(true)
 	s.endTransaction()
+	return err
+}
+
+// undoAll takes back what a block made, the newest first.
+func undoAll(ctx context.Context, undo []func(context.Context) *repr.Error) (first *repr.Error) {
+	for _, f := range slices.Backward(undo) {
+		if err := f(ctx); err != nil && first == nil {
+			first = repr.NewError(err.Code, "not all that the transaction block made could be dropped: "+err.Message).
+				WithHint("drop what is left of it when the log of the server can be written again")
+		}
+	}
+	return first
 }
 
 // endTransaction forgets the block and what it held.

@@ -22,7 +22,9 @@ func (s *Session) transact(ctx context.Context, stmt ast.Statement) (*Result, *r
 		if !s.tx.open || s.tx.implicit {
 			s.notice(Notice{Severity: "WARNING", Code: repr.CodeNoActiveTransaction, Message: "there is no transaction in progress"})
 		}
-		s.rollback(ctx)
+		if err := s.rollback(ctx); err != nil {
+			return nil, err
+		}
 		return &Result{Tag: "ROLLBACK"}, nil
 	default:
 		return nil, unsupported("SAVEPOINT", stmt.Position())
@@ -65,7 +67,9 @@ func (s *Session) commitBlock(ctx context.Context) (*Result, *repr.Error) {
 		s.notice(Notice{Severity: "WARNING", Code: repr.CodeNoActiveTransaction, Message: "there is no transaction in progress"})
 	}
 	if s.tx.failed {
-		s.rollback(ctx)
+		if err := s.rollback(ctx); err != nil {
+			return nil, err
+		}
 		return &Result{Tag: "ROLLBACK"}, nil
 	}
 	if err := s.commitOrUndo(ctx); err != nil {
