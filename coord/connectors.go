@@ -8,6 +8,7 @@ import (
 	"millrace/coord/catalog"
 	"millrace/internal/registry"
 	"millrace/repr"
+	"millrace/sinks"
 	sinkkafka "millrace/sinks/kafka"
 	"millrace/sources"
 	"millrace/sources/kafka"
@@ -246,8 +247,15 @@ func (s *Session) sinkSpec(st *ast.CreateSink, from *catalog.Item) (*sinkSpec, *
 	return spec, nil
 }
 
+// SinkConnector is a sink that can be tried before it runs.
+type SinkConnector interface {
+	sinks.Sink
+	// Check finds out whether what the sink needs is there.
+	Check(ctx context.Context) *repr.Error
+}
+
 // open makes the connector of a sink and tries what it needs.
-func (spec *sinkSpec) open(ctx context.Context, c *Coordinator, id uint64) (*sinkkafka.Sink, *repr.Error) {
+func (spec *sinkSpec) open(ctx context.Context, c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
 	sink, err := spec.connector(c, id)
 	if err != nil {
 		return nil, err
@@ -256,7 +264,10 @@ func (spec *sinkSpec) open(ctx context.Context, c *Coordinator, id uint64) (*sin
 }
 
 // connector makes the connector of a sink without reaching for anything.
-func (spec *sinkSpec) connector(c *Coordinator, id uint64) (*sinkkafka.Sink, *repr.Error) {
+func (spec *sinkSpec) connector(c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
+	if c.opts.Sink != nil {
+		return c.opts.Sink(spec.topic), nil
+	}
 	cfg := sinkkafka.Config{Brokers: spec.brokers, Topic: spec.topic, Format: sinkkafka.Avro, Cols: spec.desc, Key: spec.key,
 		TransactionalID: c.sinkName(spec.topic, id), ProgressTopic: "millrace-progress-" + spec.topic, Partitions: 1, Replication: 1,
 		Dialer: c.dialer(), Log: c.opts.Log, Clock: c.opts.Clock}

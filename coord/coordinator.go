@@ -31,6 +31,7 @@ type Options struct {
 	Clock           clock.Clock
 	Turn            func(ctx context.Context, who uint64) // see Coordinator.turn; nil: nobody waits
 	Source          func(topic string) sources.Described  // opens what stands in for Kafka; nil: nothing does
+	Sink            func(topic string) SinkConnector      // the same of a sink
 	Random          io.Reader                             // where names come from that nobody else makes; default the machine's
 	Journal         *journal.Journal                      // where ticks are made durable; nil: nowhere
 	KeepApart       bool                                  // equal parts of views are not kept once

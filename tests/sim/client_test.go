@@ -31,16 +31,18 @@ func (r *run) turn(ctx context.Context, who uint64) {
 
 // call is a text of statements on its way.
 type call struct {
-	text   string
-	change *change // what it does to the model; nil: nothing
-	done   chan struct{}
-	sets   [][][]repr.Datum // the rows of each statement that gives some
-	err    *repr.Error
+	text    string
+	changes []*change // what it does to the model, one after the other
+	block   bool      // it makes objects in a block
+	undone  bool      // and takes them back
+	done    chan struct{}
+	sets    [][][]repr.Datum // the rows of each statement that gives some
+	err     *repr.Error
 }
 
 // start asks without waiting.
-func (cl *client) start(text string, c *change) *call {
-	cl.busy = &call{text: text, change: c, done: make(chan struct{})}
+func (cl *client) start(text string, changes ...*change) *call {
+	cl.busy = &call{text: text, changes: changes, done: make(chan struct{})}
 	go func(c *call) {
 		defer close(c.done)
 		c.err = cl.each(cl.ctx, text, func(res *coord.Result) *repr.Error {

@@ -44,7 +44,7 @@ func (r *run) read(relations []*object) {
 			r.fail("%v", err)
 		}
 	}
-	r.judge(all, got)
+	r.judge(all, got, at)
 }
 
 // millis is the time that mz_now gives.
@@ -54,7 +54,7 @@ func millis(d repr.Datum) int64 {
 }
 
 // judge holds what was read at one time against the model.
-func (r *run) judge(all []*object, got map[int]bag) {
+func (r *run) judge(all []*object, got map[int]bag, at int64) {
 	sources := map[int]bag{}
 	for _, o := range all {
 		if o.kind == aSource {
@@ -66,7 +66,7 @@ func (r *run) judge(all []*object, got map[int]bag) {
 	before := r.model.worlds
 	ok := r.model.keep(func(w *world) bool {
 		return !slices.ContainsFunc(all, func(o *object) bool {
-			return w.state.objects[o.id] == nil || w.state.content(o.id, sources).text() != got[o.id].text()
+			return w.state.objects[o.id] == nil || w.state.content(o.id, sources, at).text() != got[o.id].text()
 		})
 	})
 	if ok {
@@ -77,7 +77,7 @@ func (r *run) judge(all []*object, got map[int]bag) {
 		fmt.Fprintf(&b, "\n%s gives\n  %s\nand could be", o.full(), got[o.id].text())
 		for _, w := range before {
 			if w.state.objects[o.id] != nil {
-				fmt.Fprintf(&b, "\n  %s", w.state.content(o.id, sources).text())
+				fmt.Fprintf(&b, "\n  %s", w.state.content(o.id, sources, at).text())
 			}
 		}
 	}
@@ -108,12 +108,17 @@ func (r *run) readPast(o *object, known span, at int64) {
 			r.fail("%s was shown at %d to hold\n  %s\nand now held\n  %s", o.full(), at, known.text, got)
 		}
 	case c.err.Code == repr.CodeInvalidParameter:
-		if now := r.complete(); at >= now-r.opts.RetainHistory.Milliseconds() {
+		if now := r.complete(); at >= now-r.reach(o) {
 			r.fail("%s cannot be read as of %d, at %d: %v", o.full(), at, now, c.err)
 		}
 	case !unknown[c.err.Code]:
 		r.fail("%s: %v", c.text, c.err)
 	}
+}
+
+// reach is how many milliseconds back a relation can be read.
+func (r *run) reach(o *object) int64 {
+	return r.model.state().reach(o.id, r.opts.RetainHistory.Milliseconds())
 }
 
 // complete is the newest complete time.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 )
@@ -43,6 +44,7 @@ const (
 	aView         = "view"
 	aMaterialized = "materialized-view"
 	anIndex       = "index"
+	aSink         = "sink"
 )
 
 // object is an object of the catalog. It does not change; a rename makes another.
@@ -52,14 +54,16 @@ type object struct {
 	schema  string
 	name    string
 	comment string
-	shape   *shape // of a view
-	in      []int  // what a view reads, or an index is on
-	topic   *topic // of a source
+	shape   *shape  // of a view
+	in      []int   // what a view reads, or an index or a sink is on
+	retain  int64   // milliseconds of history that are kept of it; 0: as much as of any
+	topic   *topic  // of a source
+	target  *target // of a sink
 }
 
 func (o *object) full() string { return o.schema + "." + o.name }
 
-func (o *object) isRelation() bool { return o.kind != anIndex }
+func (o *object) isRelation() bool { return o.kind != anIndex && o.kind != aSink }
 
 // isKept says whether it is more than a name for a query.
 func (o *object) isKept() bool { return o.isRelation() && o.kind != aView }
@@ -104,6 +108,24 @@ func (s *state) behind(id int) map[int]bool {
 	return out
 }
 
+// reach is how many milliseconds back a relation can be read, where general is what is kept of any.
+func (s *state) reach(id int, general int64) int64 {
+	o := s.objects[id]
+	switch {
+	case o == nil:
+		return 0
+	case o.isKept() && o.retain > 0:
+		return o.retain
+	case o.isKept():
+		return general
+	}
+	least := int64(math.MaxInt64)
+	for _, in := range o.in {
+		least = min(least, s.reach(in, general))
+	}
+	return least
+}
+
 // depth is how many views stand above each other up to one.
 func (s *state) depth(id int) int {
 	d := 0
@@ -138,8 +160,8 @@ func (s *state) catalog() string {
 	return strings.Join(lines, "\n")
 }
 
-// content is what a relation holds, given what the sources do.
-func (s *state) content(id int, sources map[int]bag) bag {
+// content is what a relation holds at a time, given what the sources do.
+func (s *state) content(id int, sources map[int]bag, at int64) bag {
 	o := s.objects[id]
 	switch o.kind {
 	case aTable:
@@ -149,7 +171,10 @@ func (s *state) content(id int, sources map[int]bag) bag {
 	}
 	var in []bag
 	for _, i := range o.in {
-		in = append(in, s.content(i, sources))
+		in = append(in, s.content(i, sources, at))
+	}
+	if o.shape.timed != nil {
+		return o.shape.timed(in[0], at)
 	}
 	return o.shape.eval(in)
 }
@@ -240,24 +265,28 @@ func (m *model) keep(so func(*world) bool) bool {
 	return len(m.worlds) > 0
 }
 
-// answered notes that a change is known to have been done, or not to have been.
-func (m *model) answered(c *change, done bool) bool {
-	ok := m.keep(func(w *world) bool { return w.done[c] == done })
-	m.forget(c)
+// answered notes that changes are known to have been done, or not to have been.
+func (m *model) answered(changes []*change, done bool) bool {
+	ok := m.keep(func(w *world) bool {
+		return !slices.ContainsFunc(changes, func(c *change) bool { return w.done[c] != done })
+	})
+	m.forget(changes)
 	return ok
 }
 
-// lost notes that nobody will know whether a change has been done, and that it will not be done any more.
-func (m *model) lost(c *change) {
+// lost notes that nobody will know whether changes have been done, and that they will not be done any more.
+func (m *model) lost(changes []*change) {
 	m.spread()
-	m.forget(c)
+	m.forget(changes)
 }
 
-func (m *model) forget(c *change) {
-	m.open = slices.DeleteFunc(m.open, func(o *change) bool { return o == c })
+func (m *model) forget(changes []*change) {
+	m.open = slices.DeleteFunc(m.open, func(o *change) bool { return slices.Contains(changes, o) })
 	seen := map[string]bool{}
 	m.worlds = slices.DeleteFunc(m.worlds, func(w *world) bool {
-		delete(w.done, c)
+		for _, c := range changes {
+			delete(w.done, c)
+		}
 		p := w.print(m.open)
 		was := seen[p]
 		seen[p] = true

@@ -22,8 +22,10 @@ var actions = []action{
 	{14, (*run).readSome},
 	{5, (*run).createTable},
 	{8, (*run).createView},
+	{3, (*run).createBlock},
 	{3, (*run).createIndex},
 	{4, (*run).createSource},
+	{3, (*run).createSink},
 	{3, (*run).drop},
 	{2, (*run).rename},
 	{2, (*run).comment},
@@ -62,15 +64,19 @@ func (r *run) step() {
 func (r *run) finish() {
 	r.makeRoom()
 	r.slow.Store(1)
+	r.disk.CrashAfter(-1)
+	r.disk.FailSync(-1)
 	r.turns.wait(3*time.Second, driver)
 	r.settle()
 	r.poll()
 	if r.survive(); r.failed != nil {
 		return
 	}
-	r.lookAll()
-	if r.failed == nil {
+	if r.lookAll(); r.failed == nil {
 		r.restart()
+	}
+	if r.failed == nil {
+		r.catchUp()
 	}
 }
 
@@ -116,6 +122,47 @@ func (r *run) define(text string, apply func(s *state) bool) {
 	r.answer(r.reader)
 }
 
+// createBlock makes objects and fills one in a transaction block, which is taken back as often as not. What a CREATE made is seen by
+// others at once, and is there after a crash in the middle of the block.
+func (r *run) createBlock() {
+	if len(r.some(isTable)) >= 5 || len(r.some(func(o *object) bool { return o.shape != nil })) >= 10 {
+		return
+	}
+	r.counts["blocks"]++
+	table := object{kind: aTable, schema: r.anySchema(), name: r.name("t")}
+	first := &change{text: r.tableText(&table)}
+	first.apply = r.made(table)
+	table.id = r.number
+	view := object{kind: aMaterialized, schema: r.anySchema(), name: r.name("v"), shape: &shapes[r.rng.IntN(len(shapes))], in: []int{table.id}}
+	if view.shape.inputs == 2 {
+		view.in = []int{table.id, table.id}
+	}
+	second := &change{text: "CREATE MATERIALIZED VIEW " + view.full() + r.retention(&view) + " AS " + view.shape.query([]string{table.full()})}
+	second.apply = r.made(view)
+	view.id = r.number
+	third := r.insert(&table)
+	insert := third.apply
+	third.apply = func(s *state) bool { return s.objects[view.id] != nil && insert(s) }
+	steps := []*change{first, second, third}
+	texts, undone := []string{"BEGIN"}, r.rng.IntN(2) == 0
+	for _, c := range steps {
+		texts = append(texts, c.text)
+		r.model.begin(c)
+	}
+	end := "COMMIT"
+	if undone {
+		end = "ROLLBACK"
+	}
+	text := strings.Join(append(texts, end), "; ")
+	r.say("define: %s", text)
+	c := r.reader.start(text, steps...)
+	c.block, c.undone = true, undone
+	r.wait(c)
+	if r.answer(r.reader); c.err != nil && c.err.Code == diskFull && r.failed == nil {
+		r.lookAtCatalog() // what is made next depends on it
+	}
+}
+
 func (r *run) made(o object) func(s *state) bool {
 	r.number++
 	o.id = r.number
@@ -141,7 +188,21 @@ func (r *run) createTable() {
 		return
 	}
 	o := object{kind: aTable, schema: r.anySchema(), name: r.name("t")}
-	r.define("CREATE TABLE "+o.full()+" (k bigint NOT NULL, v bigint NOT NULL)", r.made(o))
+	r.define(r.tableText(&o), r.made(o))
+}
+
+func (r *run) tableText(o *object) string {
+	return "CREATE TABLE " + o.full() + " (k bigint NOT NULL, v bigint NOT NULL)" + r.retention(o)
+}
+
+// retention lets some objects keep a history of their own, shorter or longer than that of others.
+func (r *run) retention(o *object) string {
+	if r.rng.IntN(4) > 0 {
+		return ""
+	}
+	r.counts["histories"]++
+	o.retain = 1000 + r.rng.Int64N(40_000)
+	return fmt.Sprintf(" WITH (RETAIN HISTORY FOR '%d milliseconds')", o.retain)
 }
 
 func (r *run) createSource() {
@@ -157,7 +218,7 @@ func (r *run) createSource() {
 
 func (r *run) createView() {
 	s := r.model.state()
-	shape := &shapes[r.rng.IntN(len(shapes))]
+	shape := r.anyShape()
 	if len(r.some(func(o *object) bool { return o.shape != nil })) >= 10 {
 		return
 	}
@@ -177,7 +238,25 @@ func (r *run) createView() {
 		}
 		o.in, names = append(o.in, in.id), append(names, in.full())
 	}
-	r.define("CREATE "+word+" "+o.full()+" AS "+shape.query(names), r.made(o))
+	retain := ""
+	if o.isKept() {
+		retain = r.retention(&o)
+	}
+	r.define("CREATE "+word+" "+o.full()+retain+" AS "+shape.query(names), r.made(o))
+}
+
+// anyShape is a form of view, some of which change with time.
+func (r *run) anyShape() *shape {
+	n := r.rng.IntN(len(shapes) + 3)
+	if n < len(shapes) {
+		return &shapes[n]
+	}
+	r.counts["views of time"]++
+	base := r.clock.Now().UnixMilli() + r.rng.Int64N(2000)
+	if n == len(shapes) {
+		return going(base)
+	}
+	return passing(base)
 }
 
 func (r *run) createIndex() {
@@ -190,7 +269,7 @@ func (r *run) createIndex() {
 }
 
 // words are the kinds in SQL.
-var words = map[string]string{aTable: "TABLE", aSource: "SOURCE", aView: "VIEW", aMaterialized: "MATERIALIZED VIEW", anIndex: "INDEX"}
+var words = map[string]string{aTable: "TABLE", aSource: "SOURCE", aView: "VIEW", aMaterialized: "MATERIALIZED VIEW", anIndex: "INDEX", aSink: "SINK"}
 
 func (r *run) drop() {
 	o := r.one(func(*object) bool { return true })
@@ -225,7 +304,9 @@ func altered(id int, f func(o *object)) func(s *state) bool {
 
 func (r *run) rename() {
 	s := r.model.state()
-	o := r.one(func(o *object) bool { return o.kind != aSource && o.kind != anIndex && len(s.dependents(o.id)) == 0 })
+	o := r.one(func(o *object) bool {
+		return o.kind != aSource && o.kind != anIndex && o.kind != aSink && len(s.dependents(o.id)) == 0
+	})
 	if o == nil {
 		return
 	}
@@ -387,7 +468,7 @@ func (r *run) follow(o *object, text string) {
 	case err.Code == repr.CodeInvalidParameter:
 		var at int64
 		_, _ = fmt.Sscanf(text[strings.Index(text, "AS OF"):], "AS OF %d", &at)
-		if now := r.complete(); at >= now-r.opts.RetainHistory.Milliseconds() {
+		if now := r.complete(); at >= now-r.reach(o) {
 			r.fail("%s, at %d: %v", text, now, err)
 		}
 	case err.Code == repr.CodeQueryCanceled && r.full:
@@ -410,4 +491,5 @@ func (r *run) unwatch() {
 }
 
 // happens are what has to happen in some life, by its name in the counts.
-var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts"}
+var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks",
+	"transactions of sinks", "broken words to a target", "lost answers of a target"}

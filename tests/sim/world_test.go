@@ -56,6 +56,7 @@ type run struct {
 	model     *model
 	chronicle chronicle
 	topics    map[string]*topic
+	targets   map[string]*target
 	seen      map[int][partitions]int64 // how far sources had read when they were read
 	paces     int                       // how many clients there were
 	number    int                       // of the next name
@@ -121,13 +122,14 @@ func live(t *testing.T, seed uint64, steps, workers int) (out outcome) {
 func newRun(t *testing.T, seed uint64) *run {
 	rng := rand.New(rand.NewPCG(seed, 2026))
 	r := &run{t: t, seed: seed, rng: rng, disk: faults.NewDisk(seed), turns: newTurns(), log: sha256.New(), model: newModel(),
-		chronicle: chronicle{spans: map[int][]span{}}, topics: map[string]*topic{}, seen: map[int][partitions]int64{}, counts: map[string]int{}}
+		chronicle: chronicle{spans: map[int][]span{}}, topics: map[string]*topic{}, targets: map[string]*target{}, seen: map[int][partitions]int64{}, counts: map[string]int{}}
 	r.clock = &wall{turns: r.turns}
 	r.slow.Store(1)
 	r.roll = 1 << (10 + rng.IntN(5))
 	r.opts = coord.Options{
 		Workers: 1 + rng.IntN(2), AtOnce: 1, TickInterval: time.Duration(10+rng.IntN(1000)) * time.Millisecond, RetainHistory: time.Duration(1+rng.IntN(20)) * time.Second,
 		Clock: r.clock, Turn: r.turn, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics[name], turns: r.turns} },
+		Sink: func(name string) coord.SinkConnector { return &connection{g: r.targets[name], turns: r.turns} },
 	}
 	var mu sync.Mutex
 	count := map[string]uint64{}
@@ -257,20 +259,20 @@ func (r *run) answer(cl *client) {
 		r.say("answer: %s", c.text)
 	}
 	r.sick = r.sick || c.err != nil && c.err.Code == logBroken
-	if c.change == nil {
+	if len(c.changes) == 0 {
 		return
 	}
 	ok := true
 	switch {
 	case c.err == nil:
 		r.counts["done"]++
-		ok = r.model.answered(c.change, true)
-	case sure[c.err.Code]:
+		ok = r.model.answered(c.changes, !c.undone)
+	case sure[c.err.Code] && !(c.block && c.err.Code == diskFull): // what a block made before it cannot always be taken back then
 		r.counts["refused"]++
-		ok = r.model.answered(c.change, false)
-	case unknown[c.err.Code]:
+		ok = r.model.answered(c.changes, false)
+	case unknown[c.err.Code] || c.err.Code == diskFull:
 		r.counts["unknown"]++
-		r.model.lost(c.change)
+		r.model.lost(c.changes)
 	default:
 		r.fail("%s: %v", c.text, c.err)
 	}
@@ -290,6 +292,7 @@ func (r *run) poll() {
 			r.fail("%s", t.wrong)
 		}
 	}
+	r.pollTargets()
 	for _, cl := range r.hands {
 		if cl.busy == nil {
 			continue
@@ -353,7 +356,7 @@ func (r *run) settle() {
 // ask asks the reader and waits.
 func (r *run) ask(text string) *call {
 	r.say("ask: %s", text)
-	c := r.reader.start(text, nil)
+	c := r.reader.start(text)
 	if r.wait(c); r.failed != nil {
 		return &call{text: text, err: repr.NewError(repr.CodeAdminShutdown, "no answer")}
 	}

@@ -23,7 +23,7 @@ func (r *run) write() {
 	c := r.anyWrite(t)
 	r.say("ask: %s", c.text)
 	if c.apply == nil {
-		cl.start(c.text, nil)
+		cl.start(c.text)
 		return
 	}
 	r.model.begin(c)

@@ -1,0 +1,259 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"millrace/repr"
+	"millrace/sinks"
+)
+
+// target is what a sink writes to: a topic that takes transactions, each of which ends at a time and holds all that changed up to it.
+// It is not on the server's machine, so that it outlives what happens to that.
+type target struct {
+	of     *object // what is written
+	party  int
+	rng    *rand.Rand
+	held   bag   // what the committed records add up to
+	upTo   int64 // the time of the last transaction
+	wrote  int   // how many there were
+	wrong  string
+	shown  []span      // committed, and not yet held against what was shown
+	writer *connection // the newest that has asked how far it is; others are fenced off
+	count  map[string]int
+}
+
+func newTarget(of *object, party int, seed uint64, count map[string]int) *target {
+	return &target{of: of, party: party, rng: rand.New(rand.NewPCG(seed, uint64(party))), held: bag{}, count: count}
+}
+
+// commit takes a transaction: the changes since the one before.
+func (g *target) commit(c *connection, upTo int64, changes bag) error {
+	switch {
+	case g.writer != c:
+		return errors.New("another writer has come")
+	case upTo <= g.upTo:
+		g.wrong = fmt.Sprintf("%s is written at %d, and was at %d", g.of.full(), upTo, g.upTo)
+	}
+	for p, n := range changes {
+		g.held.add(p, n)
+	}
+	for p, n := range g.held {
+		if n < 0 {
+			g.wrong = fmt.Sprintf("the topic of %s at %d has %v %d times", g.of.full(), upTo, p, n)
+		}
+	}
+	g.upTo = upTo
+	g.wrote++
+	g.shown = append(g.shown, span{upTo, upTo + 1, g.held.text()})
+	return nil
+}
+
+// connection is the connector of a target: what Run does is what the one of Kafka does, with the network left out.
+type connection struct {
+	g      *target
+	turns  *turns
+	report func(sinks.State)
+	state  sinks.State
+	sure   int64 // committed, as far as is known here; it is known when fresh is not set
+	fresh  bool  // the next tick is the snapshot, and what is committed is asked for first
+	sent   int64 // what a transaction would commit whose answer never came
+}
+
+// Check tries the target.
+func (c *connection) Check(context.Context) *repr.Error { return nil }
+
+// Run writes the ticks that come.
+func (c *connection) Run(ctx context.Context, ticks <-chan sinks.Tick, report func(sinks.State)) error {
+	c.report = report
+	known := false
+	for {
+		group, err := c.gather(ctx, ticks)
+		if err != nil {
+			return err
+		}
+		for again := false; ; again = true {
+			if again || !known {
+				known, err = c.take(ctx, known)
+			}
+			if err == nil {
+				err = c.write(ctx, group)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err == nil {
+				break
+			}
+			c.tell("stalled", err)
+			c.turns.wait(time.Duration(1+c.g.rng.Int64N(int64(300*time.Millisecond))), c.g.party)
+		}
+	}
+}
+
+// gather takes the ticks that are there, and waits for the first.
+func (c *connection) gather(ctx context.Context, ticks <-chan sinks.Tick) (group []sinks.Tick, err error) {
+	select {
+	case t, ok := <-ticks:
+		if !ok {
+			return nil, errors.New("no more ticks")
+		}
+		group = append(group, t)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := c.step(ctx, false); err != nil {
+		return nil, err
+	}
+	for n := c.g.rng.IntN(4); n > 0; n-- {
+		select {
+		case t, ok := <-ticks:
+			if !ok {
+				return group, nil
+			}
+			group = append(group, t)
+		default:
+			return group, nil
+		}
+	}
+	return group, nil
+}
+
+// step is a word to the target and its answer, which may fail.
+func (c *connection) step(ctx context.Context, mayFail bool) error {
+	c.turns.wait(time.Duration(1+c.g.rng.Int64N(int64(2*time.Millisecond))), c.g.party)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if mayFail && c.g.rng.IntN(20) == 0 {
+		c.g.count["broken words to a target"]++
+		return errors.New("the target does not answer")
+	}
+	return nil
+}
+
+// take makes this the only writer, and asks how far the target is.
+func (c *connection) take(ctx context.Context, known bool) (bool, error) {
+	if err := c.step(ctx, true); err != nil {
+		return known, err
+	}
+	c.g.writer = c
+	at := c.g.upTo
+	switch {
+	case !known:
+		c.fresh = true
+	case at != c.sure && at != c.sent:
+		c.g.wrong = fmt.Sprintf("%s has got to %d without us, who were at %d", c.g.of.full(), at, c.sure)
+	}
+	c.reached(at)
+	return true, nil
+}
+
+// write commits ticks, without those that are committed.
+func (c *connection) write(ctx context.Context, group []sinks.Tick) error {
+	for len(group) > 0 && c.sure > 0 && int64(group[0].Time) <= c.sure {
+		group, c.fresh = group[1:], false
+	}
+	if len(group) == 0 {
+		c.tell("running", nil)
+		return nil
+	}
+	changes := bag{}
+	for _, t := range group {
+		for _, ch := range t.Changes {
+			d := repr.DecodeRow(nil, ch.Row)
+			changes.add(pair{d[0].Int(), d[1].Int()}, ch.Diff)
+		}
+	}
+	if c.fresh && c.g.wrote > 0 { // the server keeps what a sink has not written
+		c.g.wrong = fmt.Sprintf("the sink of %s has written up to %d, and is given a snapshot at %d", c.g.of.full(), c.g.upTo, group[0].Time)
+	}
+	upTo := int64(group[len(group)-1].Time)
+	for range 2 { // the records, the progress
+		if err := c.step(ctx, true); err != nil {
+			return err
+		}
+	}
+	c.sent = upTo
+	if err := c.g.commit(c, upTo, changes); err != nil {
+		return err
+	}
+	if err := c.step(ctx, true); err != nil { // it is committed, and we do not know
+		c.g.count["lost answers of a target"]++
+		return err
+	}
+	c.fresh = false
+	c.reached(upTo)
+	return nil
+}
+
+func (c *connection) reached(upTo int64) {
+	c.sure, c.sent = upTo, 0
+	c.state.Written, c.state.Recorded = repr.Time(upTo), repr.Time(upTo)
+	c.tell("running", nil)
+}
+
+func (c *connection) tell(status string, err error) {
+	c.state.Status, c.state.Error = status, ""
+	if err != nil {
+		c.state.Error = err.Error()
+	}
+	c.report(c.state)
+}
+
+// createSink makes a sink of a relation.
+func (r *run) createSink() {
+	if len(r.some(func(o *object) bool { return o.kind == aSink })) >= 3 {
+		return
+	}
+	of := r.one((*object).isKept)
+	if of == nil {
+		return
+	}
+	g := newTarget(of, topics+(len(r.topics)+len(r.targets))%(feeds-topics), r.seed, r.counts)
+	topic := r.name("out")
+	r.targets[topic] = g
+	o := object{kind: aSink, schema: r.anySchema(), name: r.name("k"), in: []int{of.id}, target: g}
+	r.define("CREATE SINK "+o.full()+" FROM "+of.full()+" INTO KAFKA BROKER 'nowhere:9092' TOPIC '"+topic+"' FORMAT JSON", r.made(o))
+}
+
+// pollTargets holds what sinks have written against what was shown.
+func (r *run) pollTargets() {
+	if r.failed != nil {
+		return // the model may know no state any more
+	}
+	for _, o := range r.model.state().sorted() {
+		if o.kind != aSink {
+			continue
+		}
+		g := o.target
+		if g.wrong != "" {
+			r.fail("%s", g.wrong)
+		}
+		r.counts["transactions of sinks"] += len(g.shown)
+		for _, s := range g.shown {
+			if err := r.note(g.of, s); err != nil {
+				r.fail("the topic of %v", err)
+			}
+		}
+		g.shown = nil
+	}
+}
+
+// catchUp waits until the sinks have written what is there.
+func (r *run) catchUp() {
+	r.turns.wait(30*time.Second, driver)
+	r.poll()
+	for _, o := range r.model.state().sorted() {
+		if o.kind != aSink || r.failed != nil || r.disk.Down() {
+			continue
+		}
+		c := r.ask("SELECT k, v FROM " + o.target.of.full())
+		if c.err == nil && bagOf(c.sets[0], 0).text() != o.target.held.text() {
+			r.fail("%s holds\n  %s\nand its topic, up to %d,\n  %s", o.target.of.full(), bagOf(c.sets[0], 0).text(), o.target.upTo, o.target.held.text())
+		}
+	}
+}
