@@ -10,13 +10,20 @@ import (
 )
 
 // System is the file system of the machine.
-type System struct{}
+type System struct {
+	ReadOnly bool // files are opened for reading alone, and a lock that is not there is not made
+}
 
 // Create makes a new file that only its owner can read.
 func (System) Create(name string) (File, error) { return open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL) }
 
 // Open opens a file.
-func (System) Open(name string) (File, error) { return open(name, os.O_RDWR) }
+func (s System) Open(name string) (File, error) {
+	if s.ReadOnly {
+		return open(name, os.O_RDONLY)
+	}
+	return open(name, os.O_RDWR)
+}
 
 func open(name string, flags int) (File, error) {
 	f, err := os.OpenFile(name, flags, 0o600)
@@ -63,8 +70,15 @@ func (System) SyncDir(dir string) error {
 }
 
 // Lock takes a lock file; its content is the number of the process, for people.
-func (System) Lock(name string) (io.Closer, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+func (s System) Lock(name string) (io.Closer, error) {
+	flags := os.O_RDWR | os.O_CREATE
+	if s.ReadOnly {
+		flags = os.O_RDONLY
+	}
+	f, err := os.OpenFile(name, flags, 0o600)
+	if s.ReadOnly && errors.Is(err, os.ErrNotExist) {
+		return io.NopCloser(nil), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +89,9 @@ func (System) Lock(name string) (io.Closer, error) {
 			err = fmt.Errorf("%w: process %s", err, pid)
 		}
 		return nil, err
+	}
+	if s.ReadOnly {
+		return f, nil
 	}
 	if err = f.Truncate(0); err == nil {
 		_, err = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)

@@ -4,23 +4,21 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
 	"millrace/internal/disk"
 )
 
 // Report is what Check has found in a folder.
 type Report struct {
-	Format  uint32
-	Folded  uint64 // the time up to which all is folded
-	Last    uint64 // of the last record
-	Files   []FileReport
-	Notes   map[string][]byte // as of Last
-	Rows    int64             // in runs
-	Records int64             // that a start replays one by one
-	Torn    bool              // the last record is half there, as a crash leaves it: a start cuts it off
+	Format   uint32
+	Folded   uint64 // the time up to which all is folded
+	Last     uint64 // of the last record
+	Files    []FileReport
+	Notes    map[string][]byte // as of Last
+	Rows     int64             // in runs
+	Records  int64             // that a start replays one by one
+	Recorded int64             // rows in them
+	Torn     bool              // the last record is half there, as a crash leaves it: a start cuts it off
 }
 
 // FileReport is a file and what is wrong with it.
@@ -60,7 +58,7 @@ func Check(fs disk.FS, dir string, row func(collection uint64, row []byte, diff 
 	for _, r := range m.Runs {
 		c.run(r)
 	}
-	c.segments(m.Next, names)
+	c.segments(m, names)
 	return c.r, nil
 }
 
@@ -117,16 +115,13 @@ func (c *checking) rows(collection uint64, b Batch) error {
 	return nil
 }
 
-// segments reads those that are not folded, from the record next on.
-func (c *checking) segments(next uint64, names []string) {
-	var firsts []uint64
-	for _, name := range names {
-		hex, ok := strings.CutPrefix(name, "log-")
-		if first, err := strconv.ParseUint(hex, 16, 64); ok && err == nil && first >= next {
-			firsts = append(firsts, first)
-		}
+// segments reads those that are not folded.
+func (c *checking) segments(m *manifest, names []string) {
+	firsts, err := segmentsIn(names, m, c.dir)
+	if err != nil {
+		c.r.Files = append(c.r.Files, FileReport{Name: segmentName(m.Next), Err: err})
 	}
-	slices.Sort(firsts)
+	next := m.Next
 	for i, first := range firsts {
 		name := segmentName(first)
 		if first != next {
@@ -158,6 +153,7 @@ func (c *checking) record(f found) error {
 	}
 	set(c.r.Notes, rec.Notes)
 	for _, ch := range rec.Changes {
+		c.r.Recorded += int64(ch.Rows.Len())
 		if err := c.rows(ch.Collection, ch.Rows); err != nil {
 			return err
 		}

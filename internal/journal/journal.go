@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,18 +107,17 @@ func (j *Journal) open() error {
 	if j.manifest, err = readManifest(j.opts.FS, j.opts.Dir, names); err != nil {
 		return err
 	}
-	firsts, err := j.sweep(names)
+	firsts, err := segmentsIn(names, j.manifest, j.opts.Dir)
 	if err != nil {
 		return err
 	}
 	j.notes = maps.Clone(j.manifest.Notes)
 	next := j.manifest.Next
 	torn := false
+	var left []string
 	for i, first := range firsts {
 		if first < next { // a crash came before the records in it were those that count: see split
-			if err := j.opts.FS.Remove(filepath.Join(j.opts.Dir, segmentName(first))); err != nil {
-				return fmt.Errorf("remove what is left over: %w", err)
-			}
+			left = append(left, segmentName(first))
 			continue
 		}
 		if first != next {
@@ -132,6 +130,9 @@ func (j *Journal) open() error {
 		}
 		next = s.next
 		j.older = append(j.older, s)
+	}
+	if err := j.sweep(names, left); err != nil {
+		return err
 	}
 	if n := len(j.older); n > 0 {
 		j.newest, j.older = j.older[n-1], j.older[:n-1]
@@ -154,30 +155,27 @@ func (j *Journal) seeNotes(f found) error {
 	return nil
 }
 
-// sweep removes what a crash left over, and says with which records the segments begin that are not folded.
-func (j *Journal) sweep(names []string) (firsts []uint64, err error) {
-	keep := map[string]bool{"LOCK": true}
-	if j.manifest.Number > 0 {
-		keep[manifestName(j.manifest.Number)] = true
-	}
+// sweep removes what a crash left over: files that the manifest does not name, and the segments in left. All that counts has
+// been found by then, so that nothing goes from a folder that is damaged.
+func (j *Journal) sweep(names, left []string) error {
+	keep := map[string]bool{manifestName(j.manifest.Number): j.manifest.Number > 0}
 	for _, r := range j.manifest.Runs {
 		keep[r.File] = true
 	}
 	for _, name := range names {
-		hex, ok := strings.CutPrefix(name, "log-")
-		if first, err := strconv.ParseUint(hex, 16, 64); ok && err == nil && first >= j.manifest.Next {
-			firsts = append(firsts, first)
-			continue
-		}
-		ours := ok || strings.HasPrefix(name, manifestPrefix) || strings.HasPrefix(name, runPrefix)
-		if keep[name] || !ours {
-			continue
-		}
-		if err := j.opts.FS.Remove(filepath.Join(j.opts.Dir, name)); err != nil {
-			return nil, fmt.Errorf("remove what is left over: %w", err)
+		first, isLog := numbered(name, segmentPrefix)
+		_, isRun := numbered(name, runPrefix)
+		_, isManifest := numbered(strings.TrimSuffix(name, temporary), manifestPrefix)
+		if isLog && first < j.manifest.Next || (isRun || isManifest) && !keep[name] {
+			left = append(left, name)
 		}
 	}
-	return firsts, nil
+	for _, name := range left {
+		if err := j.opts.FS.Remove(filepath.Join(j.opts.Dir, name)); err != nil {
+			return fmt.Errorf("remove what is left over: %w", err)
+		}
+	}
+	return nil
 }
 
 // reopen makes the newest segment ready for more.

@@ -460,6 +460,64 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestMissingFiles: whatever file is not there is named, by a check as by a start, which removes nothing; and files of others in
+// the folder are let alone.
+func TestMissingFiles(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	j := open(t, d)
+	m := fill(t, j, newModel(), 60, rand.New(rand.NewPCG(9, 9)))
+	j.Hold(m.last)
+	if err := j.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"log-notes", "manifest-zzz", "run-1.txt", "manifest-0000000000000000.bak"} {
+		f, err := d.Create("data/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+	}
+	names, _ := d.List("data")
+	missed := 0
+	for _, name := range names {
+		if _, isRun := numbered(name, runPrefix); !isRun && !strings.HasPrefix(name, "log-0") && !strings.HasPrefix(name, "manifest-0") || strings.HasSuffix(name, ".bak") {
+			continue
+		}
+		missed++
+		if err := d.Rename("data/"+name, "away"); err != nil {
+			t.Fatal(err)
+		}
+		before, _ := d.List("data")
+		var damaged *DamageError
+		if err := readAll(d); !errors.As(err, &damaged) {
+			t.Errorf("without %s: %v", name, err)
+		}
+		if rep, err := Check(d, "data", nil); err == nil && rep.Bad() == 0 {
+			t.Errorf("a check without %s finds nothing", name)
+		}
+		if after, _ := d.List("data"); !slices.Equal(after, before) {
+			t.Errorf("without %s a start leaves %v of %v", name, after, before)
+		}
+		if err := d.Rename("away", "data/"+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if missed < 3 {
+		t.Errorf("only %d files were taken away", missed)
+	}
+	j = open(t, d)
+	if got := contentOf(t, j); got.String() != m.String() {
+		t.Error("with all files there again the content is another")
+	}
+	if left, _ := d.List("data"); !slices.Contains(left, "log-notes") || !slices.Contains(left, "run-1.txt") {
+		t.Errorf("files of others are gone: %v", left)
+	}
+}
+
 // readAll opens a journal, reads everything and closes it.
 func readAll(d *sim.Disk) error {
 	j, err := Open(Options{FS: d, Dir: "data", SegmentBytes: 4 << 10})

@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"millrace/internal/disk"
 )
@@ -66,7 +65,7 @@ func (m *manifest) write(fs disk.FS, dir string) error {
 func readManifest(fs disk.FS, dir string, names []string) (*manifest, error) {
 	newest := ""
 	for _, n := range names {
-		if strings.HasPrefix(n, manifestPrefix) && !strings.HasSuffix(n, temporary) {
+		if _, ok := numbered(n, manifestPrefix); ok {
 			newest = max(newest, n)
 		}
 	}

@@ -2,8 +2,10 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"os"
 
 	"millrace/internal/disk"
 )
@@ -134,8 +136,11 @@ type runReader struct {
 
 func openRun(fs disk.FS, name string, collection uint64) (*runReader, error) {
 	f, err := fs.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, damage(name, 0, "the file is missing")
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", name, err)
+		return nil, fmt.Errorf("open a run: %w", err)
 	}
 	r := &runReader{f: f, name: name, at: runHeader}
 	if err := r.check(collection); err != nil {

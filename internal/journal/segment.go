@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"millrace/internal/disk"
 )
@@ -30,7 +33,39 @@ const maxStored = 1 << 31
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func segmentName(first uint64) string { return fmt.Sprintf("log-%016x", first) }
+// segmentPrefix is what the name of a segment begins with; the number of its first record follows.
+const segmentPrefix = "log-"
+
+func segmentName(first uint64) string { return fmt.Sprintf("%s%016x", segmentPrefix, first) }
+
+// numbered is the number in the name of a file of a journal; ok is false when that is no such name.
+func numbered(name, prefix string) (n uint64, ok bool) {
+	hex, ok := strings.CutPrefix(name, prefix)
+	if !ok || len(hex) != 16 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(hex, 16, 64)
+	return n, err == nil
+}
+
+// segmentsIn are the numbers of the first records of the segments that a manifest has not folded, in order. A journal that was
+// begun has one at least: without any, what was acknowledged since the fold would be lost without a word.
+func segmentsIn(names []string, m *manifest, dir string) ([]uint64, error) {
+	var firsts []uint64
+	begun := m.Number > 0
+	for _, name := range names {
+		if first, ok := numbered(name, segmentPrefix); ok && first >= m.Next {
+			firsts = append(firsts, first)
+		}
+		_, isRun := numbered(name, runPrefix)
+		begun = begun || isRun
+	}
+	if begun && len(firsts) == 0 {
+		return nil, damage(filepath.Join(dir, segmentName(m.Next)), 0, "the file is missing, and with it all records from %d on", m.Next)
+	}
+	slices.Sort(firsts)
+	return firsts, nil
+}
 
 // segment is a file of the log and where its records lie.
 type segment struct {
