@@ -3,7 +3,6 @@ package coord
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"millrace/arrangement"
@@ -354,12 +353,11 @@ func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result
 		return nil, errFailed(on).At(st.On.Pos)
 	}
 	it := &catalog.Item{Schema: on.Schema, Kind: catalog.Index, On: on.ID, Path: s.path()}
-	var err *repr.Error
-	if it.Retain, err = ownRetention(&st.Options); err != nil {
-		return nil, err
-	}
-	if it.Retain > 0 && len(st.Keys) == 0 {
-		return nil, unsupported("RETAIN HISTORY of an index without columns, which keeps nothing of its own,", st.Pos)
+	for _, o := range st.Options {
+		if o.Name == optionRetain {
+			return nil, errIndexHistory(on, o.Pos)
+		}
+		return nil, repr.NewError(repr.CodeInvalidParameter, "unrecognized parameter \""+o.Name+"\"").At(o.Pos)
 	}
 	var names []string
 	for _, k := range st.Keys {
@@ -440,44 +438,6 @@ func (s *Session) createSchema(ctx context.Context, st *ast.CreateSchema) (*Resu
 		})
 	}
 	return &Result{Tag: "CREATE SCHEMA"}, err
-}
-
-func (s *Session) rename(ctx context.Context, st *ast.AlterRename) (*Result, *repr.Error) {
-	if st.Column != "" {
-		return nil, unsupported("ALTER … RENAME COLUMN", st.Pos)
-	}
-	it, err := s.findFor(st.Kind, st.Name, st.IfExists)
-	if err != nil || it == nil {
-		return &Result{Tag: "ALTER " + st.Kind.String()}, err
-	}
-	if it.Failed != nil {
-		return nil, errFailed(it).At(st.Name.Pos)
-	}
-	deps := slices.DeleteFunc(s.c.Catalog().Dependents(it.ID), func(d *catalog.Item) bool { return !namesWhatItNeeds(d) })
-	if len(deps) > 0 {
-		return nil, repr.NewError(repr.CodeDependentObjects, "cannot rename "+it.Name+" because others name it").WithDetail(dependsText(deps, it))
-	}
-	err = s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
-		now := snap.Item(it.ID)
-		if now == nil {
-			return nil, repr.NewError(repr.CodeUndefinedTable, "\""+it.Name+"\" was dropped meanwhile")
-		}
-		if old := snap.Taken(now.Schema, st.NewName, now.Kind); old != nil {
-			return nil, errExists(old)
-		}
-		renamed := *now
-		renamed.Name = st.NewName
-		if col := s.c.collections[it.ID]; col != nil {
-			col.name = st.NewName
-		}
-		return snap.With(&renamed), nil
-	})
-	return &Result{Tag: "ALTER " + st.Kind.String()}, err
-}
-
-// namesWhatItNeeds says whether the statement of an object is only understood while what it needs has the name it had.
-func namesWhatItNeeds(it *catalog.Item) bool {
-	return it.Query != nil || it.Failed != nil || it.Kind == catalog.Source && !it.Hidden || it.Kind == catalog.Sink
 }
 
 func (s *Session) comment(ctx context.Context, st *ast.Comment) (*Result, *repr.Error) {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"millrace/repr"
 )
 
 // sums is what most views of these tests compute.
@@ -333,4 +335,27 @@ func TestSharedPartsFreeMemory(t *testing.T) {
 	if none > one/10 {
 		t.Errorf("heap was %d, with a view %d more, after DROP %d", empty, one, none)
 	}
+}
+
+// TestTakeOverOfAnother: a view does not take over for one that holds other rows; that one goes on, and the difference is reported.
+func TestTakeOverOfAnother(t *testing.T) {
+	t.Parallel()
+	opts := quiet()
+	reported := 0
+	opts.OnBug = func(string, any, []byte) { reported++ }
+	c := start(t, opts)
+	cl := connect(t, c)
+	cl.must("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2)")
+	cl.must("CREATE MATERIALIZED VIEW v AS SELECT a FROM t")
+	id := c.Catalog().Find([]string{"v"}, []string{"public"}).ID
+	var err *repr.Error
+	_ = c.do(t.Context(), func() {
+		old := c.viewOf(id)
+		err = c.install(&view{out: newCollection(id, "v", c.oracle.complete), replaces: &replacement{old: old, flow: old.flow}})
+	})
+	if err != errDiffers || reported != 1 {
+		t.Errorf("%v, %d reports", err, reported)
+	}
+	cl.must("INSERT INTO t VALUES (3)")
+	same(t, "the old one", cl.must("SELECT a FROM v ORDER BY 1"), "1", "2", "3")
 }

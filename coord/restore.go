@@ -49,7 +49,7 @@ type load struct {
 }
 
 // restore reads the journal.
-func (c *Coordinator) restore() (*restoring, *repr.Error) {
+func (c *Coordinator) restore() (*restoring, error) {
 	st := c.opts.Journal.State()
 	r := &restoring{c: c, j: c.opts.Journal, notes: st.Notes, base: repr.Time(st.Folded), last: repr.Time(st.Last), loads: map[uint64]*load{},
 		from: map[uint64]repr.Time{}, states: map[uint64]*arrangement.Builder{}}
@@ -63,7 +63,7 @@ func (c *Coordinator) restore() (*restoring, *repr.Error) {
 	}
 	r.chooseBases()
 	if err := r.read(); err != nil {
-		return nil, repr.NewError(repr.CodeInternal, "cannot read the journal").WithDetail(err.Error())
+		return nil, err
 	}
 	c.oracle.complete = r.last
 	return r, nil

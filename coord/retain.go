@@ -30,8 +30,6 @@ func optionsOf(stmt ast.Statement) *[]ast.Option {
 		return &st.Options
 	case *ast.CreateMaterializedView:
 		return &st.Options
-	case *ast.CreateIndex:
-		return &st.Options
 	default:
 		return nil
 	}
@@ -70,6 +68,12 @@ func ownRetention(options *[]ast.Option) (time.Duration, *repr.Error) {
 		}
 	}
 	return retention(options)
+}
+
+// errIndexHistory says where the history of what an index arranges is kept.
+func errIndexHistory(on *catalog.Item, pos int) *repr.Error {
+	return unsupported("RETAIN HISTORY of an index, which is read at the newest times only,", pos).
+		WithHint("say it of what the index is on: ALTER " + strings.ToUpper(on.Kind.String()) + " " + ast.QuoteIdent(on.Name) + " SET (RETAIN HISTORY FOR '…')")
 }
 
 func errUnknownOption(o ast.Option) *repr.Error {
@@ -119,13 +123,16 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 			return nil, unsupported("the option "+strings.ToUpper(o.Name)+" in ALTER", o.Pos)
 		}
 	}
+	if it.Kind == catalog.Index {
+		return nil, errIndexHistory(s.c.Catalog().Item(it.On), st.Name.Pos)
+	}
 	parsed, e := parse.Parse(it.Statement)
 	if e != nil {
 		return nil, asError(e)
 	}
 	made := parsed[0].Stmt
 	options := optionsOf(made)
-	if options == nil || it.Kind == catalog.Index && len(it.IndexCols) == 0 {
+	if options == nil {
 		return nil, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" is "+a(it.Kind)+", which keeps no history of its own").At(st.Name.Pos)
 	}
 	*options = slices.DeleteFunc(*options, func(o ast.Option) bool { return o.Name == optionRetain })

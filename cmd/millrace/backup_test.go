@@ -72,7 +72,7 @@ func TestBackupUnderLoad(t *testing.T) {
 		t.Errorf("check beside a server:\n%s", out)
 	}
 	if out, err := millrace("serve", "--data-dir", filepath.Join(dir, "data"), "--sql-listen", freeAddr(t), "--http-listen", freeAddr(t)).CombinedOutput(); err == nil ||
-		!strings.Contains(string(out), "process "+strconv.Itoa(p.cmd.Process.Pid)) {
+		!strings.Contains(string(out), "process "+strconv.Itoa(p.cmd.Process.Pid)+"; stop it, or give this one another --data-dir") {
 		t.Errorf("a second server: %v %s", err, out)
 	}
 }
@@ -122,5 +122,48 @@ func TestCheckFindsDamage(t *testing.T) {
 		if err := os.WriteFile(name, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestDamageSaysWhatToDo: a start on a damaged folder, and a check of it, end with the file, what is wrong and what to do.
+func TestDamageSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := startProcess(t, dir, "--retain-history", "1ms", "--tick-interval", "20ms")
+	p.must("CREATE TABLE t (n int)")
+	p.must("INSERT INTO t SELECT generate_series(1, 1000)")
+	time.Sleep(300 * time.Millisecond)
+	if code, _ := p.end(os.Interrupt, waitForEnd); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	logs, _ := filepath.Glob(filepath.Join(dir, "log-*"))
+	runs, _ := filepath.Glob(filepath.Join(dir, "run-*"))
+	if len(logs) != 1 || len(runs) == 0 {
+		t.Fatalf("the folder has %v and %v", logs, runs)
+	}
+	for _, name := range append(logs, runs...) {
+		if err := os.Rename(name, name+"-away"); err != nil {
+			t.Fatal(err)
+		}
+		cmd := millrace("serve", "--data-dir", dir, "--sql-listen", freeAddr(t), "--http-listen", freeAddr(t))
+		giveUp := time.AfterFunc(waitForEnd, func() { _ = cmd.Process.Kill() })
+		out, err := cmd.CombinedOutput()
+		giveUp.Stop()
+		if err == nil || !strings.Contains(string(out), name+" is damaged at offset 0: the file is missing") || !strings.Contains(string(out), "\nHINT: nothing was changed. millrace check --data-dir "+dir) {
+			t.Errorf("a start: %v\n%s", err, out)
+		}
+		if out, err := millrace("check", "--data-dir", dir).CombinedOutput(); err == nil || !strings.Contains(string(out), "the file is missing") {
+			t.Errorf("a check: %v\n%s", err, out)
+		}
+		if err := os.Rename(name+"-away", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "LOCK")); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "check", "--data-dir", dir)
+	if _, err := os.Stat(filepath.Join(dir, "LOCK")); err == nil {
+		t.Error("a check writes to the folder")
 	}
 }

@@ -18,8 +18,9 @@ import (
 
 // checkup is what a check has found.
 type checkup struct {
-	c   *config
-	bad int
+	c    *config
+	disk disk.System
+	bad  int
 }
 
 // okay and problem write a line each; a problem makes the check fail.
@@ -41,13 +42,13 @@ func checkAll(ctx context.Context, args []string) error {
 	if err := load(fs, &c, args); err != nil {
 		return err
 	}
-	u := &checkup{c: &c}
+	u := &checkup{c: &c, disk: disk.System{ReadOnly: true}}
 	u.machine()
 	if err := u.data(ctx, *deep, *reach); err != nil {
 		return err
 	}
 	if u.bad > 0 {
-		return fmt.Errorf("%d problems", u.bad)
+		return fmt.Errorf("the check has found problems: %d", u.bad)
 	}
 	return nil
 }
@@ -78,7 +79,7 @@ func (u *checkup) machine() {
 	default:
 		u.okay("memory: the limit is %d MiB (--memory-limit %s)", memory>>20, u.c.MemoryLimit)
 	}
-	if free, err := (disk.System{}).Free(u.c.DataDir); err == nil {
+	if free, err := u.disk.Free(u.c.DataDir); err == nil {
 		if free < littleGap {
 			u.problem("disk: %d MiB are free", free>>20)
 		} else {
@@ -93,7 +94,7 @@ func (u *checkup) data(ctx context.Context, deep, reach bool) error {
 		u.note("%s is not there: a start makes it", u.c.DataDir)
 		return nil
 	}
-	lock, err := disk.System{}.Lock(filepath.Join(u.c.DataDir, "LOCK"))
+	lock, err := u.disk.Lock(filepath.Join(u.c.DataDir, "LOCK"))
 	if errors.Is(err, disk.ErrLocked) {
 		u.note("%s is %v; its files are not looked at: millrace backup makes a copy that can be checked", u.c.DataDir, err)
 		return nil
@@ -121,7 +122,7 @@ func (u *checkup) data(ctx context.Context, deep, reach bool) error {
 
 // files looks at every file, and says what a start would read.
 func (u *checkup) files(row func(collection uint64, row []byte, diff int64) error) (*journal.Report, error) {
-	rep, err := journal.Check(disk.System{}, u.c.DataDir, row)
+	rep, err := journal.Check(u.disk, u.c.DataDir, row)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +139,8 @@ func (u *checkup) files(row func(collection uint64, row []byte, diff int64) erro
 	if rep.Torn {
 		u.note("the last record is half written, as a crash leaves it; a start cuts it off")
 	}
-	u.note("a start reads %d rows and %d records, about %.1f s, and then fills the views", rep.Rows, rep.Records,
-		float64(rep.Rows)/rowsASecond+float64(rep.Records)/recordsASecond)
+	u.note("a start reads %d rows, %d of them from %d records of the log, about %.1f s, and then fills the views", rep.Rows+rep.Recorded,
+		rep.Recorded, rep.Records, float64(rep.Rows+rep.Recorded)/rowsASecond+float64(rep.Records)/recordsASecond)
 	return rep, nil
 }
 
@@ -177,7 +178,7 @@ func (u *checkup) catalog(objects []coord.Inspected, reach bool, widths map[uint
 func (u *checkup) rows(widths map[uint64]int) error {
 	n, bad := 0, 0
 	var values []repr.Datum
-	_, err := journal.Check(disk.System{}, u.c.DataDir, func(collection uint64, row []byte, _ int64) error {
+	_, err := journal.Check(u.disk, u.c.DataDir, func(collection uint64, row []byte, _ int64) error {
 		n++
 		ok := decodes(&values, row)
 		if width, known := widths[collection]; !ok || known && len(values) != width {

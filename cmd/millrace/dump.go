@@ -217,23 +217,21 @@ func (x definition) sql() (string, error) {
 	}
 	name := ast.Name{Parts: []string{x.schema, x.name}}
 	on := ast.Name{Parts: []string{x.onSchema, x.onName}}
+	made := ast.Made(stmts[0].Stmt)
+	if made != nil {
+		*made = name
+	}
 	switch st := stmts[0].Stmt.(type) {
-	case *ast.CreateTable:
-		st.Name = name
 	case *ast.CreateView:
-		st.Name, st.OrReplace = name, false
-	case *ast.CreateMaterializedView:
-		st.Name = name
+		st.OrReplace = false
 	case *ast.CreateIndex:
 		st.Name, st.On = x.name, on
-	case *ast.CreateSource:
-		st.Name = name
 	case *ast.CreateSink:
-		st.Name, st.From = name, on
-	case *ast.CreateConnection:
-		st.Name = name
+		st.From = on
 	default:
-		return "", fmt.Errorf("a dump has no %T", st)
+		if made == nil {
+			return "", fmt.Errorf("a dump has no %T", st)
+		}
 	}
 	return ast.Format(stmts[0].Stmt), nil
 }

@@ -7,8 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"millrace/internal/journal"
 )
 
 // version is set by the build.
@@ -47,9 +52,32 @@ func main() {
 	case errors.Is(err, errUsage):
 		os.Exit(2)
 	default:
-		fmt.Fprintln(os.Stderr, "millrace: "+err.Error())
+		fmt.Fprintln(os.Stderr, "millrace: "+explained(err))
 		os.Exit(1)
 	}
+}
+
+// explained is an error with all that is known of it: what the server says beside its message, and what to do.
+func explained(err error) string {
+	text := err.Error()
+	add := func(word, s string) {
+		if s != "" {
+			text += "\n" + word + ": " + s
+		}
+	}
+	var answer *pgconn.PgError
+	var damaged *journal.DamageError
+	switch {
+	case errors.As(err, &answer):
+		add("DETAIL", answer.Detail)
+		add("HINT", answer.Hint)
+	case errors.As(err, &damaged):
+		add("HINT", "nothing was changed. millrace check --data-dir "+filepath.Dir(damaged.File)+" lists all that is damaged. "+
+			"Put the file back if it was moved, or start from a backup; keep this folder until that runs.")
+	case errors.Is(err, os.ErrPermission):
+		add("HINT", fmt.Sprintf("the process runs as user %d: it needs to read and write the folder and all files in it", os.Getuid()))
+	}
+	return text
 }
 
 // untilSignal is a context that ends with the first signal to stop. The second ends the process at once.

@@ -131,7 +131,7 @@ func (c *config) open(opts coord.Options) (*coord.Coordinator, *journal.Journal,
 	}
 	ticks, err := journal.Open(journal.Options{Dir: c.DataDir, SegmentBytes: segment, Log: opts.Log})
 	if errors.Is(err, disk.ErrLocked) {
-		return nil, nil, fmt.Errorf("another millrace runs on the data directory %s: %w", c.DataDir, err)
+		return nil, nil, fmt.Errorf("another server runs on the data directory %s: %w; stop it, or give this one another --data-dir", c.DataDir, err)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the data directory %s: %w", c.DataDir, err)
