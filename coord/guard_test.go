@@ -41,7 +41,7 @@ func TestPanicFailsTheStatementAlone(t *testing.T) {
 	if err := execute(); err == nil || cl.s.TxStatus() != 'E' {
 		t.Errorf("in a transaction: %v, then status %c, want E", err, cl.s.TxStatus())
 	}
-	cl.fails(repr.CodeFailedTransaction, "SELECT 1")
+	_ = cl.fails(repr.CodeFailedTransaction, "SELECT 1")
 	cl.must("ROLLBACK")
 	if got := cl.one("SELECT 1 + 1"); got != "2" {
 		t.Errorf("after ROLLBACK the session says %q, want 2", got)
