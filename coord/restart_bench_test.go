@@ -10,28 +10,39 @@ import (
 )
 
 // BenchmarkRestart starts a server again on a table of a million rows: what is told is the time until base collections are there,
-// and until a view that counts and one that joins are filled; after a kill, and after a stop in order, which settles the log.
+// and until a view that counts, one that joins, or four views are filled, these one after the other or side by side; after a kill,
+// and after a stop in order, which settles the log.
 func BenchmarkRestart(b *testing.B) {
 	for _, view := range []struct{ name, query string }{
 		{"none", ""},
 		{"count", "SELECT k, count(*) AS n, sum(v) AS total FROM t GROUP BY k"},
 		{"join", "SELECT t.id, u.name FROM t, u WHERE t.k = u.k"},
 	} {
-		b.Run(view.name, func(b *testing.B) { benchmarkRestart(b, view.query, false) })
-		b.Run(view.name+"/settled", func(b *testing.B) { benchmarkRestart(b, view.query, true) })
+		views := []string{view.query}
+		if view.query == "" {
+			views = nil
+		}
+		b.Run(view.name, func(b *testing.B) { benchmarkRestart(b, views, 0, false) })
+		b.Run(view.name+"/settled", func(b *testing.B) { benchmarkRestart(b, views, 0, true) })
 	}
+	var four []string
+	for i := range 4 {
+		four = append(four, fmt.Sprintf("SELECT k + %d AS k, count(*) AS n, sum(v) AS total FROM t GROUP BY 1", i))
+	}
+	b.Run("four/in turn", func(b *testing.B) { benchmarkRestart(b, four, 1, true) })
+	b.Run("four/side by side", func(b *testing.B) { benchmarkRestart(b, four, 0, true) })
 }
 
 const restartRows = 1_000_000
 
-func benchmarkRestart(b *testing.B, query string, settled bool) {
+func benchmarkRestart(b *testing.B, views []string, atOnce int, settled bool) {
 	dir := b.TempDir()
 	open := func() (*Coordinator, *journal.Journal) {
 		j, err := journal.Open(journal.Options{Dir: dir})
 		if err != nil {
 			b.Fatal(err)
 		}
-		c, err := Open(Options{Journal: j, RetainHistory: time.Millisecond})
+		c, err := Open(Options{Journal: j, RetainHistory: time.Millisecond, AtOnce: atOnce})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -53,8 +64,8 @@ func benchmarkRestart(b *testing.B, query string, settled bool) {
 	cl.must("CREATE TABLE t (id bigint NOT NULL, k bigint NOT NULL, v bigint NOT NULL, pad text NOT NULL)")
 	cl.must("CREATE TABLE u (k bigint NOT NULL, name text NOT NULL)")
 	cl.must("INSERT INTO u SELECT i, 'name ' || i FROM generate_series(0, 9999) i")
-	if query != "" {
-		cl.must("CREATE MATERIALIZED VIEW v AS " + query)
+	for i, query := range views {
+		cl.must(fmt.Sprintf("CREATE MATERIALIZED VIEW v%d AS %s", i, query))
 	}
 	const part = 10_000
 	for at := 0; at < restartRows; at += part {
@@ -69,8 +80,8 @@ func benchmarkRestart(b *testing.B, query string, settled bool) {
 		c, j = open()
 		base += time.Since(began)
 		cl := connect(b, c)
-		if query != "" {
-			cl.must("SELECT count(*) FROM v")
+		for i := range views {
+			cl.must(fmt.Sprintf("SELECT count(*) FROM v%d", i))
 		}
 		ready += time.Since(began)
 		used += cpu(b) - before
