@@ -149,10 +149,25 @@ func (x *scalars) keywordFunc(n *ast.KeywordFunc) (expr.Scalar, *repr.Error) {
 // isSetFunc says whether a call is of a function that gives rows.
 func isSetFunc(n *ast.FuncCall) bool { return fn.IsTable(n.Name.Last()) }
 
+// without is the binder of the operands of a form that evaluates some of them only, where a function may not give rows.
+func (x *scalars) without(form string) *scalars {
+	inner := *x
+	inner.noSets = form
+	return &inner
+}
+
 // setCall binds a set-returning function of a SELECT list and gives the column that its first one stands at.
 func (x *scalars) setCall(n *ast.FuncCall) (*expr.TableFunc, int, *repr.Error) {
 	if x.inWin {
 		return nil, 0, errAt(repr.CodeFeatureNotSupported, "window function calls cannot contain set-returning function calls", n.Pos).
+			WithHint("You might be able to move the set-returning function into a LATERAL FROM item.")
+	}
+	if x.inAgg {
+		return nil, 0, errAt(repr.CodeFeatureNotSupported, "aggregate function calls cannot contain set-returning function calls", n.Pos).
+			WithHint("You might be able to move the set-returning function into a LATERAL FROM item.")
+	}
+	if x.noSets != "" && x.sets != nil {
+		return nil, 0, errAt(repr.CodeFeatureNotSupported, "set-returning functions are not allowed in "+x.noSets, n.Pos).
 			WithHint("You might be able to move the set-returning function into a LATERAL FROM item.")
 	}
 	if x.sets == nil {

@@ -153,6 +153,9 @@ func (x *scalars) field(n *ast.Field) (expr.Scalar, *repr.Error) {
 			return x.fieldOfRow(arg, n, err)
 		}
 		if m.fields == nil {
+			if k := m.value().Type(); k.Kind != repr.KindRecord {
+				return nil, errNoFields(n.Name, k, arg.Pos)
+			}
 			break
 		}
 		i, err := fieldIndex(m.fields, n)
@@ -162,6 +165,10 @@ func (x *scalars) field(n *ast.Field) (expr.Scalar, *repr.Error) {
 		return &expr.Call{Fn: fieldFunc(i, m.fields[i]), Args: []expr.Scalar{x.noted(m.value(), arg)}, Typ: m.fields[i].Type, Pos: n.Pos}, nil
 	}
 	return nil, unsupported("a field of this composite value", n.Pos)
+}
+
+func errNoFields(name string, t repr.Type, pos int) *repr.Error {
+	return errAt(repr.CodeWrongObjectType, "column notation ."+name+" applied to type "+t.String()+", which is not a composite type", pos)
 }
 
 func fieldIndex(fields repr.RowDesc, n *ast.Field) (int, *repr.Error) {

@@ -24,6 +24,7 @@ type scalars struct {
 	wins   *windows    // where window functions go; nil where they are not allowed
 	inAgg  bool        // within the arguments of an aggregate
 	inWin  bool        // within the arguments of a window function
+	noSets string      // the form around, where it keeps set-returning functions out
 }
 
 // scalars makes the binder of a clause. The queries within see the scope from one row further in.
@@ -246,6 +247,11 @@ func (x *scalars) binary(n *ast.Binary) (expr.Scalar, *repr.Error) {
 	if q, ok := n.Right.(*ast.Quantified); ok {
 		return x.quantified(n.Op, n.Left, q, n.Pos)
 	}
+	if row, ok := n.Left.(*ast.Row); ok {
+		if q, ok := n.Right.(*ast.ScalarSubquery); ok {
+			return x.rowSubquery(n.Op, row, q, n.Pos)
+		}
+	}
 	if left, right, ok := rowPair(n.Left, n.Right); ok {
 		return x.compareRows(n.Op, left, right, n.Pos)
 	}
@@ -284,6 +290,7 @@ func (x *scalars) call(f *expr.Func, args []expr.Scalar, argPos []int, pos int) 
 }
 
 func (x *scalars) caseOf(n *ast.Case) (expr.Scalar, *repr.Error) {
+	x = x.without("CASE")
 	var arg expr.Scalar
 	if n.Arg != nil {
 		var err *repr.Error
@@ -339,6 +346,9 @@ func (x *scalars) when(w ast.When, arg expr.Scalar) (expr.Scalar, *repr.Error) {
 }
 
 func (x *scalars) conditional(n *ast.Conditional) (expr.Scalar, *repr.Error) {
+	if n.Kind == ast.Coalesce {
+		x = x.without("COALESCE")
+	}
 	list, pos, err := x.bindAll(n.Args)
 	if err != nil {
 		return nil, err

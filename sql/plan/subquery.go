@@ -81,11 +81,8 @@ func (x *scalars) anySubquery(op string, left ast.Expr, q *ast.Quantified, pos i
 	if err != nil {
 		return nil, err
 	}
-	if len(out.cols) > len(list) {
-		return nil, errAt(repr.CodeSyntax, "subquery has too many columns", pos)
-	}
-	if len(out.cols) < len(list) {
-		return nil, errAt(repr.CodeSyntax, "subquery has too few columns", pos)
+	if err := sameWidth(len(list), len(out.cols), pos); err != nil {
+		return nil, err
 	}
 	sub := &expr.Subquery{Kind: expr.SubqueryAny, Typ: repr.TypeOf(repr.KindBool), Pos: pos}
 	if q.All {
@@ -100,7 +97,12 @@ func (x *scalars) anySubquery(op string, left ast.Expr, q *ast.Quantified, pos i
 			negated, op = true, "="
 			sub.Kind = expr.SubqueryAny + expr.SubqueryAll - sub.Kind
 		default:
-			return nil, unsupported("operator "+op+" between a row and a subquery", pos)
+			f, row, err := x.compareRow(op, list, argPos, out, pos)
+			if err != nil {
+				return nil, err
+			}
+			sub.Left, sub.Ops, sub.Query = []expr.Scalar{row}, []*expr.Func{f}, out.rel
+			return sub, nil
 		}
 	}
 	if err := x.compareSubquery(op, list, argPos, sub, out); err != nil {
