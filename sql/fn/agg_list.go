@@ -137,7 +137,10 @@ func jsonObjectAgg(k repr.Kind) func([]repr.Type, repr.Type) *repr.Aggregate {
 				if err != nil {
 					return repr.Null, err
 				}
-				for range min(n, 1) {
+				if k == kJSONB {
+					n = min(n, 1) // jsonb keeps one member of a name, json all
+				}
+				for range n {
 					members = append(members, jsonb.Member{Key: key, Value: w.value(nil, args[1], row[1])})
 				}
 			}

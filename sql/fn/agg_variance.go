@@ -37,6 +37,7 @@ func makeVariances() []aggRow {
 			})})
 		}
 	}
+	out = append(out, aggRow{sig: "regr_count(double precision, double precision) bigint", make: countOfPairs})
 	for _, p := range pairResults {
 		out = append(out, aggRow{sig: p.name + "(double precision, double precision) double precision", make: accumulate(func() repr.Accumulator {
 			return &floatPairs{compute: p.compute}
@@ -249,3 +250,28 @@ var pairResults = []struct {
 	{"regr_syy", func(p pairSums) (float64, bool) { return p.syy, true }},
 	{"regr_sxy", func(p pairSums) (float64, bool) { return p.sxy, true }},
 }
+
+// countOfPairs counts the rows in which neither value is NULL.
+func countOfPairs(args []repr.Type, ret repr.Type) *repr.Aggregate {
+	agg := accumulate(func() repr.Accumulator { return new(pairCount) })(args, ret)
+	agg.Empty = repr.Int8(0)
+	return agg
+}
+
+type pairCount struct{ n repr.Diff }
+
+// Clone is a copy with a state of its own.
+func (c *pairCount) Clone() repr.Accumulator {
+	d := *c
+	return &d
+}
+
+// Add counts a pair, or takes it back.
+func (c *pairCount) Add(args []repr.Datum, diff repr.Diff) {
+	if !args[0].IsNull() && !args[1].IsNull() {
+		c.n += diff
+	}
+}
+
+// Result is the count.
+func (c *pairCount) Result() (repr.Datum, *repr.Error) { return repr.Int8(int64(c.n)), nil }
