@@ -10,6 +10,7 @@ import (
 	"millrace/sql"
 	"millrace/sql/ast"
 	"millrace/sql/plan"
+	"millrace/sql/rel"
 )
 
 // explain shows the plan of a query or view after a stage, or what its operators do.
@@ -41,11 +42,11 @@ func (s *Session) explain(ctx context.Context, st *ast.Explain) (*Result, *repr.
 	}
 	_, kept := st.Statement.(*ast.CreateMaterializedView)
 	kept = kept || self != 0
-	compiled, err := s.compileFor(q, kept, self)
+	compiled, finish, err := s.compileFor(q, kept, self)
 	if err != nil {
 		return nil, err
 	}
-	lines := s.stageLines(st, compiled, kept)
+	lines := finished(finish, s.stageLines(st, compiled, kept))
 	if kept && st.Stage == ast.ExplainPhysical {
 		asked := collectionsOf(compiled.Optimized)
 		parts := slices.DeleteFunc(slices.Clone(compiled.Inputs), func(id uint64) bool { return slices.Contains(asked, id) })
@@ -155,26 +156,41 @@ func (s *Session) keptItem(st *ast.Explain) (uint64, *repr.Error) {
 	return it.ID, nil
 }
 
-// compileFor compiles what an EXPLAIN is about as it will run: kept, as the materialized view of a number or a new one, or once.
-func (s *Session) compileFor(q *ast.Query, kept bool, self uint64) (*sql.Compiled, *repr.Error) {
+// finished puts what is done to the rows of a query in the end above its plan.
+func finished(finish string, plan []string) []string {
+	if finish == "" {
+		return plan
+	}
+	lines := []string{finish}
+	for _, l := range plan {
+		lines = append(lines, "  "+l)
+	}
+	return lines
+}
+
+// compileFor compiles what an EXPLAIN is about as it will run: kept, as the materialized view of a number or a new one, or
+// once. The order and the limit of a query that runs once are not in its plan, but given as a line.
+func (s *Session) compileFor(q *ast.Query, kept bool, self uint64) (*sql.Compiled, string, *repr.Error) {
 	env := s.env(s.c.Catalog())
 	if kept {
 		bound, err := bindKept(env, q)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		compiled, err := sql.Optimize(s.c.keptEnv(), bound.Rel)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		r := s.c.book.Load().read(compiled.Optimized, self, wantsNothing)
-		return compiled, compiled.Lower(s.c.keptEnv(), r.plan, s.c.lowering(nil))
+		return compiled, "", compiled.Lower(s.c.keptEnv(), r.plan, s.c.lowering(nil))
 	}
 	bound, err := plan.Query(env, q)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return sql.CompileWith(env.Eval, bound.Rel, s.c.lowering(nil))
+	compiled, err := sql.CompileWith(env.Eval, bound.Rel, s.c.lowering(nil))
+	finish := &rel.TopK{Input: bound.Rel, Order: bound.Order, Limit: bound.Limit, Offset: bound.Offset}
+	return compiled, rel.FormatFinish(finish), err
 }
 
 // explained is the query that an EXPLAIN is about.

@@ -244,6 +244,14 @@ func direction(desc, nullsFirst bool) string {
 	return s
 }
 
+// FormatFinish describes in a line the order and the limit that are put on the rows of a query in the end; empty for none.
+func FormatFinish(r *TopK) string {
+	if len(r.Order) == 0 && r.Limit == nil && r.Offset == nil {
+		return ""
+	}
+	return "Finish" + (&printer{}).topK(r)
+}
+
 func (p *printer) topK(r *TopK) string {
 	cols := r.Input.Columns()
 	s := ""
