@@ -81,6 +81,9 @@ func (s *Session) analyzeQuery(ctx context.Context, q *ast.Query) (*Result, *rep
 		return nil, err
 	}
 	defer memory.Close()
+	t := s.turn(ctx)
+	t.of(memory)
+	defer t.end()
 	r.memory = memory
 	run := s.c.oneShot(p.compiled.Graph, p.compiled.Arranged, r.has, memory)
 	in, err := r.deltas(p, run.graph)
@@ -95,7 +98,7 @@ func (s *Session) analyzeQuery(ctx context.Context, q *ast.Query) (*Result, *rep
 	defer flow.Close()
 	batch, err := run.on(ctx, flow, in)
 	if err != nil {
-		return nil, err
+		return nil, t.cause(err)
 	}
 	lines := append(analyzed(flow), p.reads()...)
 	lines = append(lines, fmt.Sprintf("Result: %d distinct rows", batch.Len()),

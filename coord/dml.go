@@ -192,17 +192,21 @@ type modification struct {
 	env  *plan.Env
 	plan *queryPlan
 	word string
+	turn *turn
 }
 
 // run computes the writes. In a block they wait for COMMIT; else they are committed at once, and when what
 // was read has changed meanwhile the statement is tried again, the last time inside the loop, where nothing
 // can come between.
 func (q *modification) run(ctx context.Context) (*Result, *repr.Error) {
+	q.turn = q.s.turn(ctx)
+	defer q.turn.end() // when what it writes is in the table
 	s := q.s
 	if s.tx.open || len(q.plan.live) == 0 {
 		return q.attempt(ctx)
 	}
 	for range modifyTries {
+		q.turn.end()
 		s.dropWrites()
 		if err := s.awaitReady(ctx, q.plan.live); err != nil {
 			return nil, err
@@ -249,9 +253,10 @@ func (q *modification) attempt(ctx context.Context) (*Result, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
+	q.turn.of(memory)
 	batch, err := q.compute(ctx, r, memory)
 	if err != nil {
-		return nil, err
+		return nil, q.turn.cause(err)
 	}
 	return q.writes(batch, memory, func(row []byte, diff repr.Diff) {
 		s.tx.writes = append(s.tx.writes, write{table: q.w.Table.ID, row: row, diff: diff})
@@ -298,11 +303,16 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 	var failure *repr.Error
 	answer := make(chan error, 1)
 	s := q.s
+	q.turn.end()
 	s.dropWrites()
+	if err := q.turn.takeTurn(); err != nil {
+		return nil, err // the loop waits for nobody
+	}
 	memory, err := s.transactionBudget(ctx)
 	if err != nil {
 		return nil, err
 	}
+	q.turn.of(memory)
 	err = s.c.do(ctx, func() {
 		if s.c.queued {
 			if t, wait := s.c.oracle.next(); wait == 0 {

@@ -256,9 +256,14 @@ func (h *hydration) step(ctx context.Context, in map[uint64]dataflow.Delta) *rep
 	if ctx.Err() != nil {
 		return ctxError(ctx)
 	}
+	t := &turn{ctx: ctx, c: h.c, memory: h.view.flow}
+	if !h.exact { // a step that needs much does not take it beside a statement that does
+		t.of(h.view.flow)
+		defer t.end()
+	}
 	out, err := h.view.flow.Step(ctx, h.read.at, in)
 	if err != nil {
-		return asError(err)
+		return t.cause(asError(err))
 	}
 	h.chunk++
 	h.view.out.ok.Append(h.chunk, out.OK)

@@ -38,7 +38,9 @@ type memory struct {
 	statements *budget.Budget
 	sessions   *budget.Budget // what clients have prepared
 	limit      int64          // 0: none
+	turns      turns          // of the statements that need much
 	live       func() int64   // what the process holds of memory that is in use, as far as it knows
+	inUse      func() int64   // the same, with what the next collection frees
 	pressed    atomic.Bool    // sources are held back and writes refused; the loop sets it
 	collecting atomic.Bool
 	confirmed  atomic.Bool // a collection has found that more is in use than is counted
@@ -46,7 +48,7 @@ type memory struct {
 }
 
 func newMemory(limit int64, live, inUse func() int64) *memory {
-	m := &memory{server: budget.New("the server", limit), limit: limit, live: live}
+	m := &memory{server: budget.New("the server", limit), limit: limit, live: live, inUse: inUse}
 	m.server.Watch(func(n int64) bool { return m.inUseFits(n, inUse) })
 	m.kept = m.server.Part("the collections", 0, 0)
 	m.queued = m.server.Part("rows on their way", 0, 0)
@@ -73,13 +75,13 @@ func (m *memory) share(percent int64) int64 { return m.limit / 100 * percent }
 func (m *memory) mostValue() int64 { return limitValue.of(m.limit) }
 
 // inUseOver is by how much, in percent, more may be in use than the limit before statements are given up for it.
-const inUseOver = 5
+const inUseOver = 2
 
 // inUseFits says whether there is room for n bytes more beside all that the process has in use. When it seems that there is not,
 // a collection finds out what of that is still needed.
 func (m *memory) inUseFits(n int64, inUse func() int64) bool {
 	most := m.limit / 100 * (100 + inUseOver)
-	if m.limit == 0 || inUse() <= most && m.live()+n <= most {
+	if m.limit == 0 || inUse()+n <= most {
 		return true
 	}
 	runtime.GC()

@@ -236,10 +236,13 @@ func (s *Session) runQuery(ctx context.Context, p *queryPlan, h *hold) (*Result,
 	if err != nil {
 		return nil, err
 	}
+	t := s.turn(ctx)
+	t.of(memory)
 	rows, err := s.compute(ctx, p, r, memory)
+	t.end()
 	if err != nil {
 		memory.Close()
-		return nil, err
+		return nil, t.cause(err)
 	}
 	res.Rows = &budgetRows{Rows: rows, memory: memory}
 	return res, nil

@@ -109,6 +109,12 @@ func New(g *Graph, opts Options) *Dataflow {
 // CountIn has what the dataflow holds count towards another budget from now on. No step runs meanwhile.
 func (d *Dataflow) CountIn(memory *budget.Budget) { d.memory.Move(memory) }
 
+// Gate has the dataflow ask before it holds more than least. No step runs meanwhile.
+func (d *Dataflow) Gate(least int64, ask budget.Ask) { d.memory.Gate(least, ask) }
+
+// Held is what the dataflow holds, its buffers among it, as far as that is counted.
+func (d *Dataflow) Held() int64 { return d.memory.Held() }
+
 // Close forgets all state.
 func (d *Dataflow) Close() {
 	d.workers, d.exchange, d.out, d.errs = nil, nil, nil, nil

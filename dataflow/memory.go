@@ -34,6 +34,11 @@ func (d *Dataflow) exceeded(largest string) error {
 // OutOfMemory is the error of a budget that is exceeded.
 func OutOfMemory(b *budget.Budget, largest string) *repr.Error {
 	e := b.Excess()
+	if e.Why != "" {
+		return repr.NewError(repr.CodeOutOfMemory, "out of memory: "+e.Why).
+			WithDetail(fmt.Sprintf("It needed %s when it was stopped, most of it for %s.", mebibytes(e.Held), largest)).
+			WithHint("Try again when they have ended; one statement that needs much memory runs at a time.")
+	}
 	hint := "Read fewer rows, or try again when other statements have ended; the limit follows from --memory-limit."
 	if e.Name == StatementMemory {
 		hint = "Read fewer rows, by a filter or LIMIT, or keep the result as a materialized view. The limit is the setting query_memory."

@@ -106,9 +106,16 @@ func OID(v uint32) Datum { return Datum{k: KindOID, n: int64(v)} }
 // IntOf makes a value of any kind whose payload is the integer n: the integers, oid and reg*, dates and times.
 func IntOf(k Kind, n int64) Datum { return Datum{k: k, n: n} }
 
+// mostFixed is about what an element takes in an array beside its bytes.
+const mostFixed = 9
+
 // Array makes an array of elements (one dimension, lower bound 1).
 func Array(elems []Datum) Datum {
-	var b []byte
+	size := 0
+	for i := range elems {
+		size += len(elems[i].b) + mostFixed
+	}
+	b := make([]byte, 0, size)
 	for _, e := range elems {
 		b = Append(b, e)
 	}

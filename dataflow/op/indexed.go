@@ -129,7 +129,7 @@ func (x *indexed) fold(group uint32, room func(int64) bool) (repr.Datum, *repr.E
 	var args []repr.Datum
 	var last []byte
 	none := true
-	var seen, asked int64 // bytes that the result may have
+	var seen, asked int64 // bytes that the list of arguments may take while it grows, the value, and the row it goes to
 	d, err := a.Fn.Fold(func(yield func([]repr.Datum, repr.Diff) bool) {
 		cur := x.rows.Cur.Cursor()
 		for cur.SeekKey(prefix); cur.Valid(); cur.Next() {
@@ -150,7 +150,7 @@ func (x *indexed) fold(group uint32, room func(int64) bool) (repr.Datum, *repr.E
 				n = 1
 			}
 			none = false
-			seen += n * int64(len(rest)+datumBytes)
+			seen += n * int64(3*len(rest)+2*datumBytes)
 			if room != nil && seen-asked >= roomEvery {
 				if asked = seen; !room(seen) {
 					return

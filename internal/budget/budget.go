@@ -13,6 +13,7 @@ type Budget struct {
 	over   atomic.Pointer[Excess]
 	onOver func()
 	fits   func(n int64) bool // of the whole: whether there is room beside what is really in use; nil: it is not known
+	gate   atomic.Pointer[gate]
 }
 
 // Excess says which limit a budget has met.
@@ -20,7 +21,8 @@ type Excess struct {
 	Name string // of the budget whose limit it is
 	Own  bool   // it is the limit of the budget itself
 	Most int64
-	Held int64 // what the budget held, and what more was asked for
+	Held int64  // what the budget held, and what more was asked for
+	Why  string // what was waited for in vain; empty: it is the limit
 }
 
 // New makes a budget of its own; most 0 is no limit.
@@ -60,16 +62,18 @@ func (b *Budget) Take(n int64) {
 	for x := b; x != nil; x = x.up {
 		x.held.Add(n)
 	}
-	if n > 0 && b.Room(0) {
+	if n > 0 && b.enter(0) && b.limited(0) {
 		b.watched(n) // it is in use by now, or will be
 	}
 }
 
 // Room says whether n bytes more would fit; when not, the budget is exceeded.
 func (b *Budget) Room(n int64) bool {
-	if b == nil {
-		return true
-	}
+	return b == nil || b.enter(n) && b.limited(n) && b.watched(n)
+}
+
+// limited says whether n bytes more are within all limits.
+func (b *Budget) limited(n int64) bool {
 	for x := b; x != nil; x = x.up {
 		held := x.held.Load() + n
 		if x.most > 0 && held > x.most {
@@ -79,7 +83,7 @@ func (b *Budget) Room(n int64) bool {
 			return b.exceed(Excess{Name: x.up.name, Most: x.upMost}, n)
 		}
 	}
-	return b.watched(n)
+	return true
 }
 
 // Lasts says that the work of the budget is not given up for what it needs for a moment. It is set before the budget is used.
@@ -88,6 +92,9 @@ func (b *Budget) Lasts() { b.lasts = true }
 // Passing says whether there is room for n bytes that are held for a moment beside what is counted: a buffer and the larger one
 // that it is copied to. What others hold too speaks against it, not a limit of the budget's own.
 func (b *Budget) Passing(n int64) bool {
+	if !b.enter(n) {
+		return false
+	}
 	for x := b; x != nil; x = x.up {
 		if x.lasts {
 			return true
@@ -105,7 +112,7 @@ func (b *Budget) Passing(n int64) bool {
 			return b.exceed(Excess{Name: x.up.name, Most: x.upMost}, n)
 		}
 	}
-	return true
+	return b.watched(n)
 }
 
 // Move makes the budget, and all that it holds, part of another. Nobody takes from it meanwhile.

@@ -17,11 +17,10 @@ import (
 )
 
 // hostileLimit is the --memory-limit of the server that hostile statements are sent to, and how far the process may pass it, in
-// percent: for one of them, and for thirty at once, of which each asks for room before it knows of the others.
+// percent, for one of them as for thirty at once.
 const (
 	hostileLimit = 512 << 20
 	hostileOver  = 20
-	crowdOver    = 50
 )
 
 // hostile are statements that want more than there is, or much of it. Each is answered, or refused for want of memory.
@@ -60,19 +59,35 @@ func TestHostileStatements(t *testing.T) {
 	for from := 0; from < hostileRows; from += hostileRows / 4 { // in parts that fit
 		s.checkHostile(ctx, t, cl, "a DELETE", fmt.Sprintf("DELETE FROM t WHERE n > %d AND n <= %d", from, from+hostileRows/4))
 	}
+	prepareMany(ctx, t, s)
+	s.checkPeak(t, "wide prepared statements", hostileOver)
+	still.stop(t)
+}
+
+// crowd is how often each hostile statement is sent at once.
+const crowd = 2
+
+// TestHostileCrowd sends all hostile statements at once. They take no more memory than one of them, and who asks for little waits
+// for none of them.
+func TestHostileCrowd(t *testing.T) {
+	need(t)
+	s := serve(t, "--memory-limit", strconv.Itoa(hostileLimit), "--tick-interval", "100ms")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	cl := s.connect(ctx, t)
+	mustExec(ctx, t, cl, "CREATE TABLE t (n bigint, k int, s text)", "CREATE TABLE w (n bigint, k int, s text)")
 	fillHostile(ctx, t, cl)
+	still := s.keepAsking(ctx, t)
 	s.resetPeak(t)
 	var wg sync.WaitGroup
-	for range 2 {
+	for range crowd {
 		for _, h := range hostile {
 			one := s.connect(ctx, t)
 			wg.Go(func() { checkRefused(t, h.name, run(ctx, one, h.text)) })
 		}
 	}
 	wg.Wait()
-	s.checkPeak(t, "all at once", crowdOver)
-	prepareMany(ctx, t, s)
-	s.checkPeak(t, "wide prepared statements", hostileOver)
+	s.checkPeak(t, "all at once", hostileOver)
 	still.stop(t)
 }
 
@@ -123,8 +138,11 @@ func prepareMany(ctx context.Context, t *testing.T, s *server) {
 	t.Helper()
 	s.resetPeak(t)
 	wide := "SELECT '" + strings.Repeat("x", 900_000) + "' || $1"
-	for range 4 {
-		cl := s.connect(ctx, t)
+	var clients []*pgx.Conn
+	for range 4 { // before there is no room for one
+		clients = append(clients, s.connect(ctx, t))
+	}
+	for _, cl := range clients {
 		for i := range 100 {
 			if _, err := cl.PgConn().Prepare(ctx, fmt.Sprint("p", i), wide, nil); err != nil {
 				checkRefused(t, "prepare", err)
