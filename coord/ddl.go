@@ -353,7 +353,8 @@ func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result
 		return nil, errFailed(on).At(st.On.Pos)
 	}
 	it := &catalog.Item{Schema: on.Schema, Kind: catalog.Index, On: on.ID, Path: s.path()}
-	for _, o := range st.Options {
+	if len(st.Options) > 0 {
+		o := st.Options[0]
 		if o.Name == optionRetain {
 			return nil, errIndexHistory(on, o.Pos)
 		}

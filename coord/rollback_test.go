@@ -27,7 +27,7 @@ func TestRollbackWithoutSpace(t *testing.T) {
 	cl.must("BEGIN")
 	cl.must("CREATE TABLE made (a int)")
 	cl.must("ROLLBACK")
-	cl.fails("42P01", "SELECT a FROM made")
+	_ = cl.fails("42P01", "SELECT a FROM made")
 }
 
 // fillUp leaves no space for anything: what the log has reserved is used up too.
