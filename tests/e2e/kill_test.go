@@ -19,6 +19,9 @@ import (
 // killsInCI is how often TestKill kills without MILLRACE_KILLS.
 const killsInCI = 10
 
+// killHistory is how long the server keeps history.
+const killHistory = 15 * time.Second
+
 // TestKill ends a server under load with SIGKILL, again and again: at random moments, while it starts, and at the steps of
 // a sink's transaction. After each start all that was acknowledged is there, once and whole; views are what their
 // inputs say, the topic of the sink adds up to its view, a subscription as of the last time that was shown goes on as
@@ -80,7 +83,7 @@ func newKillLoop(t *testing.T, r *servers, seed uint64) *killLoop {
 	k.line = line
 	line.Tap(k.tap)
 	k.load = newKillLoad(t, r, seed)
-	k.server = newServer(t, t.TempDir(), "--log-segment", "256KiB", "--retain-history", "15s", "--host-aliases",
+	k.server = newServer(t, t.TempDir(), "--log-segment", "256KiB", "--retain-history", killHistory.String(), "--host-aliases",
 		"kafka:9092="+line.Addr()+","+r.stack.KafkaAddr+"="+line.Addr()+",schema-registry:8081="+r.registryAddr)
 	k.server.begin(t)
 	t.Cleanup(func() { k.server.stop(t) })
@@ -188,8 +191,8 @@ func (k *killLoop) finish(t *testing.T) {
 	k.load.end()
 	for _, w := range k.watches {
 		w.end()
-		t.Logf("%s: %d times shown, %d subscriptions taken up where one broke off, %d times shown again by those; %d times asked for as of then and equal, %d too long ago",
-			w.view, w.times, w.resumed, w.repeated, w.past.equal, w.past.passed)
+		t.Logf("%s: %d times shown, %d subscriptions taken up where one broke off (%d more came too late), %d times shown again by those; %d times asked for as of then and equal, %d too long ago",
+			w.view, w.times, w.resumed, w.late, w.repeated, w.past.equal, w.past.passed)
 		if w.resumed == 0 || w.past.equal == 0 {
 			t.Errorf("no subscription to %s was taken up again, or no earlier time of it was asked for", w.view)
 		}

@@ -35,7 +35,7 @@ type watch struct {
 
 	mu       sync.Mutex // guards all below
 	done     int64      // everything up to it was shown; 0: nothing was
-	content  counts     // at done
+	content  counts     // at done; nil: nothing was shown
 	fresh    counts     // the snapshot that comes in
 	inFresh  bool
 	pending  map[int64]counts // shown behind done
@@ -45,10 +45,11 @@ type watch struct {
 	times    int
 	resumed  int
 	repeated int
+	late     int // subscriptions that came too late to take up the one before
 }
 
 func newWatch(view string) *watch {
-	return &watch{view: view, content: counts{}, pending: map[int64]counts{}, past: newPast()}
+	return &watch{view: view, pending: map[int64]counts{}, past: newPast()}
 }
 
 func (w *watch) end() { w.stop(); w.wait.Wait() }
@@ -81,10 +82,11 @@ func (w *watch) subscribe(ctx context.Context, s *server) {
 	w.before, w.pending, w.fresh, w.inFresh = w.pending, map[int64]counts{}, counts{}, true
 	w.mu.Unlock()
 	_, err = c.CopyTo(ctx, w, `COPY (SUBSCRIBE `+w.view+` WITH (PROGRESS)`+at+`) TO STDOUT`)
-	if refused, ok := err.(*pgconn.PgError); ok && refused.Code != "57P01" {
-		w.fault("%s: %s", w.view, refused)
-	}
+	refused, ok := err.(*pgconn.PgError)
 	w.mu.Lock()
+	if ok && refused.Code != "57P01" {
+		w.refused(refused)
+	}
 	for t, rows := range w.before { // what this one has not come to is still to be shown again
 		if w.pending[t] == nil {
 			w.pending[t] = rows
@@ -93,10 +95,15 @@ func (w *watch) subscribe(ctx context.Context, s *server) {
 	w.mu.Unlock()
 }
 
-func (w *watch) fault(format string, args ...any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.errs = append(w.errs, fmt.Sprintf(format, args...))
+// refused notes that a subscription was not taken. When the server was away for longer than history is kept, that is right, and
+// the next one begins anew.
+func (w *watch) refused(err *pgconn.PgError) {
+	if w.done == 0 || !strings.Contains(err.Message, "not readable at that time") || time.Now().UnixMilli()-w.done < killHistory.Milliseconds() {
+		w.errs = append(w.errs, fmt.Sprintf("%s: %s, %s", w.view, err, err.Detail))
+		return
+	}
+	w.done, w.content, w.before, w.pending = 0, nil, nil, map[int64]counts{}
+	w.late++
 }
 
 // Write takes lines of the subscription.
@@ -181,7 +188,7 @@ func (w *watch) endSnapshot() error {
 		return nil
 	}
 	w.inFresh = false
-	if w.times > 0 {
+	if w.content != nil {
 		w.resumed++
 		if !maps.Equal(w.fresh, w.content) {
 			return fmt.Errorf("at %d the content was %v and is now %v", w.done, w.content, w.fresh)
