@@ -93,6 +93,22 @@ func (c *Coordinator) ticksSince(done repr.Time, v *view) []repr.Time {
 	return ticks[i:]
 }
 
+// momentOf is the time that a view of rows that come and go by themselves saw last at a time: that of the newest tick up to it.
+// Between two ticks it stays as it was, whatever falls due. It runs in the loop.
+func (c *Coordinator) momentOf(at repr.Time) repr.Time {
+	if !c.knowsTicks() {
+		return at
+	}
+	r := c.revival.r
+	if i, _ := slices.BinarySearch(r.ticks, at+1); i > 0 {
+		return r.ticks[i-1]
+	}
+	if r.folded > 0 {
+		return min(r.folded, at)
+	}
+	return at
+}
+
 // knowsTicks says whether it is known when ticks were: until all that was there before a restart is there again.
 func (c *Coordinator) knowsTicks() bool { return c.revival != nil && !c.revival.over }
 

@@ -19,7 +19,8 @@ type hydration struct {
 	c      *Coordinator
 	view   *view
 	hold   *hold
-	read   *reading // of the as-of
+	read   *reading  // of the as-of
+	moment repr.Time // that conditions on time see at the as-of
 	cols   map[uint64]*collection
 	has    []*dataflow.Content // what the imports of the view hold, at the time that the view has reached
 	own    []bool              // of the imports: not shared yet, filled with the view
@@ -77,6 +78,7 @@ func (s *Session) beginHydration(ctx context.Context, v *view, at *hold) (*hydra
 		if at != nil {
 			h.hold.at = at.at
 		}
+		h.moment = s.c.momentOf(h.hold.at)
 		h.read = newReading(nil, h.hold)
 		h.read.at = h.hold.at
 		if failure = s.c.snapshots(h.read, v.inputs); failure == nil {
@@ -261,7 +263,7 @@ func (h *hydration) step(ctx context.Context, in map[uint64]dataflow.Delta) *rep
 		t.of(h.view.flow)
 		defer t.end()
 	}
-	out, err := h.view.flow.Step(ctx, h.read.at, in)
+	out, err := h.view.flow.Step(ctx, h.moment, in)
 	if err != nil {
 		return t.cause(asError(err))
 	}

@@ -29,7 +29,8 @@ type restoring struct {
 	items  []*catalog.Item      // in the order of their numbers
 	base   repr.Time            // earlier times cannot be read
 	from   map[uint64]repr.Time // from when on times can be told apart, by object
-	ticks  []repr.Time          // of the ticks since the base
+	ticks  []repr.Time          // of the ticks that are not folded
+	folded repr.Time            // the last tick that is
 	last   repr.Time
 	loads  map[uint64]*load
 	mu     sync.Mutex // guards rows and said, for collections are read side by side
@@ -51,7 +52,7 @@ type load struct {
 // restore reads the journal.
 func (c *Coordinator) restore() (*restoring, error) {
 	st := c.opts.Journal.State()
-	r := &restoring{c: c, j: c.opts.Journal, notes: st.Notes, base: repr.Time(st.Folded), last: repr.Time(st.Last), loads: map[uint64]*load{},
+	r := &restoring{c: c, j: c.opts.Journal, notes: st.Notes, base: repr.Time(st.Folded), folded: repr.Time(st.Folded), last: repr.Time(st.Last), loads: map[uint64]*load{},
 		from: map[uint64]repr.Time{}, states: map[uint64]*arrangement.Builder{}}
 	if frame, ok := st.Notes[frameNote]; ok {
 		if err := r.catalog(frame); err != nil {
@@ -286,9 +287,7 @@ func (r *restoring) read() error {
 		t := repr.Time(rec.Time)
 		r.first(t)
 		r.settle(t)
-		if t > r.base {
-			r.ticks = append(r.ticks, t)
-		}
+		r.ticks = append(r.ticks, t)
 		for _, ch := range rec.Changes {
 			r.apply(repr.Time(rec.Time), ch)
 		}

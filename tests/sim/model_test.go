@@ -126,6 +126,12 @@ func (s *state) reach(id int, general int64) int64 {
 	return least
 }
 
+// computedAnew says whether a relation is computed when it is read, and depends on the time of that.
+func (s *state) computedAnew(id int) bool {
+	o := s.objects[id]
+	return o != nil && o.kind == aView && (o.shape.timed != nil || slices.ContainsFunc(o.in, s.computedAnew))
+}
+
 // depth is how many views stand above each other up to one.
 func (s *state) depth(id int) int {
 	d := 0

@@ -327,6 +327,9 @@ func (r *run) endWatch(w *watcher, err error) {
 func (r *run) note(o *object, s span) error {
 	r.say("%s holds at %d to %d %s", o.full(), s.from, s.to-1, s.text)
 	r.chronicle.newest = max(r.chronicle.newest, s.to-1)
+	if r.model.state().computedAnew(o.id) { // who follows it learns what falls due with the next tick, who asks for a time before sees it
+		s.to = min(s.to, s.from+1)
+	}
 	if wrong := r.chronicle.note(o, s); wrong != "" {
 		return fmt.Errorf("%s", wrong)
 	}
