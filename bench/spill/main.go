@@ -41,7 +41,7 @@ func run() error {
 	if err := write(path, blocks); err != nil {
 		return err
 	}
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }()
 	for i := range 4 {
 		m := measured{blocks: blocks, tick: *tick, rows: *rows, hot: i >= 2, count: i%2 == 1}
 		if err := m.compare(path); err != nil {
@@ -108,7 +108,7 @@ func (m *measured) run(path string, frames int) error {
 	if err != nil {
 		return err
 	}
-	defer p.file.Close()
+	defer func() { _ = p.file.Close() }()
 	r := rand.New(rand.NewSource(1))
 	for b := 0; b < frames; b += groupSize { // the pool is full before it is measured
 		var all []int
