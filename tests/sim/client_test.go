@@ -61,7 +61,10 @@ func (cl *client) start(text string, changes ...*change) *call {
 			}
 		})
 		if cl.s.TxStatus() == 'E' {
-			_ = cl.each(cl.ctx, "ROLLBACK", func(*coord.Result) *repr.Error { return nil })
+			err := cl.each(cl.ctx, "ROLLBACK", func(*coord.Result) *repr.Error { return nil })
+			if err != nil && err.Code == logBroken {
+				c.err = err // what is left of the block shows after the next start
+			}
 		}
 	}(cl.busy)
 	return cl.busy
