@@ -19,7 +19,7 @@ func (s *Session) copy(ctx context.Context, st *ast.Copy, given bindings) (*Resu
 		return nil, err
 	}
 	if st.From {
-		in, err := s.copyIn(st, format)
+		in, err := s.copyIn(ctx, st, format)
 		return &Result{CopyIn: in}, err
 	}
 	if format.HeaderMatch {

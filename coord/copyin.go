@@ -3,6 +3,7 @@ package coord
 import (
 	"context"
 
+	"millrace/internal/budget"
 	"millrace/repr"
 	"millrace/sql/ast"
 	"millrace/sql/expr"
@@ -24,14 +25,16 @@ type CopyIn struct {
 	alone    bool        // it is a transaction of its own
 	writes   []write
 	bytes    int
-	slab     []byte // rows are cut from it
+	slab     []byte         // rows are cut from it
+	memory   *budget.Budget // of the transaction
+	owed     int64          // bytes that are not counted in it yet
 }
 
 // slabBytes is how much is taken at once for rows.
 const slabBytes = 64 << 10
 
 // copyIn begins COPY … FROM STDIN.
-func (s *Session) copyIn(st *ast.Copy, f *CopyFormat) (*CopyIn, *repr.Error) {
+func (s *Session) copyIn(ctx context.Context, st *ast.Copy, f *CopyFormat) (*CopyIn, *repr.Error) {
 	if s.tx.readOnly {
 		return nil, repr.NewError("25006", "cannot execute COPY FROM in a read-only transaction")
 	}
@@ -40,7 +43,11 @@ func (s *Session) copyIn(st *ast.Copy, f *CopyFormat) (*CopyIn, *repr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &CopyIn{Format: f, Table: into.Table.Name, s: s, id: into.Table.ID, desc: into.Table.Desc,
+	memory, err := s.transactionBudget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in := &CopyIn{Format: f, Table: into.Table.Name, s: s, id: into.Table.ID, desc: into.Table.Desc, memory: memory,
 		places: make([]int, len(into.Table.Desc)), defaults: make([]expr.Eval, len(into.Table.Desc))}
 	for i := range in.places {
 		in.places[i] = -1
@@ -85,12 +92,29 @@ func (in *CopyIn) Add(values []repr.Datum) *repr.Error {
 		return errLargeCommit
 	}
 	in.writes = append(in.writes, write{table: in.id, row: row, diff: 1})
+	if in.owed += int64(len(row)) + writeBytes; in.owed > slabBytes {
+		return in.count()
+	}
 	return nil
+}
+
+// count takes the rows that came since the last time into account.
+func (in *CopyIn) count() *repr.Error {
+	n := in.owed
+	in.owed = 0
+	if err := takeRoom(in.memory, n, "what it writes"); err != nil {
+		return err
+	}
+	return in.s.c.memory.roomToWrite(in.memory)
 }
 
 // Finish ends the rows, and commits them unless a transaction is open. It gives the command tag.
 func (in *CopyIn) Finish(ctx context.Context) (string, *repr.Error) {
 	n := int64(len(in.writes))
+	if err := in.count(); err != nil {
+		in.s.Fail()
+		return "", err
+	}
 	in.s.tx.writes = append(in.s.tx.writes, in.writes...)
 	in.writes, in.slab = nil, nil
 	if in.alone {
