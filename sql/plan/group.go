@@ -83,7 +83,7 @@ func (s *selectBody) group(in rel.Rel, values []expr.Scalar) (rel.Rel, []expr.Sc
 		return nil, nil, err
 	}
 	if len(having) > 0 {
-		r = &rel.Filter{Input: r, Preds: having}
+		r = &rel.Filter{Input: r, Preds: conjuncts(having[0])} // taken apart here: the whole may be a key
 	}
 	return r, out, nil
 }

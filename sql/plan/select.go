@@ -151,7 +151,7 @@ func (s *selectBody) bindHaving(e ast.Expr) *repr.Error {
 	if err != nil {
 		return err
 	}
-	s.having = conjuncts(cond)
+	s.having = []expr.Scalar{cond}
 	return nil
 }
 
