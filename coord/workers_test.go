@@ -54,6 +54,7 @@ func story(t *testing.T, seed uint64, c *Coordinator) string {
 		if n%12 == 3 {
 			name := fmt.Sprintf("v%d", n)
 			cl.must("CREATE MATERIALIZED VIEW " + name + " AS " + views[n/12])
+			synctest.Wait() // a tick that is due comes before the subscription
 			streams = append(streams, connect(t, c).open("SUBSCRIBE "+name+" WITH (PROGRESS)"))
 		}
 		switch rng.IntN(6) {
