@@ -32,8 +32,8 @@ test: unit tidy e2e ## everything: unit tests, layout, end to end on real server
 unit: ## tests that need nothing but Go
 	$(GO) test $(UNIT)
 
-race: ## the same under the race detector
-	$(GO) test -race $(UNIT)
+race: ## the same under the race detector, with fewer random histories
+	$(GO) test -race -short -timeout 30m $(UNIT)
 
 tidy: ## layout and style: imports, sizes, comments, links
 	$(GO) test -count=1 ./internal/tidy
