@@ -32,7 +32,7 @@ func (r *run) read(relations []*object) {
 		}
 		return
 	}
-	r.counts["reads"]++
+	r.counts.add("reads", 1)
 	at := millis(c.sets[len(all)][0][0])
 	if at < r.chronicle.newest {
 		r.fail("a read is at %d, and %d was shown before", at, r.chronicle.newest)
@@ -90,9 +90,10 @@ func (r *run) judgeSource(o *object, got bag) {
 	if want := o.topic.content(next); want.text() != got.text() {
 		r.fail("%s has read up to %v and holds\n  %s\nnot\n  %s", o.full(), next, got.text(), want.text())
 	}
+	high, _ := o.topic.now()
 	for p, n := range next {
-		if n < r.seen[o.id][p] || n > o.topic.high[p] {
-			r.fail("%s has read up to %v, of %v, and had up to %v", o.full(), next, o.topic.high, r.seen[o.id])
+		if n < r.seen[o.id][p] || n > high[p] {
+			r.fail("%s has read up to %v, of %v, and had up to %v", o.full(), next, high, r.seen[o.id])
 		}
 	}
 	r.seen[o.id] = next
@@ -103,7 +104,7 @@ func (r *run) readPast(o *object, known span, at int64) {
 	c := r.ask(fmt.Sprintf("SELECT k, v FROM %s AS OF %d", o.full(), at))
 	switch {
 	case c.err == nil:
-		r.counts["as of"]++
+		r.counts.add("as of", 1)
 		if got := bagOf(c.sets[0], 0).text(); got != known.text {
 			r.fail("%s was shown at %d to hold\n  %s\nand now held\n  %s", o.full(), at, known.text, got)
 		}

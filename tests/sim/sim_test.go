@@ -33,6 +33,14 @@ func try(t *testing.T, seed uint64, steps int) outcome {
 // side are how many lives run side by side.
 const side = 4
 
+// fewer is a number of seeds, or a quarter of it under -short, which is how the race detector runs them.
+func fewer(seeds uint64) uint64 {
+	if testing.Short() {
+		return seeds / 4
+	}
+	return seeds
+}
+
 // TestLives lets servers live.
 func TestLives(t *testing.T) {
 	t.Parallel()
@@ -42,7 +50,7 @@ func TestLives(t *testing.T) {
 		for first := range uint64(side) {
 			t.Run(strconv.FormatUint(first, 10), func(t *testing.T) {
 				t.Parallel()
-				for seed := first; seed < lives && !t.Failed(); seed += side {
+				for seed := first; seed < fewer(lives) && !t.Failed(); seed += side {
 					out := try(t, seed, steps)
 					mu.Lock()
 					for what, n := range out.counts {
@@ -56,7 +64,7 @@ func TestLives(t *testing.T) {
 	t.Log(total)
 	for _, what := range happens {
 		if total[what] == 0 {
-			t.Errorf("in %d lives there were no %s; there were %v", lives, what, slices.Sorted(maps.Keys(total)))
+			t.Errorf("in %d lives there were no %s; there were %v", fewer(lives), what, slices.Sorted(maps.Keys(total)))
 		}
 	}
 }
@@ -65,7 +73,7 @@ func TestLives(t *testing.T) {
 // is how many seeds that are.
 func TestAgain(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(again)
+	seeds := fewer(again)
 	if n, err := strconv.ParseUint(os.Getenv("SIM_AGAIN"), 10, 64); err == nil {
 		seeds = n
 	}

@@ -128,7 +128,7 @@ func (r *run) createBlock() {
 	if len(r.some(isTable)) >= 5 || len(r.some(func(o *object) bool { return o.shape != nil })) >= 10 {
 		return
 	}
-	r.counts["blocks"]++
+	r.counts.add("blocks", 1)
 	table := object{kind: aTable, schema: r.anySchema(), name: r.name("t")}
 	first := &change{text: r.tableText(&table)}
 	first.apply = r.made(table)
@@ -200,7 +200,7 @@ func (r *run) retention(o *object) string {
 	if r.rng.IntN(4) > 0 {
 		return ""
 	}
-	r.counts["histories"]++
+	r.counts.add("histories", 1)
 	o.retain = 1000 + r.rng.Int64N(40_000)
 	return fmt.Sprintf(" WITH (RETAIN HISTORY FOR '%d milliseconds')", o.retain)
 }
@@ -209,9 +209,9 @@ func (r *run) createSource() {
 	if len(r.some(func(o *object) bool { return o.kind == aSource })) >= 3 {
 		return
 	}
-	t := newTopic(r.name("topic"), r.rng.IntN(2) == 0, topics+len(r.topics)%(feeds-topics))
+	t := newTopic(r.name("topic"), r.rng.IntN(2) == 0, topics+len(r.topics.all())%(feeds-topics))
 	t.high = [partitions]int64{r.rng.Int64N(5), r.rng.Int64N(5)}
-	r.topics[t.name] = t
+	r.topics.put(t.name, t)
 	o := object{kind: aSource, schema: r.anySchema(), name: r.name("f"), topic: t}
 	r.define("CREATE SOURCE "+o.full()+" FROM KAFKA BROKER 'nowhere:9092' TOPIC '"+t.name+"' FORMAT BYTES", r.made(o))
 }
@@ -251,7 +251,7 @@ func (r *run) anyShape() *shape {
 	if n < len(shapes) {
 		return &shapes[n]
 	}
-	r.counts["views of time"]++
+	r.counts.add("views of time", 1)
 	base := r.clock.Now().UnixMilli() + r.rng.Int64N(2000)
 	if n == len(shapes) {
 		return going(base)
@@ -344,7 +344,10 @@ func (r *run) schema() {
 // produce adds records to a topic.
 func (r *run) produce() {
 	o := r.one(func(o *object) bool { return o.kind == aSource })
-	if o == nil || o.topic.high[0]+o.topic.high[1] > 60 {
+	if o == nil {
+		return
+	}
+	if high, _ := o.topic.now(); high[0]+high[1] > 60 {
 		return
 	}
 	p, n := r.rng.Int64N(partitions), 1+r.rng.Int64N(5)
@@ -462,7 +465,7 @@ func (r *run) follow(o *object, text string) {
 	})
 	switch {
 	case err == nil:
-		r.counts["watchers"]++
+		r.counts.add("watchers", 1)
 		r.watchers = append(r.watchers, w)
 		return
 	case err.Code == repr.CodeInvalidParameter:

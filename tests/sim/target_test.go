@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"millrace/repr"
@@ -14,8 +15,11 @@ import (
 // target is what a sink writes to: a topic that takes transactions, each of which ends at a time and holds all that changed up to it.
 // It is not on the server's machine, so that it outlives what happens to that.
 type target struct {
-	of     *object // what is written
-	party  int
+	of    *object // what is written
+	party int
+	count *tally
+
+	mu     sync.Mutex // guards what is below
 	rng    *rand.Rand
 	held   bag   // what the committed records add up to
 	upTo   int64 // the time of the last transaction
@@ -23,15 +27,43 @@ type target struct {
 	wrong  string
 	shown  []span      // committed, and not yet held against what was shown
 	writer *connection // the newest that has asked how far it is; others are fenced off
-	count  map[string]int
 }
 
-func newTarget(of *object, party int, seed uint64, count map[string]int) *target {
+func newTarget(of *object, party int, seed uint64, count *tally) *target {
 	return &target{of: of, party: party, rng: rand.New(rand.NewPCG(seed, uint64(party))), held: bag{}, count: count}
+}
+
+// draw is a random number below n.
+func (g *target) draw(n int64) int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.rng.Int64N(n)
+}
+
+// admit makes a connection the only writer, which was at sure or at sent, or, when it is not known, wherever the target is.
+func (g *target) admit(c *connection, known bool, sure, sent int64) int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.writer = c
+	if known && g.upTo != sure && g.upTo != sent {
+		g.wrong = fmt.Sprintf("%s has got to %d without us, who were at %d", g.of.full(), g.upTo, sure)
+	}
+	return g.upTo
+}
+
+// snapshot takes note that a sink is given all there is, at a time; the server keeps what a sink has not written.
+func (g *target) snapshot(at int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.wrote > 0 {
+		g.wrong = fmt.Sprintf("the sink of %s has written up to %d, and is given a snapshot at %d", g.of.full(), g.upTo, at)
+	}
 }
 
 // commit takes a transaction: the changes since the one before.
 func (g *target) commit(c *connection, upTo int64, changes bag) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	switch {
 	case g.writer != c:
 		return errors.New("another writer has come")
@@ -50,6 +82,21 @@ func (g *target) commit(c *connection, upTo int64, changes bag) error {
 	g.wrote++
 	g.shown = append(g.shown, span{upTo, upTo + 1, g.held.text()})
 	return nil
+}
+
+// news takes what was committed since the last time, and says what is wrong.
+func (g *target) news() (shown []span, wrong string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	shown, g.shown = g.shown, nil
+	return shown, g.wrong
+}
+
+// content is what the committed records add up to, and the time of the last transaction.
+func (g *target) content() (string, int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held.text(), g.upTo
 }
 
 // connection is the connector of a target: what Run does is what the one of Kafka does, with the network left out.
@@ -89,7 +136,7 @@ func (c *connection) Run(ctx context.Context, ticks <-chan sinks.Tick, report fu
 				break
 			}
 			c.tell("stalled", err)
-			c.turns.wait(time.Duration(1+c.g.rng.Int64N(int64(300*time.Millisecond))), c.g.party)
+			c.turns.wait(time.Duration(1+c.g.draw(int64(300*time.Millisecond))), c.g.party)
 		}
 	}
 }
@@ -108,7 +155,7 @@ func (c *connection) gather(ctx context.Context, ticks <-chan sinks.Tick) (group
 	if err := c.step(ctx, false); err != nil {
 		return nil, err
 	}
-	for n := c.g.rng.IntN(4); n > 0; n-- {
+	for n := c.g.draw(4); n > 0; n-- {
 		select {
 		case t, ok := <-ticks:
 			if !ok {
@@ -124,12 +171,12 @@ func (c *connection) gather(ctx context.Context, ticks <-chan sinks.Tick) (group
 
 // step is a word to the target and its answer, which may fail.
 func (c *connection) step(ctx context.Context, mayFail bool) error {
-	c.turns.wait(time.Duration(1+c.g.rng.Int64N(int64(2*time.Millisecond))), c.g.party)
+	c.turns.wait(time.Duration(1+c.g.draw(int64(2*time.Millisecond))), c.g.party)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if mayFail && c.g.rng.IntN(20) == 0 {
-		c.g.count["broken words to a target"]++
+	if mayFail && c.g.draw(20) == 0 {
+		c.g.count.add("broken words to a target", 1)
 		return errors.New("the target does not answer")
 	}
 	return nil
@@ -140,15 +187,8 @@ func (c *connection) take(ctx context.Context, known bool) (bool, error) {
 	if err := c.step(ctx, true); err != nil {
 		return known, err
 	}
-	c.g.writer = c
-	at := c.g.upTo
-	switch {
-	case !known:
-		c.fresh = true
-	case at != c.sure && at != c.sent:
-		c.g.wrong = fmt.Sprintf("%s has got to %d without us, who were at %d", c.g.of.full(), at, c.sure)
-	}
-	c.reached(at)
+	c.fresh = c.fresh || !known
+	c.reached(c.g.admit(c, known, c.sure, c.sent))
 	return true, nil
 }
 
@@ -168,8 +208,8 @@ func (c *connection) write(ctx context.Context, group []sinks.Tick) error {
 			changes.add(pair{d[0].Int(), d[1].Int()}, ch.Diff)
 		}
 	}
-	if c.fresh && c.g.wrote > 0 { // the server keeps what a sink has not written
-		c.g.wrong = fmt.Sprintf("the sink of %s has written up to %d, and is given a snapshot at %d", c.g.of.full(), c.g.upTo, group[0].Time)
+	if c.fresh {
+		c.g.snapshot(int64(group[0].Time))
 	}
 	upTo := int64(group[len(group)-1].Time)
 	for range 2 { // the records, the progress
@@ -182,7 +222,7 @@ func (c *connection) write(ctx context.Context, group []sinks.Tick) error {
 		return err
 	}
 	if err := c.step(ctx, true); err != nil { // it is committed, and we do not know
-		c.g.count["lost answers of a target"]++
+		c.g.count.add("lost answers of a target", 1)
 		return err
 	}
 	c.fresh = false
@@ -213,9 +253,9 @@ func (r *run) createSink() {
 	if of == nil {
 		return
 	}
-	g := newTarget(of, topics+(len(r.topics)+len(r.targets))%(feeds-topics), r.seed, r.counts)
+	g := newTarget(of, topics+(len(r.topics.all())+len(r.targets.all()))%(feeds-topics), r.seed, r.counts)
 	topic := r.name("out")
-	r.targets[topic] = g
+	r.targets.put(topic, g)
 	o := object{kind: aSink, schema: r.anySchema(), name: r.name("k"), in: []int{of.id}, target: g}
 	r.define("CREATE SINK "+o.full()+" FROM "+of.full()+" INTO KAFKA BROKER 'nowhere:9092' TOPIC '"+topic+"' FORMAT JSON", r.made(o))
 }
@@ -229,17 +269,16 @@ func (r *run) pollTargets() {
 		if o.kind != aSink {
 			continue
 		}
-		g := o.target
-		if g.wrong != "" {
-			r.fail("%s", g.wrong)
+		shown, wrong := o.target.news()
+		if wrong != "" {
+			r.fail("%s", wrong)
 		}
-		r.counts["transactions of sinks"] += len(g.shown)
-		for _, s := range g.shown {
-			if err := r.note(g.of, s); err != nil {
+		r.counts.add("transactions of sinks", len(shown))
+		for _, s := range shown {
+			if err := r.note(o.target.of, s); err != nil {
 				r.fail("the topic of %v", err)
 			}
 		}
-		g.shown = nil
 	}
 }
 
@@ -252,8 +291,9 @@ func (r *run) catchUp() {
 			continue
 		}
 		c := r.ask("SELECT k, v FROM " + o.target.of.full())
-		if c.err == nil && bagOf(c.sets[0], 0).text() != o.target.held.text() {
-			r.fail("%s holds\n  %s\nand its topic, up to %d,\n  %s", o.target.of.full(), bagOf(c.sets[0], 0).text(), o.target.upTo, o.target.held.text())
+		held, upTo := o.target.content()
+		if c.err == nil && bagOf(c.sets[0], 0).text() != held {
+			r.fail("%s holds\n  %s\nand its topic, up to %d,\n  %s", o.target.of.full(), bagOf(c.sets[0], 0).text(), upTo, held)
 		}
 	}
 }

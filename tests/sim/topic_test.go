@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync"
 
 	"millrace/repr"
 	"millrace/sources"
@@ -18,9 +19,11 @@ type topic struct {
 	name    string
 	upserts bool
 	party   int
-	high    [partitions]int64
-	moved   chan struct{} // closed and made anew when there is more
-	wrong   string        // what a connector was given back that is not what it gave
+
+	mu    sync.Mutex // guards what is below
+	high  [partitions]int64
+	moved chan struct{} // closed and made anew when there is more
+	wrong string        // what a connector was given back that is not what it gave
 }
 
 func newTopic(name string, upserts bool, party int) *topic {
@@ -35,9 +38,32 @@ func (t *topic) record(p, offset int64) pair {
 
 // produce adds records.
 func (t *topic) produce(p, n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.high[p] += n
 	close(t.moved)
 	t.moved = make(chan struct{})
+}
+
+// now says how many records there are, and gives what is closed when there are more.
+func (t *topic) now() ([partitions]int64, <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.high, t.moved
+}
+
+// blame keeps what is wrong.
+func (t *topic) blame(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wrong = fmt.Sprintf(format, args...)
+}
+
+// blamed says what is wrong; empty for nothing.
+func (t *topic) blamed() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.wrong
 }
 
 // content is what a source holds that has read so far.
@@ -94,7 +120,7 @@ func (r *reader) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 		d := repr.DecodeRow(nil, row)
 		p := pair{d[0].Int(), d[1].Int()}
 		if _, twice := r.latest[p.k]; twice || diff != 1 {
-			r.t.wrong = fmt.Sprintf("%s remembers %v %d times", r.t.name, p, diff)
+			r.t.blame("%s remembers %v %d times", r.t.name, p, diff)
 		}
 		r.latest[p.k] = p
 	}
@@ -116,8 +142,8 @@ func (r *reader) Run(ctx context.Context, from map[int32]int64, out sources.Even
 		if r.turns.wait(1, r.t.party); ctx.Err() != nil {
 			return ctx.Err()
 		}
-		moved := r.t.moved
-		if b := r.batch(&next); first || b.Records > 0 {
+		high, moved := r.t.now()
+		if b := r.batch(&next, high); first || b.Records > 0 {
 			if err := out.Push(ctx, b); err != nil {
 				return err
 			}
@@ -141,19 +167,19 @@ func (r *reader) check(next [partitions]int64) {
 		held[p] = 1
 	}
 	if want := r.t.content(next); held.text() != want.text() {
-		r.t.wrong = fmt.Sprintf("%s goes on at %v and remembers %s, not %s", r.t.name, next, held.text(), want.text())
+		r.t.blame("%s goes on at %v and remembers %s, not %s", r.t.name, next, held.text(), want.text())
 	}
 }
 
-// batch takes a few records of each partition.
-func (r *reader) batch(next *[partitions]int64) *sources.Batch {
+// batch takes a few records of each partition, of those below high.
+func (r *reader) batch(next *[partitions]int64, high [partitions]int64) *sources.Batch {
 	b := &sources.Batch{}
 	for p := range int64(partitions) {
-		for n := 0; n < 3 && next[p] < r.t.high[p]; n++ {
+		for n := 0; n < 3 && next[p] < high[p]; n++ {
 			r.take(b, r.t.record(p, next[p]))
 			next[p]++
 		}
-		b.Progress = append(b.Progress, sources.Progress{Partition: int32(p), Next: next[p], High: r.t.high[p]})
+		b.Progress = append(b.Progress, sources.Progress{Partition: int32(p), Next: next[p], High: high[p]})
 	}
 	return b
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -55,12 +56,58 @@ type run struct {
 
 	model     *model
 	chronicle chronicle
-	topics    map[string]*topic
-	targets   map[string]*target
+	topics    *shelf[*topic]
+	targets   *shelf[*target]
 	seen      map[int][partitions]int64 // how far sources had read when they were read
 	paces     int                       // how many clients there were
 	number    int                       // of the next name
-	counts    map[string]int
+	counts    *tally
+}
+
+// shelf keeps things by name; what connectors are made of is asked for by the server.
+type shelf[T any] struct {
+	mu sync.Mutex // guards m
+	m  map[string]T
+}
+
+func newShelf[T any]() *shelf[T] { return &shelf[T]{m: map[string]T{}} }
+
+func (s *shelf[T]) put(name string, it T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m[name] = it
+}
+
+func (s *shelf[T]) get(name string) T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.m[name]
+}
+
+func (s *shelf[T]) all() map[string]T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.m)
+}
+
+// tally counts what happens.
+type tally struct {
+	mu sync.Mutex // guards n
+	n  map[string]int
+}
+
+func newTally() *tally { return &tally{n: map[string]int{}} }
+
+func (t *tally) add(what string, n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n[what] += n
+}
+
+func (t *tally) all() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.n)
 }
 
 // wall is the clock on the wall, which people set.
@@ -114,7 +161,7 @@ func live(t *testing.T, seed uint64, steps, workers int) (out outcome) {
 			r.finish()
 		}
 		r.stop()
-		out = outcome{hash: hex.EncodeToString(r.log.Sum(nil))[:16], tale: r.tale, counts: r.counts, err: r.failed}
+		out = outcome{hash: hex.EncodeToString(r.log.Sum(nil))[:16], tale: r.tale, counts: r.counts.all(), err: r.failed}
 	})
 	return out
 }
@@ -122,14 +169,14 @@ func live(t *testing.T, seed uint64, steps, workers int) (out outcome) {
 func newRun(t *testing.T, seed uint64) *run {
 	rng := rand.New(rand.NewPCG(seed, 2026))
 	r := &run{t: t, seed: seed, rng: rng, disk: faults.NewDisk(seed), turns: newTurns(), log: sha256.New(), model: newModel(),
-		chronicle: chronicle{spans: map[int][]span{}}, topics: map[string]*topic{}, targets: map[string]*target{}, seen: map[int][partitions]int64{}, counts: map[string]int{}}
+		chronicle: chronicle{spans: map[int][]span{}}, topics: newShelf[*topic](), targets: newShelf[*target](), seen: map[int][partitions]int64{}, counts: newTally()}
 	r.clock = &wall{turns: r.turns}
 	r.slow.Store(1)
 	r.roll = 1 << (10 + rng.IntN(5))
 	r.opts = coord.Options{
 		Workers: 1 + rng.IntN(2), AtOnce: 1, TickInterval: time.Duration(10+rng.IntN(1000)) * time.Millisecond, RetainHistory: time.Duration(1+rng.IntN(20)) * time.Second,
-		Clock: r.clock, Turn: r.turn, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics[name], turns: r.turns} },
-		Sink: func(name string) coord.SinkConnector { return &connection{g: r.targets[name], turns: r.turns} },
+		Clock: r.clock, Turn: r.turn, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics.get(name), turns: r.turns} },
+		Sink: func(name string) coord.SinkConnector { return &connection{g: r.targets.get(name), turns: r.turns} },
 	}
 	var mu sync.Mutex
 	count := map[string]uint64{}
@@ -265,13 +312,13 @@ func (r *run) answer(cl *client) {
 	ok := true
 	switch {
 	case c.err == nil:
-		r.counts["done"]++
+		r.counts.add("done", 1)
 		ok = r.model.answered(c.changes, !c.undone)
 	case sure[c.err.Code] && !(c.block && c.err.Code == diskFull): // what a block made before it cannot always be taken back then
-		r.counts["refused"]++
+		r.counts.add("refused", 1)
 		ok = r.model.answered(c.changes, false)
 	case unknown[c.err.Code] || c.err.Code == diskFull:
-		r.counts["unknown"]++
+		r.counts.add("unknown", 1)
 		r.model.lost(c.changes)
 	default:
 		r.fail("%s: %v", c.text, c.err)
@@ -287,9 +334,9 @@ func (r *run) poll() {
 		return
 	}
 	synctest.Wait()
-	for _, t := range r.topics {
-		if t.wrong != "" {
-			r.fail("%s", t.wrong)
+	for _, t := range r.topics.all() {
+		if wrong := t.blamed(); wrong != "" {
+			r.fail("%s", wrong)
 		}
 	}
 	r.pollTargets()
@@ -381,7 +428,7 @@ func (r *run) survive() {
 // restart ends the server, whatever its state, and starts it again.
 func (r *run) restart() {
 	r.say("restart, down %v", r.disk.Down())
-	r.counts["restarts"]++
+	r.counts.add("restarts", 1)
 	r.sick = false
 	r.stop()
 	r.disk.Restart()
