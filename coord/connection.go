@@ -104,37 +104,82 @@ func validates(with []ast.Option) bool {
 	return true
 }
 
+// connectionKind is how a kind of connection is read and tried.
+type connectionKind struct {
+	options map[string]func(spec *connectionSpec, o *ast.Option) *repr.Error // by name
+	needs   func(spec *connectionSpec) string                                // the option that is missing; empty for none
+	try     func(c *Coordinator, ctx context.Context, spec *connectionSpec) *repr.Error
+}
+
+// connectionKinds are the kinds there are.
+var connectionKinds = map[ast.ConnectionKind]*connectionKind{
+	ast.ConnectionKafka: {
+		options: map[string]func(*connectionSpec, *ast.Option) *repr.Error{
+			"broker": takeBrokers, "brokers": takeBrokers, "security protocol": takeProtocol,
+		},
+		needs: func(spec *connectionSpec) string { return missing("BROKER", len(spec.brokers) > 0) },
+		try:   (*Coordinator).tryBrokers,
+	},
+	ast.ConnectionRegistry: {
+		options: map[string]func(*connectionSpec, *ast.Option) *repr.Error{
+			"url":      takeText(func(spec *connectionSpec) *string { return &spec.url }),
+			"user":     takeText(func(spec *connectionSpec) *string { return &spec.user }),
+			"username": takeText(func(spec *connectionSpec) *string { return &spec.user }),
+			"password": takeText(func(spec *connectionSpec) *string { return &spec.pass }),
+		},
+		needs: func(spec *connectionSpec) string { return missing("URL", spec.url != "") },
+		try:   (*Coordinator).tryRegistry,
+	},
+}
+
+func missing(option string, there bool) string {
+	if there {
+		return ""
+	}
+	return option
+}
+
+func takeBrokers(spec *connectionSpec, o *ast.Option) *repr.Error {
+	spec.brokers = append(spec.brokers, brokersOf(o.Value)...)
+	return nil
+}
+
+func takeProtocol(_ *connectionSpec, o *ast.Option) *repr.Error {
+	if !strings.EqualFold(o.Value.Text, "plaintext") {
+		return unsupported("SECURITY PROTOCOL "+strings.ToUpper(o.Value.Text), o.Pos)
+	}
+	return nil
+}
+
+// takeText takes an option that is a string.
+func takeText(field func(*connectionSpec) *string) func(*connectionSpec, *ast.Option) *repr.Error {
+	return func(spec *connectionSpec, o *ast.Option) *repr.Error {
+		if o.Value.Kind != ast.OptionString {
+			return unsupported("a value that is not a string for the connection option "+strings.ToUpper(o.Name), o.Pos)
+		}
+		*field(spec) = o.Value.Text
+		return nil
+	}
+}
+
 // connectionOf reads the options of CREATE CONNECTION.
 func connectionOf(st *ast.CreateConnection) (*connectionSpec, *repr.Error) {
-	spec := &connectionSpec{kind: st.Kind}
-	switch st.Kind {
-	case ast.ConnectionKafka, ast.ConnectionRegistry:
-	default:
+	spec, kind := &connectionSpec{kind: st.Kind}, connectionKinds[st.Kind]
+	if kind == nil {
 		return nil, unsupported("CREATE CONNECTION … TO "+st.Kind.String(), st.Pos)
 	}
-	for _, o := range st.Options {
-		switch {
-		case st.Kind == ast.ConnectionKafka && (o.Name == "broker" || o.Name == "brokers"):
-			spec.brokers = append(spec.brokers, brokersOf(o.Value)...)
-		case st.Kind == ast.ConnectionKafka && o.Name == "security protocol":
-			if !strings.EqualFold(o.Value.Text, "plaintext") {
-				return nil, unsupported("SECURITY PROTOCOL "+strings.ToUpper(o.Value.Text), o.Pos)
-			}
-		case st.Kind == ast.ConnectionRegistry && o.Name == "url":
-			spec.url = o.Value.Text
-		case st.Kind == ast.ConnectionRegistry && (o.Name == "username" || o.Name == "user"):
-			spec.user = o.Value.Text
-		case st.Kind == ast.ConnectionRegistry && o.Name == "password" && o.Value.Kind == ast.OptionString:
-			spec.pass = o.Value.Text
-		default:
+	for i := range st.Options {
+		o := &st.Options[i]
+		take := kind.options[o.Name]
+		if take == nil {
 			return nil, unsupported("the connection option "+strings.ToUpper(o.Name), o.Pos)
 		}
+		if err := take(spec, o); err != nil {
+			return nil, err
+		}
 	}
-	if st.Kind == ast.ConnectionKafka && len(spec.brokers) == 0 {
-		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka connection needs the option BROKER").At(st.Pos)
-	}
-	if st.Kind == ast.ConnectionRegistry && spec.url == "" {
-		return nil, repr.NewError(repr.CodeInvalidParameter, "a schema registry connection needs the option URL").At(st.Pos)
+	if option := kind.needs(spec); option != "" {
+		return nil, repr.NewError(repr.CodeInvalidParameter, "a connection to "+st.Kind.String()+" needs the option "+option).At(st.Pos)
 	}
 	return spec, nil
 }
@@ -200,18 +245,23 @@ const connectTimeout = 4 * time.Second
 func (c *Coordinator) validateConnection(ctx context.Context, spec *connectionSpec) *repr.Error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	if spec.kind == ast.ConnectionRegistry {
-		client, err := c.registryClient(spec)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		if err := client.Check(ctx); err != nil {
-			return repr.NewError(repr.CodeCannotConnect, "cannot reach the schema registry at "+client.URL()).WithDetail(err.Error()).
-				WithHint("check the address, and that the registry runs")
-		}
-		return nil
+	return connectionKinds[spec.kind].try(c, ctx, spec)
+}
+
+func (c *Coordinator) tryRegistry(ctx context.Context, spec *connectionSpec) *repr.Error {
+	client, err := c.registryClient(spec)
+	if err != nil {
+		return err
 	}
+	defer client.Close()
+	if err := client.Check(ctx); err != nil {
+		return repr.NewError(repr.CodeCannotConnect, "cannot reach the schema registry at "+client.URL()).WithDetail(err.Error()).
+			WithHint("check the address, and that the registry runs")
+	}
+	return nil
+}
+
+func (c *Coordinator) tryBrokers(ctx context.Context, spec *connectionSpec) *repr.Error {
 	var last error
 	for _, addr := range spec.brokers {
 		conn, err := c.dialer().DialContext(ctx, "tcp", addr)

@@ -61,14 +61,8 @@ func (c *Coordinator) leadsTo(it *catalog.Item) *connectionSpec {
 	switch def := it.Def.(type) {
 	case *connectionSpec:
 		return def
-	case *sourceSpec:
-		if len(def.depends) == 0 {
-			return &connectionSpec{brokers: def.brokers}
-		}
-	case *sinkSpec:
-		if len(def.depends) == 0 {
-			return &connectionSpec{brokers: def.brokers}
-		}
+	case interface{ world() *outside }:
+		return def.world().leads
 	}
 	return nil
 }

@@ -45,8 +45,9 @@ func noteOf(it *catalog.Item) *objectNote {
 		for _, c := range it.Desc {
 			n.Columns = append(n.Columns, columnNote{Name: c.Name, Type: c.Type.String(), NotNull: c.NotNull})
 		}
-		if spec, ok := it.Def.(*sourceSpec); ok {
-			n.Schemas = []string{spec.valueSchema, spec.keySchema}
+		if spec, ok := it.Def.(sourceSpec); ok {
+			found := spec.schemas()
+			n.Schemas = []string{found.value, found.key}
 		}
 	}
 	return n

@@ -221,7 +221,7 @@ func (c *Coordinator) unready(ids []uint64) (waits []string, wake <-chan struct{
 		if high > 0 {
 			percent = int(read * 100 / high)
 		}
-		waits = append(waits, fmt.Sprintf("%s (Kafka %s: %d of %d records, %d %%)", run.col.name, run.topic, read, high, percent))
+		waits = append(waits, fmt.Sprintf("%s (%s: %d of %d records, %d %%)", run.col.name, run.place, read, high, percent))
 		wake = run.ready
 	}
 	return waits, wake

@@ -187,10 +187,11 @@ func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) 
 	case *ast.CreateConnection:
 		it.Def, err = connectionOf(st)
 	case *ast.CreateSource:
-		var spec *sourceSpec
+		var spec sourceSpec
 		if spec, err = s.sourceSpec(st); err == nil {
 			if len(n.Schemas) == 2 {
-				spec.valueSchema, spec.keySchema = n.Schemas[0], n.Schemas[1]
+				found := spec.schemas()
+				found.value, found.key = n.Schemas[0], n.Schemas[1]
 			}
 			it.Def = spec
 		}

@@ -202,7 +202,7 @@ func (v *revival) status(st *catalog.Status) {
 
 // source lets a source go on.
 func (v *revival) source(ctx context.Context, it *catalog.Item) {
-	spec := it.Def.(*sourceSpec)
+	spec := it.Def.(sourceSpec)
 	connector, err := spec.connector(v.c)
 	if err == nil {
 		if e := v.r.remembered(it.ID, connector); e != nil {
@@ -219,7 +219,7 @@ func (v *revival) source(ctx context.Context, it *catalog.Item) {
 		if v.c.Catalog().Item(it.ID) == nil || errs == nil {
 			return
 		}
-		made := &openSource{connector: connector, desc: it.Desc, keys: it.Keys, topic: spec.topic, from: from, caughtUp: ready, failed: err}
+		made := &openSource{connector: connector, desc: it.Desc, keys: it.Keys, place: spec.world().place, from: from, caughtUp: ready, failed: err}
 		v.c.runSource(it, v.c.collections[it.ID], v.c.collections[errs.ID], made)
 	})
 }
@@ -236,7 +236,7 @@ func (c *Coordinator) errorsOf(source *catalog.Item) *catalog.Item {
 
 // sink lets a sink go on: it is given the content at the earliest time there is and all changes since, and leaves out what it has written.
 func (v *revival) sink(ctx context.Context, it *catalog.Item) {
-	connector, err := it.Def.(*sinkSpec).connector(v.c, it.ID)
+	connector, err := it.Def.(sinkSpec).connector(v.c, it.ID)
 	if err != nil {
 		v.c.opts.Log.Error("a sink cannot go on", "object", it.Name, "err", err)
 		return

@@ -135,7 +135,7 @@ func (s *Session) showKind(ctx context.Context, st *ast.ShowObjects, kinds []cat
 		case ast.ShowObjectsKind:
 			rows = append(rows, []string{it.Name, it.Kind.String()})
 		case ast.ShowConnections:
-			rows = append(rows, []string{it.Name, connectionKind(it)})
+			rows = append(rows, []string{it.Name, leadsToKind(it)})
 		default:
 			rows = append(rows, []string{it.Name})
 		}
@@ -143,8 +143,8 @@ func (s *Session) showKind(ctx context.Context, st *ast.ShowObjects, kinds []cat
 	return sortedText(rows), nil
 }
 
-// connectionKind is what a connection leads to, as far as that is known.
-func connectionKind(it *catalog.Item) string {
+// leadsToKind is what a connection leads to, as far as that is known.
+func leadsToKind(it *catalog.Item) string {
 	if spec, ok := it.Def.(*connectionSpec); ok {
 		return spec.kind.String()
 	}

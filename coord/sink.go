@@ -109,12 +109,12 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	if err != nil {
 		return nil, err
 	}
-	it.On, it.CreateSQL, it.Depends, it.Def = from.ID, createText(st), append(spec.depends, from.ID), spec
+	it.On, it.CreateSQL, it.Depends, it.Def = from.ID, createText(st), append(spec.world().depends, from.ID), spec
 	it.Statement = ast.Format(st)
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
-	connector, err := spec.open(ctx, s.c, it.ID)
+	connector, err := s.c.openSink(ctx, spec, it.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ func (c *Coordinator) restartSink(it *catalog.Item, old *sinkRun) {
 		return // it was dropped
 	}
 	c.opts.Log.Warn("a sink fell too far behind and starts again", "object", it.Name)
-	connector, err := it.Def.(*sinkSpec).connector(c, it.ID)
+	connector, err := it.Def.(sinkSpec).connector(c, it.ID)
 	if err == nil {
 		var started *subscribed
 		if started, err = c.subscribe(col, 0); err == nil {

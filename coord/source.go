@@ -18,7 +18,7 @@ import (
 type sourceRun struct {
 	c         *Coordinator
 	id        uint64
-	topic     string
+	place     string // what it reads, as a message names it
 	col       *collection
 	errCol    *collection
 	cancel    context.CancelFunc
@@ -219,12 +219,12 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	made, err := spec.open(ctx, s.c)
+	made, err := s.c.openSpec(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
 	it.Grows, errs.Grows = made.grows, made.grows
-	it.Desc, it.Keys, it.CreateSQL, it.Depends, it.Def = made.desc, made.keys, createText(st), spec.depends, spec
+	it.Desc, it.Keys, it.CreateSQL, it.Depends, it.Def = made.desc, made.keys, createText(st), spec.world().depends, spec
 	it.Statement = ast.Format(st)
 	if it.Retain, err = retention(&st.Options); err != nil {
 		return nil, err
@@ -249,7 +249,7 @@ type openSource struct {
 	desc      repr.RowDesc
 	keys      [][]int
 	grows     bool // it never takes back what it gave
-	topic     string
+	place     string
 	from      map[int32]int64 // nil: from the beginning
 	caughtUp  bool            // the first reading has ended before
 	failed    *repr.Error     // why it cannot run
@@ -263,7 +263,7 @@ func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource) {
 // runSource runs the connector of a source into its collections. It runs in the loop.
 func (c *Coordinator) runSource(it *catalog.Item, col, errCol *collection, made *openSource) {
 	ctx, cancel := context.WithCancel(c.ctx)
-	r := &sourceRun{c: c, id: it.ID, topic: made.topic, cancel: cancel, connector: made.connector, state: sources.State{Status: "starting"},
+	r := &sourceRun{c: c, id: it.ID, place: made.place, cancel: cancel, connector: made.connector, state: sources.State{Status: "starting"},
 		next: map[int32]int64{}, high: map[int32]int64{}, moved: map[int32]bool{}, target: map[int32]int64{},
 		ready: make(chan struct{}), col: col, errCol: errCol, remembers: arrangement.NewBuilder(), caughtUp: made.caughtUp}
 	maps.Copy(r.next, made.from)

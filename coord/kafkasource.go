@@ -1,47 +1,40 @@
 package coord
 
 import (
-	"context"
 	"slices"
 	"strings"
 
-	"millrace/coord/catalog"
 	"millrace/internal/registry"
 	"millrace/repr"
-	"millrace/sinks"
-	sinkkafka "millrace/sinks/kafka"
 	"millrace/sources"
 	"millrace/sources/kafka"
 	"millrace/sql/ast"
 )
 
-// sourceSpec is what the catalog keeps of a source: enough to open it again.
-type sourceSpec struct {
+// kafkaSource is a source that reads a topic.
+type kafkaSource struct {
+	outside
+	foundSchemas
 	brokers  []string
 	topic    string
 	key      *ast.MessageFormat // nil: the key is not decoded
 	value    *ast.MessageFormat
 	registry *connectionSpec // nil without one
 	envelope ast.EnvelopeKind
-
-	valueSchema, keySchema string // what is read with; found when the source was made
-	includes               []ast.Include
-	depends                []uint64
+	includes []ast.Include
 }
 
-// sourceSpec reads a CREATE SOURCE of either dialect.
-func (s *Session) sourceSpec(st *ast.CreateSource) (*sourceSpec, *repr.Error) {
-	if st.From.Kind != ast.ExternalKafka {
-		return nil, unsupported("CREATE SOURCE … FROM "+st.From.Kind.String(), st.From.Pos)
-	}
+// kafkaSource reads a CREATE SOURCE … FROM KAFKA.
+func (s *Session) kafkaSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 	if st.Tables != nil || len(st.Columns) > 0 || len(st.ColumnNames) > 0 || len(st.Constraints) > 0 {
 		return nil, unsupported("a list of columns or tables of a Kafka source", st.Pos)
 	}
-	spec := &sourceSpec{envelope: ast.EnvelopeNone, includes: st.Includes}
+	spec := &kafkaSource{envelope: ast.EnvelopeNone, includes: st.Includes}
 	var err *repr.Error
 	if spec.brokers, spec.topic, err = s.kafkaAddress(&st.From, &spec.depends); err != nil {
 		return nil, err
 	}
+	spec.outside.at("Kafka "+spec.topic, spec.brokers)
 	if err := sourceOptions(st); err != nil {
 		return nil, err
 	}
@@ -137,28 +130,13 @@ func (s *Session) registryOf(f *ast.MessageFormat, depends *[]uint64) (*connecti
 	return spec, nil
 }
 
-// open makes the connector of a source: it reaches for the broker, the topic and the registry, and learns the columns.
-func (spec *sourceSpec) open(ctx context.Context, c *Coordinator) (*openSource, *repr.Error) {
-	src, err := spec.connector(c)
-	if err != nil {
-		return nil, err
-	}
-	desc, keys, e := src.Describe(ctx)
-	if e != nil {
-		return nil, asError(e)
-	}
-	spec.valueSchema, spec.keySchema = src.Schemas()
-	return &openSource{connector: src, desc: desc, keys: keys, grows: src.Grows(), topic: spec.topic}, nil
-}
-
-// connector makes the connector of a source without reaching for anything.
-func (spec *sourceSpec) connector(c *Coordinator) (sources.Described, *repr.Error) {
+func (spec *kafkaSource) connector(c *Coordinator) (sources.Described, *repr.Error) {
 	if c.opts.Source != nil {
 		return c.opts.Source(spec.topic), nil
 	}
 	cfg := kafka.Config{Broker: c.brokerOptions(spec.brokers), Topic: spec.topic, ValueFormat: formats[spec.value.Kind],
 		Envelope: kafka.Envelope(spec.envelope.String()), Log: c.opts.Log, Clock: c.opts.Clock,
-		ValueSchema: spec.valueSchema, KeySchema: spec.keySchema, KeepState: c.opts.Journal != nil,
+		ValueSchema: spec.foundSchemas.value, KeySchema: spec.foundSchemas.key, KeepState: c.opts.Journal != nil,
 		FetchBytes: c.fetchBytes()}
 	if spec.key != nil {
 		cfg.KeyFormat = formats[spec.key.Kind]
@@ -192,99 +170,4 @@ func (c *Coordinator) registryFor(spec *connectionSpec) (*registry.Client, *repr
 		return nil, nil
 	}
 	return c.registryClient(spec)
-}
-
-// sinkSpec is what the catalog keeps of a sink.
-type sinkSpec struct {
-	brokers  []string
-	topic    string
-	json     bool
-	registry *connectionSpec
-	desc     repr.RowDesc
-	key      []int
-	depends  []uint64
-}
-
-// sinkSpec reads a CREATE SINK of either dialect. No envelope means DEBEZIUM, as it did in 2021.
-func (s *Session) sinkSpec(st *ast.CreateSink, from *catalog.Item) (*sinkSpec, *repr.Error) {
-	if st.Into.Kind != ast.ExternalKafka {
-		return nil, unsupported("CREATE SINK … INTO "+st.Into.Kind.String(), st.Into.Pos)
-	}
-	if st.Envelope != nil && st.Envelope.Kind != ast.EnvelopeDebezium {
-		return nil, unsupported("ENVELOPE "+st.Envelope.Kind.String()+" of a sink", st.Envelope.Pos)
-	}
-	if st.Encoding.Key != nil || st.Encoding.Value != nil {
-		return nil, unsupported("KEY FORMAT … VALUE FORMAT … of a sink", st.Pos)
-	}
-	if st.Headers != "" || st.AsOf != nil || st.Snapshot != nil && !*st.Snapshot || len(st.Options) > 0 {
-		return nil, unsupported("WITH, HEADERS, AS OF and WITHOUT SNAPSHOT of a sink", st.Pos)
-	}
-	spec := &sinkSpec{desc: from.Desc}
-	var err *repr.Error
-	if spec.brokers, spec.topic, err = s.kafkaAddress(&st.Into, &spec.depends); err != nil {
-		return nil, err
-	}
-	switch f := st.Encoding.Both; {
-	case f == nil:
-		return nil, repr.NewError(repr.CodeSyntax, "the sink has no FORMAT").
-			WithHint("add FORMAT JSON, or FORMAT AVRO USING CONFLUENT SCHEMA REGISTRY").At(st.Pos)
-	case f.Kind == ast.FormatJSON:
-		spec.json = true
-	case f.Kind == ast.FormatAvroRegistry:
-		if spec.registry, err = s.registryOf(f, &spec.depends); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, unsupported("this format of a sink", f.Pos)
-	}
-	for _, k := range st.Key {
-		i := from.Desc.Index(k.Name)
-		if i < 0 {
-			return nil, repr.NewError(repr.CodeUndefinedColumn, "column \""+k.Name+"\" of \""+from.Name+"\" does not exist").At(k.Pos)
-		}
-		spec.key = append(spec.key, i)
-	}
-	return spec, nil
-}
-
-// SinkConnector is a sink that can be tried before it runs.
-type SinkConnector interface {
-	sinks.Sink
-	// Check finds out whether what the sink needs is there.
-	Check(ctx context.Context) *repr.Error
-}
-
-// open makes the connector of a sink and tries what it needs.
-func (spec *sinkSpec) open(ctx context.Context, c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
-	sink, err := spec.connector(c, id)
-	if err != nil {
-		return nil, err
-	}
-	return sink, sink.Check(ctx)
-}
-
-// connector makes the connector of a sink without reaching for anything.
-func (spec *sinkSpec) connector(c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
-	if c.opts.Sink != nil {
-		return c.opts.Sink(spec.topic), nil
-	}
-	cfg := sinkkafka.Config{Brokers: spec.brokers, Topic: spec.topic, Format: sinkkafka.Avro, Cols: spec.desc, Key: spec.key,
-		TransactionalID: c.sinkName(spec.topic, id), ProgressTopic: "millrace-progress-" + spec.topic, Partitions: 1, Replication: 1,
-		Dialer: c.dialer(), Log: c.opts.Log, Clock: c.opts.Clock}
-	if me := c.identity; me.data != "" {
-		cfg.Writer, cfg.Restored = me.run, me.restored
-		cfg.Known = func(writer string) bool { return me.runs[writer] }
-	}
-	if spec.json {
-		cfg.Format = sinkkafka.JSON
-	}
-	var err *repr.Error
-	if cfg.Registry, err = c.registryFor(spec.registry); err != nil {
-		return nil, err
-	}
-	sink, e := sinkkafka.New(cfg)
-	if e != nil {
-		return nil, asError(e)
-	}
-	return sink, nil
 }
