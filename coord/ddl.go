@@ -60,7 +60,7 @@ func errExists(old *catalog.Item) *repr.Error {
 // remembers how to undo it when the transaction block is rolled back.
 func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Error, parts ...*catalog.Item) *repr.Error {
 	begun := false
-	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
+	err := s.changeMarked(ctx, func() string { return openNote(it.ID) }, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		for _, n := range append(parts, it) {
 			if old := snap.Taken(n.Schema, n.Name, n.Kind); old != nil {
 				return nil, errExists(old)
@@ -97,7 +97,7 @@ func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Er
 		})
 	}
 	if err == nil && s.tx.open {
-		s.tx.undo = append(s.tx.undo, func(ctx context.Context) *repr.Error { return s.remove(ctx, it.ID) })
+		s.tx.undo = append(s.tx.undo, func(ctx context.Context) *repr.Error { return s.remove(ctx, it.ID, true) })
 	}
 	return err
 }
@@ -418,7 +418,7 @@ func (s *Session) createSchema(ctx context.Context, st *ast.CreateSchema) (*Resu
 	name := st.Name.Last()
 	exists := repr.NewError("42P06", "schema \""+name+"\" already exists")
 	skipped := false
-	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
+	err := s.changeMarked(ctx, func() string { return openSchemaNote(name) }, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		if !snap.HasSchema(name) {
 			return snap.WithSchema(name), nil
 		}
@@ -432,7 +432,7 @@ func (s *Session) createSchema(ctx context.Context, st *ast.CreateSchema) (*Resu
 	}
 	if err == nil && !skipped && s.tx.open {
 		s.tx.undo = append(s.tx.undo, func(ctx context.Context) (failure *repr.Error) {
-			if err := s.c.do(ctx, func() { _, failure = s.c.dropSchemas([]string{name}, true) }); err != nil {
+			if err := s.c.do(ctx, func() { _, failure = s.c.dropSchemas(removal{schemas: []string{name}, cascade: true, undo: true}) }); err != nil {
 				return err
 			}
 			return failure

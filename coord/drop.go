@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"millrace/coord/catalog"
+	"millrace/internal/journal"
 	"millrace/repr"
 	"millrace/sql/ast"
 )
@@ -78,7 +79,7 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (*Result, *repr.Error)
 	if len(items) == 0 {
 		return &Result{Tag: tag}, nil
 	}
-	return &Result{Tag: tag}, atName(s.dropItems(ctx, items, st.Cascade), st.Names)
+	return &Result{Tag: tag}, atName(s.dropItems(ctx, items, st.Cascade, false), st.Names)
 }
 
 // atName gives an error the position of the name that it is about, where there is no doubt.
@@ -89,11 +90,19 @@ func atName(err *repr.Error, names []ast.Name) *repr.Error {
 	return err.At(names[0].Pos)
 }
 
+// removal is what is dropped at one moment.
+type removal struct {
+	items   []*catalog.Item
+	schemas []string
+	cascade bool // and with them what depends on them
+	undo    bool // they were made by a transaction block that is not committed, and go whatever the log says
+}
+
 // dropItems drops objects at one moment, and with cascade what depends on them.
-func (s *Session) dropItems(ctx context.Context, items []*catalog.Item, cascade bool) *repr.Error {
+func (s *Session) dropItems(ctx context.Context, items []*catalog.Item, cascade, undo bool) *repr.Error {
 	var failure *repr.Error
 	var gone []*catalog.Item
-	err := s.c.do(ctx, func() { gone, failure = s.c.dropItems(items, cascade) })
+	err := s.c.do(ctx, func() { gone, failure = s.c.dropItems(removal{items: items, cascade: cascade, undo: undo}) })
 	if err == nil {
 		err = failure
 	}
@@ -103,16 +112,16 @@ func (s *Session) dropItems(ctx context.Context, items []*catalog.Item, cascade 
 	return err
 }
 
-// dropItems is the part that runs in the loop; schemas go with the items. It gives the objects that went because others did,
-// without those that are parts of others.
-func (c *Coordinator) dropItems(items []*catalog.Item, cascade bool, schemas ...string) (gone []*catalog.Item, err *repr.Error) {
+// dropItems is the part that runs in the loop. It gives the objects that went because others did, without those that are parts
+// of others.
+func (c *Coordinator) dropItems(r removal) (gone []*catalog.Item, err *repr.Error) {
 	snap := c.catalog.Load()
 	chosen := map[uint64]bool{}
-	for _, it := range items {
+	for _, it := range r.items {
 		chosen[it.ID] = true
 	}
-	all := slices.Clone(items)
-	for _, it := range items {
+	all := slices.Clone(r.items)
+	for _, it := range r.items {
 		for _, d := range snap.Dependents(it.ID) {
 			if chosen[d.ID] {
 				continue
@@ -121,7 +130,7 @@ func (c *Coordinator) dropItems(items []*catalog.Item, cascade bool, schemas ...
 				all = append(all, d)
 				continue
 			}
-			if !cascade {
+			if !r.cascade {
 				return nil, errDependents(snap, it, chosen)
 			}
 			chosen[d.ID] = true
@@ -134,10 +143,14 @@ func (c *Coordinator) dropItems(items []*catalog.Item, cascade bool, schemas ...
 	for _, it := range all {
 		next = next.Without(it.ID)
 	}
-	for _, schema := range schemas {
+	var notes []journal.Note
+	for _, schema := range r.schemas {
 		next = next.WithoutSchema(schema)
+		notes = append(notes, journal.Note{Key: openSchemaNote(schema)})
 	}
-	if err := c.commitCatalog(next); err != nil {
+	if r.undo {
+		c.takeBack(next, notes...)
+	} else if err := c.commitCatalog(next, notes...); err != nil {
 		return nil, err
 	}
 	for _, it := range all {
@@ -172,13 +185,13 @@ func (s *Session) noticeCascade(gone []*catalog.Item) {
 	}
 }
 
-// remove drops an object by number, with what depends on it.
-func (s *Session) remove(ctx context.Context, id uint64) *repr.Error {
+// remove drops an object by number, with what depends on it; undo says that its block is undone.
+func (s *Session) remove(ctx context.Context, id uint64, undo bool) *repr.Error {
 	it := s.c.Catalog().Item(id)
 	if it == nil {
 		return nil
 	}
-	return s.dropItems(ctx, []*catalog.Item{it}, true)
+	return s.dropItems(ctx, []*catalog.Item{it}, true, undo)
 }
 
 // end ends what runs for an object that is not in the catalog any more. It runs in the loop.
@@ -225,7 +238,7 @@ func (s *Session) dropSchemas(ctx context.Context, st *ast.Drop) *repr.Error {
 	}
 	var failure *repr.Error
 	var gone []*catalog.Item
-	err := s.c.do(ctx, func() { gone, failure = s.c.dropSchemas(schemas, st.Cascade) })
+	err := s.c.do(ctx, func() { gone, failure = s.c.dropSchemas(removal{schemas: schemas, cascade: st.Cascade}) })
 	if err == nil {
 		err = failure
 	}
@@ -236,20 +249,20 @@ func (s *Session) dropSchemas(ctx context.Context, st *ast.Drop) *repr.Error {
 }
 
 // dropSchemas is the part that runs in the loop.
-func (c *Coordinator) dropSchemas(schemas []string, cascade bool) (gone []*catalog.Item, err *repr.Error) {
+func (c *Coordinator) dropSchemas(r removal) (gone []*catalog.Item, err *repr.Error) {
 	snap := c.catalog.Load()
 	for _, it := range snap.Items() {
-		if !slices.Contains(schemas, it.Schema) || it.Hidden || it.Kind == catalog.Index {
+		if !slices.Contains(r.schemas, it.Schema) || it.Hidden || it.Kind == catalog.Index {
 			continue
 		}
-		if !cascade {
+		if !r.cascade {
 			return nil, repr.NewError(repr.CodeDependentObjects, "cannot drop schema "+it.Schema+" because other objects depend on it").
 				WithDetail(it.Kind.String() + " " + it.FullName() + " depends on schema " + it.Schema).
 				WithHint("use DROP … CASCADE to drop the dependent objects too")
 		}
 		gone = append(gone, it)
 	}
-	others, err := c.dropItems(gone, true, schemas...)
+	others, err := c.dropItems(removal{items: gone, schemas: r.schemas, cascade: true, undo: r.undo})
 	if err != nil {
 		return nil, err
 	}

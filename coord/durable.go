@@ -21,6 +21,7 @@ import (
 //	catalog/<id>        an object
 //	offset/<id>/<part>  how far a source has read a partition: the next offset, as a varint
 //	ready/<id>          a source has read what its topic held at first
+//	open/…              what an open transaction block has made (openblock.go)
 const (
 	frameNote     = "catalog"
 	itemNotes     = "catalog/"
@@ -128,9 +129,9 @@ func (c *Coordinator) breakDown(err error) {
 	c.failWaiting(e)
 }
 
-// commitCatalog makes a change of the catalog durable, in a tick that also takes what waits, and then shows it. On an error
-// the catalog is as it was. It runs in the loop.
-func (c *Coordinator) commitCatalog(next *catalog.Snapshot) *repr.Error {
+// commitCatalog makes a change of the catalog durable, with more notes, in a tick that also takes what waits, and then shows it. On
+// an error the catalog is as it was. It runs in the loop.
+func (c *Coordinator) commitCatalog(next *catalog.Snapshot, more ...journal.Note) *repr.Error {
 	ch := next.Since(c.catalog.Load())
 	if c.opts.Journal == nil || ch.Empty() {
 		c.catalog.Store(next)
@@ -140,18 +141,14 @@ func (c *Coordinator) commitCatalog(next *catalog.Snapshot) *repr.Error {
 	if c.broken != nil {
 		return asError(c.broken)
 	}
-	before := c.notes
-	c.notes = append(slices.Clone(before), c.catalogNotes(next, ch)...)
-	for _, it := range ch.Gone {
-		c.dropped = append(c.dropped, it.ID, stateOf(it.ID))
-	}
-	c.full = false
+	notes, dropped := c.notes, c.dropped
+	c.noteChange(next, ch, more)
 	c.tickSafely(c.oracle.after())
 	switch {
 	case c.broken != nil:
 		return asError(c.broken)
 	case c.full:
-		c.notes, c.dropped = before, nil
+		c.notes, c.dropped = notes, dropped
 		return fullError()
 	}
 	c.catalog.Store(next)
@@ -159,10 +156,19 @@ func (c *Coordinator) commitCatalog(next *catalog.Snapshot) *repr.Error {
 	return nil
 }
 
+// noteChange has the next tick make a change of the catalog durable.
+func (c *Coordinator) noteChange(next *catalog.Snapshot, ch *catalog.Change, more []journal.Note) {
+	c.notes = append(append(slices.Clone(c.notes), c.catalogNotes(next, ch)...), more...)
+	c.dropped = slices.Clone(c.dropped)
+	for _, it := range ch.Gone {
+		c.dropped = append(c.dropped, it.ID, stateOf(it.ID))
+	}
+}
+
 func (c *Coordinator) catalogNotes(next *catalog.Snapshot, ch *catalog.Change) []journal.Note {
 	notes := []journal.Note{{Key: frameNote, Value: encode(next.Frame())}}
 	for _, it := range ch.Gone {
-		notes = append(notes, journal.Note{Key: itemNote(it.ID)})
+		notes = append(notes, journal.Note{Key: itemNote(it.ID)}, journal.Note{Key: openNote(it.ID)})
 		if it.Kind == catalog.Source {
 			notes = append(notes, journal.Note{Key: readyNote(it.ID)})
 			for p := range c.offsetsOf(it) {

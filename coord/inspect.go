@@ -3,6 +3,7 @@ package coord
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"millrace/coord/catalog"
@@ -27,12 +28,8 @@ func Inspect(ctx context.Context, opts Options, notes map[string][]byte, reach b
 	check.Journal = nil
 	c := prepare(check)
 	defer c.stop(errShutdown)
-	r := &restoring{c: c, notes: notes}
-	frame, ok := notes[frameNote]
-	if !ok {
-		return nil, nil
-	}
-	if err := r.catalog(frame); err != nil {
+	r := &restoring{c: c, notes: maps.Clone(notes)}
+	if err := r.catalog(); err != nil {
 		return nil, err
 	}
 	var out []Inspected

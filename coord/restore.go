@@ -54,10 +54,8 @@ func (c *Coordinator) restore() (*restoring, error) {
 	st := c.opts.Journal.State()
 	r := &restoring{c: c, j: c.opts.Journal, notes: st.Notes, base: repr.Time(st.Folded), folded: repr.Time(st.Folded), last: repr.Time(st.Last), loads: map[uint64]*load{},
 		from: map[uint64]repr.Time{}, states: map[uint64]*arrangement.Builder{}}
-	if frame, ok := st.Notes[frameNote]; ok {
-		if err := r.catalog(frame); err != nil {
-			return nil, err
-		}
+	if err := r.catalog(); err != nil {
+		return nil, err
 	}
 	if r.last == 0 {
 		return r, nil
@@ -71,27 +69,22 @@ func (c *Coordinator) restore() (*restoring, error) {
 }
 
 // catalog makes the objects again, each after those that it needs.
-func (r *restoring) catalog(frame []byte) *repr.Error {
+func (r *restoring) catalog() *repr.Error {
+	if r.notes[frameNote] == nil {
+		return nil // a journal that has just begun
+	}
+	if err := r.leaveOut(); err != nil {
+		return err
+	}
 	var f catalog.Frame
-	if err := json.Unmarshal(frame, &f); err != nil {
+	if err := json.Unmarshal(r.notes[frameNote], &f); err != nil {
 		return damagedNote(frameNote, err)
 	}
 	snap := r.c.catalog.Load().Within(f)
 	r.c.catalog.Store(snap)
-	var keys []string
-	for k := range r.notes {
-		if strings.HasPrefix(k, itemNotes) {
-			keys = append(keys, k)
-		}
-	}
-	slices.Sort(keys)
-	var notes []*objectNote
-	for _, k := range keys {
-		n := &objectNote{}
-		if err := json.Unmarshal(r.notes[k], n); err != nil {
-			return damagedNote(k, err)
-		}
-		notes = append(notes, n)
+	notes, err := r.objects()
+	if err != nil {
+		return err
 	}
 	id := func(n *objectNote) uint64 { return n.ID }
 	needs := func(n *objectNote) []uint64 { return append(slices.Clone(n.Depends), n.On) }
@@ -107,6 +100,26 @@ func (r *restoring) catalog(frame []byte) *repr.Error {
 		}
 	}
 	return nil
+}
+
+// objects are the notes of the objects, in the order of their numbers.
+func (r *restoring) objects() ([]*objectNote, *repr.Error) {
+	var keys []string
+	for k := range r.notes {
+		if strings.HasPrefix(k, itemNotes) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	var notes []*objectNote
+	for _, k := range keys {
+		n := &objectNote{}
+		if err := json.Unmarshal(r.notes[k], n); err != nil {
+			return nil, damagedNote(k, err)
+		}
+		notes = append(notes, n)
+	}
+	return notes, nil
 }
 
 func damagedNote(key string, err error) *repr.Error {

@@ -347,6 +347,7 @@ type transaction struct {
 	writes   []write
 	memory   *budget.Budget                          // of what it has read and is to write; nil: nothing yet
 	undo     []func(ctx context.Context) *repr.Error // of DDL
+	marks    []string                                // what the log says of that as long as the block is open
 	saved    map[string]string                       // the settings before the block changed any; nil when it has not
 	local    map[string]bool                         // those of SET LOCAL
 }
@@ -405,7 +406,7 @@ func (s *Session) EndImplicit(ctx context.Context) *repr.Error {
 // commit makes the writes of the transaction one tick, when nothing that it read has changed since.
 func (s *Session) commit(ctx context.Context) *repr.Error {
 	defer s.endTransaction()
-	if len(s.tx.writes) == 0 {
+	if len(s.tx.writes) == 0 && len(s.tx.marks) == 0 {
 		return nil
 	}
 	if sizeOf(s.tx.writes) > maxCommitBytes {
@@ -414,7 +415,12 @@ func (s *Session) commit(ctx context.Context) *repr.Error {
 	var conflict *repr.Error
 	answer := make(chan error, 1)
 	err := s.c.do(ctx, func() {
-		if conflict = s.c.validate(&s.tx); conflict == nil {
+		conflict = s.c.validate(&s.tx)
+		switch {
+		case conflict != nil:
+		case len(s.tx.marks) > 0:
+			s.c.commitMade(&s.tx, answer)
+		default:
 			s.c.enqueue(s.tx.writes, answer)
 		}
 	})
@@ -446,17 +452,16 @@ func sizeOf(writes []write) int {
 	return n
 }
 
-// commitOrUndo commits a block; when that is not possible nothing of the block is left.
+// commitOrUndo commits a block; when that is not possible nothing of the block is left. When the log has broken it is not known
+// whether that holds the COMMIT: what the block made stays until the next start, which knows.
 func (s *Session) commitOrUndo(ctx context.Context) *repr.Error {
 	tx := s.tx
 	err := s.commit(ctx)
 	s.tx.saved, s.tx.local = tx.saved, tx.local
 	s.settle(err != nil)
 	s.tx = transaction{}
-	if err != nil {
-		if left := undoAll(ctx, tx.undo); left != nil {
-			err = err.WithHint(left.Message)
-		}
+	if err != nil && err.Code != errLogBroken {
+		_ = undoAll(ctx, tx.undo) // err says more
 	}
 	return err
 }
@@ -492,7 +497,7 @@ func (c *Coordinator) enqueue(writes []write, answer chan<- error) {
 	c.waiting = append(c.waiting, answer)
 }
 
-// rollback undoes what the block did. The block is over also where the log does not take that, and the error says so.
+// rollback undoes what the block did. The block is over also when the server stops meanwhile: a start leaves out what it made.
 func (s *Session) rollback(ctx context.Context) *repr.Error {
 	err := undoAll(ctx, s.tx.undo)
 	s.settle(true)
@@ -502,10 +507,10 @@ func (s *Session) rollback(ctx context.Context) *repr.Error {
 
 // undoAll takes back what a block made, the newest first.
 func undoAll(ctx context.Context, undo []func(context.Context) *repr.Error) (first *repr.Error) {
+	ctx = context.WithoutCancel(ctx) // who asked may be gone
 	for _, f := range slices.Backward(undo) {
 		if err := f(ctx); err != nil && first == nil {
-			first = repr.NewError(err.Code, "not all that the transaction block made could be dropped: "+err.Message).
-				WithHint("drop what is left of it when the log of the server can be written again")
+			first = err
 		}
 	}
 	return first

@@ -150,7 +150,7 @@ func (s *Session) beginSink(ctx context.Context, it *catalog.Item, from uint64, 
 		err = failure
 	}
 	if err != nil {
-		_ = s.remove(context.WithoutCancel(ctx), it.ID) // err says more
+		_ = s.remove(context.WithoutCancel(ctx), it.ID, false) // err says more
 	}
 	return err
 }

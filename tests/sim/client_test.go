@@ -33,8 +33,7 @@ func (r *run) turn(ctx context.Context, who uint64) {
 type call struct {
 	text    string
 	changes []*change // what it does to the model, one after the other
-	block   bool      // it makes objects in a block
-	undone  bool      // and takes them back
+	undone  bool      // a block that takes back what it does
 	done    chan struct{}
 	sets    [][][]repr.Datum // the rows of each statement that gives some
 	err     *repr.Error
@@ -61,10 +60,7 @@ func (cl *client) start(text string, changes ...*change) *call {
 			}
 		})
 		if cl.s.TxStatus() == 'E' {
-			err := cl.each(cl.ctx, "ROLLBACK", func(*coord.Result) *repr.Error { return nil })
-			if err != nil && err.Code == logBroken {
-				c.err = err // what is left of the block shows after the next start
-			}
+			_ = cl.each(cl.ctx, "ROLLBACK", func(*coord.Result) *repr.Error { return nil }) // when the server stops the block is over too
 		}
 	}(cl.busy)
 	return cl.busy

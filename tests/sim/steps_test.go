@@ -122,13 +122,14 @@ func (r *run) define(text string, apply func(s *state) bool) {
 	r.answer(r.reader)
 }
 
-// createBlock makes objects and fills one in a transaction block, which is taken back as often as not. What a CREATE made is seen by
-// others at once, and is there after a crash in the middle of the block.
+// createBlock makes objects in a transaction block, fills one and changes a table that was there. The block is taken back as often
+// as not, and some end with the machine. What it does is there as a whole or not at all.
 func (r *run) createBlock() {
 	if len(r.some(isTable)) >= 5 || len(r.some(func(o *object) bool { return o.shape != nil })) >= 10 {
 		return
 	}
 	r.counts.add("blocks", 1)
+	there := r.one(isTable)
 	table := object{kind: aTable, schema: r.anySchema(), name: r.name("t")}
 	first := &change{text: r.tableText(&table)}
 	first.apply = r.made(table)
@@ -140,27 +141,43 @@ func (r *run) createBlock() {
 	second := &change{text: "CREATE MATERIALIZED VIEW " + view.full() + r.retention(&view) + " AS " + view.shape.query([]string{table.full()})}
 	second.apply = r.made(view)
 	view.id = r.number
-	third := r.insert(&table)
-	insert := third.apply
-	third.apply = func(s *state) bool { return s.objects[view.id] != nil && insert(s) }
-	steps := []*change{first, second, third}
-	texts, undone := []string{"BEGIN"}, r.rng.IntN(2) == 0
+	steps := []*change{first, second, r.insert(&table)}
+	if there != nil {
+		steps = append(steps, r.anyOf(r.insert, r.update, r.deleteFrom)(there))
+	}
+	all := &change{apply: func(s *state) bool {
+		return !slices.ContainsFunc(steps, func(c *change) bool { return !c.apply(s) })
+	}}
+	texts := []string{"BEGIN"}
 	for _, c := range steps {
 		texts = append(texts, c.text)
-		r.model.begin(c)
 	}
-	end := "COMMIT"
-	if undone {
-		end = "ROLLBACK"
+	r.runBlock(texts, all)
+}
+
+// runBlock runs a block to its end, or until the power goes.
+func (r *run) runBlock(texts []string, all *change) {
+	ends := []string{"COMMIT", "COMMIT", "ROLLBACK", ""}
+	end := ends[r.rng.IntN(len(ends))]
+	all.text = strings.Join(texts, "; ")
+	if end != "" {
+		all.text += "; " + end
 	}
-	text := strings.Join(append(texts, end), "; ")
-	r.say("define: %s", text)
-	c := r.reader.start(text, steps...)
-	c.block, c.undone = true, undone
+	r.say("define: %s", all.text)
+	r.model.begin(all)
+	c := r.reader.start(all.text, all)
+	c.undone = end != "COMMIT"
 	r.wait(c)
-	if r.answer(r.reader); c.err != nil && c.err.Code == diskFull && r.failed == nil {
-		r.lookAtCatalog() // what is made next depends on it
+	if end == "" {
+		r.counts.add("blocks without an end", 1)
+		r.disk.Crash()
 	}
+	r.answer(r.reader)
+}
+
+// anyOf is one of several ways to change a table.
+func (r *run) anyOf(ways ...func(*object) *change) func(*object) *change {
+	return ways[r.rng.IntN(len(ways))]
 }
 
 func (r *run) made(o object) func(s *state) bool {
@@ -494,5 +511,5 @@ func (r *run) unwatch() {
 }
 
 // happens are what has to happen in some life, by its name in the counts.
-var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks",
+var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks", "blocks without an end",
 	"transactions of sinks", "broken words to a target", "lost answers of a target"}

@@ -314,10 +314,10 @@ func (r *run) answer(cl *client) {
 	case c.err == nil:
 		r.counts.add("done", 1)
 		ok = r.model.answered(c.changes, !c.undone)
-	case sure[c.err.Code] && !(c.block && c.err.Code == diskFull): // what a block made before it cannot always be taken back then
+	case sure[c.err.Code] || c.undone && unknown[c.err.Code]:
 		r.counts.add("refused", 1)
 		ok = r.model.answered(c.changes, false)
-	case unknown[c.err.Code] || c.err.Code == diskFull:
+	case unknown[c.err.Code]:
 		r.counts.add("unknown", 1)
 		r.model.lost(c.changes)
 	default:
