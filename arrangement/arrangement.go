@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 
 	"github.com/tidwall/btree"
+
+	"millrace/internal/check"
 )
 
 // Sizes of the structure, in rows. A block is rewritten whole when something is folded into it; the front is folded
@@ -84,7 +86,8 @@ type Arrangement struct {
 	runs     []Batch    // oldest first
 	merges   []*merging // of runs one behind another, oldest first: what is newer is merged while something large is
 	fold     *folding
-	count    int64 // the sum of all diffs
+	filling  *filling // nil: what is inserted can be read at once
+	count    int64    // the sum of all diffs
 	bytes    int64
 	snapshot *Snapshot // of the present content; nil when it has changed since
 }
@@ -120,6 +123,10 @@ func (a *Arrangement) Insert(b Batch) {
 		a.count += d
 	}
 	a.snapshot = nil
+	if a.filling != nil {
+		a.load(b)
+		return
+	}
 	if a.dense(&b) {
 		a.fold = &folding{run: b}
 	} else {
@@ -273,6 +280,11 @@ func (a *Arrangement) stepFold(fuel int) (used int) {
 func (a *Arrangement) foldBlock(f *folding) int {
 	row := f.run.row(f.done)
 	old, found := a.blockOf(row)
+	if n := f.run.n - f.done; n >= blockRows && (!found || a.endsBefore(&old.body.rows, row)) {
+		a.storePart(&f.run, f.done, f.run.n)
+		f.done = f.run.n
+		return n
+	}
 	end, rows := f.run.n, &Batch{}
 	if found {
 		rows = &old.body.rows
@@ -292,6 +304,15 @@ func (a *Arrangement) foldBlock(f *folding) int {
 	}
 	f.done = end
 	return work + a.storeJoined(out.batch())
+}
+
+// endsBefore says whether a block that is not small is the last of the base, and its rows come before a row.
+func (a *Arrangement) endsBefore(b *Batch, row []byte) bool {
+	if b.n < blockRows/2 || bytes.Compare(b.row(b.n-1), row) >= 0 {
+		return false
+	}
+	last, _ := a.base.Max()
+	return &last.body.rows == b
 }
 
 // remove takes a block out of the base.
@@ -357,17 +378,29 @@ func (a *Arrangement) store(b Batch) {
 	if n == 0 {
 		return
 	}
-	pieces := max((n+blockRows-1)/blockRows, (len(b.data)+blockBytes-1)/blockBytes)
-	pieces = min(pieces, n)
-	for p := range pieces {
-		part := b
-		if pieces > 1 || cap(b.data) > len(b.data)+len(b.data)/16 {
-			part = b.slice(n*p/pieces, n*(p+1)/pieces)
-		}
-		a.base.Set(blockUnder(part.row(0), &body{rows: part, last: tenOf(part.row(part.n - 1))}))
-		a.baseRows += part.n
-		a.bytes += int64(part.Bytes())
+	if n > blockRows || len(b.data) > blockBytes || cap(b.data) > len(b.data)+len(b.data)/16 {
+		a.storePart(&b, 0, n)
+		return
 	}
+	a.set(b)
+}
+
+// storePart does the same with some rows of a batch.
+func (a *Arrangement) storePart(b *Batch, lo, hi int) {
+	from, _ := b.bounds(lo)
+	_, to := b.bounds(hi - 1)
+	n := hi - lo
+	pieces := min(max((n+blockRows-1)/blockRows, (to-from+blockBytes-1)/blockBytes), n)
+	for p := range pieces {
+		a.set(b.slice(lo+n*p/pieces, lo+n*(p+1)/pieces))
+	}
+}
+
+// set makes a block of rows.
+func (a *Arrangement) set(rows Batch) {
+	a.base.Set(blockUnder(rows.row(0), &body{rows: rows, last: tenOf(rows.row(rows.n - 1))}))
+	a.baseRows += rows.n
+	a.bytes += int64(rows.Bytes())
 }
 
 // slice copies a part of a batch, with no room to spare.
@@ -382,6 +415,7 @@ func (b *Batch) slice(lo, hi int) Batch {
 // Snapshot is the content now. It costs nothing when nothing has changed since the last.
 func (a *Arrangement) Snapshot() *Snapshot {
 	if a.snapshot == nil {
+		check.That(a.filling == nil, "a snapshot of an arrangement that is being filled")
 		s := &Snapshot{base: a.base.Copy(), runs: a.runs, rows: a.count, bytes: a.bytes, updates: a.baseRows}
 		if a.fold != nil && a.fold.done < a.fold.run.Len() {
 			s.folding, s.from = a.fold.run, a.fold.done
@@ -458,15 +492,7 @@ func (s *Snapshot) Chunks(n int) func(yield func(Batch) bool) {
 		c := s.Cursor()
 		c.Seek(nil)
 		for c.Valid() {
-			out := newOutput(n, 0, false, 0)
-			for range n {
-				if !c.Valid() {
-					break
-				}
-				out.add(c.Row(), c.Diff())
-				c.Next()
-			}
-			if !yield(out.batch()) {
+			if !yield(c.Take(n)) {
 				return
 			}
 		}

@@ -17,7 +17,8 @@ import (
 // A snapshot is cheap when it is taken, and dear when it is kept: it holds every block that has been rewritten since. So each of
 // the newest steps has one, and of those before them few have: between these the batches lead from one to the next.
 type Trace struct {
-	arr *Arrangement
+	arr     *Arrangement
+	filling bool // it belongs to who writes
 
 	mu      sync.Mutex // guards all below; held for moments only
 	since   repr.Time
@@ -72,13 +73,30 @@ func (t *Trace) Append(at repr.Time, b Batch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.upper = at + 1
-	if b.Len() > 0 {
+	if b.Len() > 0 && !t.filling {
 		t.steps = append(t.steps, step{time: at, batch: b, after: t.arr.Snapshot()})
 		t.held += b.Len()
 		if len(t.steps)-t.settled > recentSteps {
 			t.settle()
 		}
 	}
+	t.rows, t.bytes = t.arr.Rows(), t.arr.Bytes()
+}
+
+// BeginFill begins a first content that comes in pieces, with an Append of each: nobody reads the trace until EndFill, and none of
+// the times before that are told apart.
+func (t *Trace) BeginFill() {
+	t.arr.BeginFill()
+	t.filling = true
+}
+
+// EndFill ends the first content.
+func (t *Trace) EndFill() {
+	t.arr.EndFill()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.filling = false
+	t.base, t.since = t.arr.Snapshot(), max(t.since, t.upper)
 	t.rows, t.bytes = t.arr.Rows(), t.arr.Bytes()
 }
 

@@ -169,6 +169,7 @@ func (h *hydration) newOf(id uint64) []*shared {
 
 // fill reads the inputs at the as-of in chunks: first into new arrangements, then what the view imports, then the rest.
 func (h *hydration) fill(ctx context.Context, say func()) *repr.Error {
+	h.view.out.ok.BeginFill()
 	h.view.flow.Postpone(true) // a recursion is computed once, not anew for every chunk
 	for _, id := range h.view.inputs {
 		if err := h.fillNew(ctx, id, say); err != nil {
@@ -188,6 +189,7 @@ func (h *hydration) fill(ctx context.Context, say func()) *repr.Error {
 	if err := h.step(ctx, map[uint64]dataflow.Delta{}); err != nil {
 		return err
 	}
+	h.view.out.ok.EndFill()
 	at := h.read.at
 	h.view.out.ok.Append(at, arrangement.Batch{})
 	h.view.out.errs.Append(at, arrangement.Batch{})
@@ -201,18 +203,20 @@ func (h *hydration) fillNew(ctx context.Context, id uint64, say func()) *repr.Er
 	if len(own) == 0 {
 		return nil
 	}
-	for b := range h.read.ok[id].Chunks(hydrateChunk) {
-		for _, s := range own {
-			if err := s.arr.Step(ctx, dataflow.Delta{OK: b}); err != nil {
-				return asError(err)
+	for i, s := range own {
+		err := s.arr.Fill(ctx, h.read.ok[id].Chunks(hydrateChunk), func(b arrangement.Batch) error {
+			if i == 0 {
+				h.fed += int64(b.Len())
 			}
-			s.arr.Settle()
+			say()
+			if err := h.room(); err != nil {
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			return asError(err)
 		}
-		h.fed += int64(b.Len())
-		if err := h.room(); err != nil {
-			return err
-		}
-		say()
 	}
 	for i, x := range h.view.imports {
 		if x.what.Collection == id && h.own[i] {
@@ -270,11 +274,6 @@ func (h *hydration) step(ctx context.Context, in map[uint64]dataflow.Delta) *rep
 	h.chunk++
 	h.view.out.ok.Append(h.chunk, out.OK)
 	h.view.out.errs.Append(h.chunk, out.Err)
-	for range 4 {
-		if h.view.out.ok.Work(hydrateChunk) {
-			break
-		}
-	}
 	return h.room()
 }
 

@@ -2,6 +2,8 @@ package coord
 
 import (
 	"fmt"
+	"os"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -33,7 +35,18 @@ func BenchmarkRestart(b *testing.B) {
 	b.Run("four/side by side", func(b *testing.B) { benchmarkRestart(b, four, 0, true) })
 }
 
-const restartRows = 1_000_000
+// restartRows is how many rows the table has: a million, or what MILLRACE_RESTART_ROWS says.
+func restartRows(b *testing.B) int {
+	text := os.Getenv("MILLRACE_RESTART_ROWS")
+	if text == "" {
+		return 1_000_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
 
 func benchmarkRestart(b *testing.B, views []string, atOnce int, settled bool) {
 	dir := b.TempDir()
@@ -68,7 +81,7 @@ func benchmarkRestart(b *testing.B, views []string, atOnce int, settled bool) {
 		cl.must(fmt.Sprintf("CREATE MATERIALIZED VIEW v%d AS %s", i, query))
 	}
 	const part = 10_000
-	for at := 0; at < restartRows; at += part {
+	for at := 0; at < restartRows(b); at += part {
 		cl.must(fmt.Sprintf("INSERT INTO t SELECT i, (i::bigint * 7919) %% 10000, i, 'some text of no use' FROM generate_series(%d, %d) i", at+1, at+part))
 	}
 	closeAll(c, j)
@@ -89,7 +102,7 @@ func benchmarkRestart(b *testing.B, views []string, atOnce int, settled bool) {
 		closeAll(c, j)
 		b.StartTimer()
 	}
-	rows := float64(b.N) * restartRows
+	rows := float64(b.N) * float64(restartRows(b))
 	b.ReportMetric(base.Seconds()*1e9/rows, "base-ns/row")
 	b.ReportMetric(ready.Seconds()*1e9/rows, "ready-ns/row")
 	b.ReportMetric(used.Seconds()*1e9/rows, "cpu-ns/row")

@@ -283,6 +283,7 @@ func (r *restoring) read() error {
 		}
 		col := emptyCollection(it.ID, it.Name)
 		col.next = arrangement.NewBuilderOn(r.c.memory.queued)
+		col.ok.BeginFill()
 		r.c.collections[it.ID] = col
 		r.c.order = append(r.c.order, col)
 		r.loads[it.ID] = &load{col: col, rows: arrangement.NewBuilder(), base: r.from[it.ID]}
@@ -345,7 +346,7 @@ func (r *restoring) take(id uint64) func(row []byte, diff int64) error {
 	}
 	return func(row []byte, diff int64) error {
 		l.rows.Add(row, diff)
-		if l.rows.Len() >= hydrateChunk {
+		if l.rows.Len() >= hydrateChunk || len(l.rows.Open()) >= chunkBytes {
 			r.say(l)
 			l.flush()
 		}
@@ -364,15 +365,16 @@ func (r *restoring) say(l *load) {
 	}
 }
 
+// chunkBytes is how much of rows is read before they become part of a collection.
+const chunkBytes = 16 << 20
+
 func (l *load) flush() {
 	if l.rows.Len() == 0 {
 		return
 	}
 	l.chunk++
 	l.col.ok.Append(l.chunk, l.rows.Seal())
-	l.col.ok.Advance(l.chunk)
 	l.rows.Reset()
-	l.col.ok.Work(hydrateChunk)
 }
 
 // settle ends the base of the collections that are told apart at a time: what is added from now on has a time of its own.
@@ -383,6 +385,7 @@ func (r *restoring) settle(t repr.Time) {
 		}
 		l.ready = true
 		l.flush()
+		l.col.ok.EndFill()
 		l.col.ok.Append(l.base, arrangement.Batch{})
 		l.col.errs.Append(l.base, arrangement.Batch{})
 		l.col.advance(l.base)

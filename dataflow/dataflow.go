@@ -290,6 +290,9 @@ func (d *Dataflow) gather() arrangement.Batch {
 	if !d.memory.Room(sealing(rows, 2*bytes)) {
 		return arrangement.Batch{}
 	}
+	if made := d.workers[0].nodes[d.graph.Output].out; len(d.workers) == 1 && !d.opts.Unsorted && made.Len() == rows {
+		return made.Seal() // what the node gave is a view of this
+	}
 	for _, w := range d.workers {
 		appendAll(d.out, w.outputs[d.graph.Output])
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync"
 
 	"millrace/arrangement"
 	"millrace/dataflow/op"
@@ -39,6 +40,31 @@ func (a *Arrangement) Step(ctx context.Context, in Delta) error {
 	a.flow.errs.Reset()
 	a.flow.gatherErrors()
 	a.errs.Step(a.flow.errs.Seal())
+	return nil
+}
+
+// Fill steps it through pieces of a first content. Nobody looks at it meanwhile; after an error it is broken.
+func (a *Arrangement) Fill(ctx context.Context, pieces iter.Seq[arrangement.Batch], each func(arrangement.Batch) error) error {
+	for _, x := range a.indexes {
+		x.BeginFill()
+	}
+	for b := range pieces {
+		if err := a.Step(ctx, Delta{OK: b}); err != nil {
+			return err
+		}
+		a.errs.Settle()
+		if err := each(b); err != nil {
+			return err
+		}
+	}
+	var all sync.WaitGroup
+	for i, x := range a.indexes {
+		all.Go(func() {
+			x.EndFill()
+			a.flow.workers[i].hold(a.flow.graph.Output, x.Rows(), x.Bytes())
+		})
+	}
+	all.Wait()
 	return nil
 }
 
@@ -206,12 +232,7 @@ func (p *portion) next(n int) op.Index {
 	if p.limit == nil {
 		return op.Index{Prev: p.all, Cur: p.all}
 	}
-	rows := arrangement.NewBuilder()
-	for ; n > 0 && p.cur.Valid(); n-- {
-		rows.Add(p.cur.Row(), p.cur.Diff())
-		p.cur.Next()
-	}
-	x := op.Index{Prev: p.all.Below(p.limit), Delta: rows.Seal(), Cur: p.all}
+	x := op.Index{Prev: p.all.Below(p.limit), Delta: p.cur.Take(n), Cur: p.all}
 	if p.limit = nil; p.cur.Valid() {
 		p.limit = bytes.Clone(p.cur.Row())
 		x.Cur = p.all.Below(p.limit)

@@ -15,7 +15,8 @@ func (x *Index) Settle() { x.Prev, x.Delta = x.Cur, arrangement.Batch{} }
 // Arranged is an index and the arrangement behind it.
 type Arranged struct {
 	Index
-	arr *arrangement.Arrangement
+	arr     *arrangement.Arrangement
+	filling bool
 }
 
 // NewArranged makes an empty index.
@@ -28,9 +29,26 @@ func NewArranged() *Arranged {
 
 // Step adds a sealed batch of keyed rows.
 func (a *Arranged) Step(delta arrangement.Batch) {
+	if a.filling {
+		a.arr.Insert(delta)
+		return
+	}
 	a.Prev, a.Delta = a.Cur, delta
 	a.arr.Insert(delta)
 	a.Cur = a.arr.Snapshot()
+}
+
+// BeginFill begins a first content that comes in many steps: nobody looks at the index until EndFill.
+func (a *Arranged) BeginFill() {
+	a.arr.BeginFill()
+	a.filling = true
+}
+
+// EndFill ends the first content, which the next step does not change.
+func (a *Arranged) EndFill() {
+	a.arr.EndFill()
+	a.filling = false
+	a.Settle()
 }
 
 // Settle ends a step: merging may have moved what is content still.
