@@ -3,7 +3,6 @@ package journal
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"millrace/internal/disk"
 )
@@ -17,7 +16,7 @@ const partial = ".partial"
 // Backup copies the journal to a folder that is not there yet, while records are appended. The copy is a journal that holds
 // all records whose Commit was waited for before, and perhaps some that came meanwhile. It is there as a whole or not at all.
 func (j *Journal) Backup(dir string) (bytes int64, err error) {
-	names, release := j.Files()
+	files, release := j.Files()
 	defer release()
 	fs := j.opts.FS
 	if _, err := fs.List(dir); err == nil {
@@ -26,10 +25,10 @@ func (j *Journal) Backup(dir string) (bytes int64, err error) {
 	if err := j.emptied(dir + partial); err != nil {
 		return 0, err
 	}
-	for _, name := range names {
-		n, err := duplicate(fs, name, filepath.Join(dir+partial, filepath.Base(name)), j.endOf(name))
+	for _, f := range files {
+		n, err := duplicate(fs, f.Name, filepath.Join(dir+partial, filepath.Base(f.Name)), f.End)
 		if err != nil {
-			return 0, fmt.Errorf("copy %s: %w", name, err)
+			return 0, fmt.Errorf("copy %s: %w", f.Name, err)
 		}
 		bytes += n
 	}
@@ -58,18 +57,6 @@ func (j *Journal) emptied(dir string) error {
 		}
 	}
 	return nil
-}
-
-// endOf is how far a file has to be copied: a segment to the end of its last record, others as they are (-1).
-func (j *Journal) endOf(name string) int64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, s := range append(slices.Clone(j.older), j.newest) {
-		if s.name == name {
-			return s.end
-		}
-	}
-	return -1
 }
 
 func duplicate(fs disk.FS, from, to string, end int64) (int64, error) {

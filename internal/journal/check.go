@@ -117,32 +117,20 @@ func (c *checking) rows(collection uint64, b Batch) error {
 
 // segments reads those that are not folded.
 func (c *checking) segments(m *manifest, names []string) {
-	firsts, err := segmentsIn(names, m, c.dir)
-	if err != nil {
-		c.r.Files = append(c.r.Files, FileReport{Name: segmentName(m.Next), Err: err})
-	}
-	next := m.Next
-	for i, first := range firsts {
-		name := segmentName(first)
-		if first != next {
-			c.file(name, "", damage(name, 0, "records %d to %d are missing before it", next, first-1))
-			return
-		}
-		n := int64(0)
-		s, torn, err := readSegment(c.fs, c.dir, first, i == len(firsts)-1, func(f found) error {
-			n++
-			return c.record(f)
-		})
+	n := int64(0)
+	all := &chain{fs: c.fs, dir: c.dir, see: func(f found) error { n++; return c.record(f) }}
+	all.done = func(first uint64, torn bool, err error) {
 		content := fmt.Sprintf("%d records", n)
 		if torn {
 			content += ", and one half written"
 		}
-		c.file(name, content, err)
+		c.file(segmentName(first), content, err)
 		c.r.Torn, c.r.Records = torn, c.r.Records+n
-		if err != nil {
-			return
-		}
-		next, c.r.Last = s.next, max(c.r.Last, s.last)
+		n = 0
+	}
+	_ = all.read(m, names) // it is in the report
+	for _, s := range all.segments {
+		c.r.Last = max(c.r.Last, s.last)
 	}
 }
 

@@ -103,7 +103,7 @@ type fold struct {
 }
 
 func (f *fold) segment(s *segment) error {
-	_, _, err := readSegment(f.j.opts.FS, f.j.opts.Dir, s.first, false, f.see)
+	_, _, err := readSegment(f.j.opts.FS, f.j.opts.Dir, s.first, s.next, f.see)
 	if err != nil {
 		return err
 	}

@@ -107,38 +107,20 @@ func (j *Journal) open() error {
 	if j.manifest, err = readManifest(j.opts.FS, j.opts.Dir, names); err != nil {
 		return err
 	}
-	firsts, err := segmentsIn(names, j.manifest, j.opts.Dir)
-	if err != nil {
-		return err
-	}
 	j.notes = maps.Clone(j.manifest.Notes)
-	next := j.manifest.Next
-	torn := false
-	var left []string
-	for i, first := range firsts {
-		if first < next { // a crash came before the records in it were those that count: see split
-			left = append(left, segmentName(first))
-			continue
-		}
-		if first != next {
-			return damage(filepath.Join(j.opts.Dir, segmentName(first)), 0, "records %d to %d are missing before it", next, first-1)
-		}
-		var s *segment
-		s, torn, err = readSegment(j.opts.FS, j.opts.Dir, first, i == len(firsts)-1, j.seeNotes)
-		if err != nil {
-			return err
-		}
-		next = s.next
-		j.older = append(j.older, s)
-	}
-	if err := j.sweep(names, left); err != nil {
+	c := &chain{fs: j.opts.FS, dir: j.opts.Dir, see: j.seeNotes}
+	if err := c.read(j.manifest, names); err != nil {
 		return err
 	}
+	if err := j.sweep(names, c.left); err != nil {
+		return err
+	}
+	j.older = c.segments
 	if n := len(j.older); n > 0 {
 		j.newest, j.older = j.older[n-1], j.older[:n-1]
-		return j.reopen(torn)
+		return j.reopen(c.torn)
 	}
-	err = j.begin(next)
+	err = j.begin(j.manifest.Next)
 	if disk.IsFull(err) {
 		return fmt.Errorf("start a journal in %s: %w", j.opts.Dir, ErrFull)
 	}
@@ -188,11 +170,8 @@ func (j *Journal) reopen(torn bool) error {
 	if torn {
 		j.opts.Log.Warn("cut off the end of the log that a crash left half written", "file", s.name, "offset", s.end)
 	}
-	if s.end == 0 {
-		_, err = f.WriteAt(appendSegmentHeader(nil, s.first), 0)
-		s.end = segmentHeader
-	}
-	if err == nil {
+	s.end = max(s.end, segmentHeader)
+	if _, err = f.WriteAt(appendSegmentHeader(nil, s.first), 0); err == nil { // it may not be there, or be of an older format
 		err = f.Truncate(s.end)
 	}
 	if err == nil {
@@ -317,21 +296,22 @@ func (j *Journal) notWritten(err error) error {
 	return j.breakDown(fmt.Errorf("write %s: %w", j.newest.name, err))
 }
 
-// room makes space for n bytes: in the segment, or in a new one when it has come to its end.
+// room makes space for n bytes, and a seal behind them: in the segment, or in a new one when it has come to its end.
 func (j *Journal) room(n int64) error {
 	s := j.newest
-	if s.end+n <= j.space {
+	end := s.end + n + sealSize
+	if end <= j.space {
 		return nil
 	}
 	if s.end >= j.opts.SegmentBytes/2 && s.next > s.first {
 		return j.roll()
 	}
-	want := max(s.end+n, j.opts.SegmentBytes)
+	want := max(end, j.opts.SegmentBytes)
 	if err := j.file.Allocate(want); err != nil {
 		if !disk.IsFull(err) {
 			return j.breakDown(fmt.Errorf("reserve space in %s: %w", s.name, err))
 		}
-		if want = s.end + n; j.file.Allocate(want) != nil {
+		if want = end; j.file.Allocate(want) != nil {
 			return ErrFull
 		}
 	}
@@ -353,10 +333,7 @@ func (j *Journal) roll() error {
 		}
 		return j.breakDown(fmt.Errorf("start a segment: %w", err))
 	}
-	err := file.Truncate(old.end)
-	if err == nil {
-		err = file.Sync()
-	}
+	sealed, err := seal(file, old)
 	if cerr := file.Close(); err == nil {
 		err = cerr
 	}
@@ -364,10 +341,26 @@ func (j *Journal) roll() error {
 		return j.breakDown(fmt.Errorf("end %s: %w", old.name, err))
 	}
 	j.mu.Lock()
-	old.open = false
+	old.open, old.sealed = false, sealed
 	j.mu.Unlock()
 	j.nudge()
 	return j.room(int64(len(j.buf)))
+}
+
+// seal ends a segment for good, now that the next one is durable. Where there is no space for the seal there is none, as when a
+// crash comes before it.
+func seal(file disk.File, s *segment) (sealed bool, err error) {
+	end := s.end + sealSize
+	if _, err = file.WriteAt(appendSeal(nil, s.next), s.end); disk.IsFull(err) {
+		end, err = s.end, nil
+	}
+	if err == nil {
+		err = file.Truncate(end)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return end > s.end, err
 }
 
 // nudge lets the goroutine that folds look.

@@ -540,15 +540,15 @@ func TestCopy(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	j := open(t, d)
 	m := fill(t, j, newModel(), 100, r)
-	names, release := j.Files()
+	files, release := j.Files()
 	before := m.clone()
 	j.Hold(m.last)
 	m = fill(t, j, m, 100, r)
 	if err := j.Fold(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
-		copyFile(t, d, name, strings.Replace(name, "data/", "copy/", 1))
+	for _, f := range files {
+		copyFile(t, d, f, strings.Replace(f.Name, "data/", "copy/", 1))
 	}
 	release()
 	c, err := Open(Options{FS: d, Dir: "copy"})
@@ -563,11 +563,14 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-func copyFile(t *testing.T, d *sim.Disk, from, to string) {
+func copyFile(t *testing.T, d *sim.Disk, from File, to string) {
 	t.Helper()
-	b, err := content(d, from)
+	b, err := content(d, from.Name)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if from.End >= 0 {
+		b = b[:from.End]
 	}
 	f, err := d.Create(to)
 	if err == nil {

@@ -85,7 +85,11 @@ func (j *Journal) Ticks(f func(*Record) error) error {
 	}
 	j.mu.Unlock()
 	for i, s := range list {
-		_, _, err := readSegment(j.opts.FS, j.opts.Dir, s.first, i == len(list)-1, func(r found) error {
+		follows := s.next
+		if i == len(list)-1 {
+			follows = 0
+		}
+		_, _, err := readSegment(j.opts.FS, j.opts.Dir, s.first, follows, func(r found) error {
 			if r.number >= s.next {
 				return nil // it came after we looked
 			}
@@ -117,20 +121,26 @@ func (j *Journal) pin() (release func()) {
 	}
 }
 
-// Files are the files of the journal, oldest first, the newest segment last; they stay as they are, but for records that are
-// appended to the newest segment, until release. A copy of them, taken in this order, is a journal.
-func (j *Journal) Files() (names []string, release func()) {
+// File is a file of a journal.
+type File struct {
+	Name string
+	End  int64 // how much of it counts; -1: all
+}
+
+// Files are the files of the journal, oldest first, the newest segment last; up to their ends they stay as they are until release.
+// A copy of them is a journal.
+func (j *Journal) Files() (files []File, release func()) {
 	release = j.pin()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.manifest.Number > 0 {
-		names = append(names, filepath.Join(j.opts.Dir, manifestName(j.manifest.Number)))
+		files = append(files, File{filepath.Join(j.opts.Dir, manifestName(j.manifest.Number)), -1})
 	}
 	for _, r := range j.manifest.Runs {
-		names = append(names, filepath.Join(j.opts.Dir, r.File))
+		files = append(files, File{filepath.Join(j.opts.Dir, r.File), -1})
 	}
-	for _, s := range j.older {
-		names = append(names, s.name)
+	for _, s := range append(slices.Clone(j.older), j.newest) {
+		files = append(files, File{s.name, s.size()})
 	}
-	return append(names, j.newest.name), release
+	return files, release
 }

@@ -1,32 +1,37 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"millrace/internal/disk"
 )
 
-// A segment is a file of the log: a header, then records one behind the other, then zeros up to the space reserved.
+// A segment is a file of the log: a header, then records one behind the other, then zeros up to the space reserved, or a seal.
 //
 //	header  magic "MRLG", format u32, number of the first record u64, CRC-32C of these
 //	record  magic "TICK", CRC-32C of the rest, number u64, time u64, length of what is stored u32; and that
+//	seal    magic "ENDS", CRC-32C of the number, number of the record that follows u64
 //
-// Numbers are little-endian. Records are numbered from 1, without gaps, through all segments.
+// Numbers are little-endian. Records are numbered from 1, without gaps, through all segments. A seal says that the next segment was
+// durable, with its header, before any record came to it: where there is a seal and no next segment, that was lost. A segment
+// without one may end there too, when a crash came before the seal, or format 1 wrote it.
 const (
 	segmentMagic  = 0x474c524d
 	recordMagic   = 0x4b434954
+	sealMagic     = 0x53444e45
 	segmentHeader = 20
 	recordHeader  = 28
+	sealSize      = 16
 )
 
-// Format is the version of the files that this release writes; it reads this one.
-const Format = 1
+// Format is the version of the files that this release writes; it reads this one and those before.
+const Format = 2
 
 // maxStored bounds the length of a record, so that a damaged length does not take all memory.
 const maxStored = 1 << 31
@@ -48,25 +53,6 @@ func numbered(name, prefix string) (n uint64, ok bool) {
 	return n, err == nil
 }
 
-// segmentsIn are the numbers of the first records of the segments that a manifest has not folded, in order. A journal that was
-// begun has one at least: without any, what was acknowledged since the fold would be lost without a word.
-func segmentsIn(names []string, m *manifest, dir string) ([]uint64, error) {
-	var firsts []uint64
-	begun := m.Number > 0
-	for _, name := range names {
-		if first, ok := numbered(name, segmentPrefix); ok && first >= m.Next {
-			firsts = append(firsts, first)
-		}
-		_, isRun := numbered(name, runPrefix)
-		begun = begun || isRun
-	}
-	if begun && len(firsts) == 0 {
-		return nil, damage(filepath.Join(dir, segmentName(m.Next)), 0, "the file is missing, and with it all records from %d on", m.Next)
-	}
-	slices.Sort(firsts)
-	return firsts, nil
-}
-
 // segment is a file of the log and where its records lie.
 type segment struct {
 	name  string
@@ -75,6 +61,16 @@ type segment struct {
 	last  uint64 // time of the last record; 0 without one
 	end   int64  // of the records
 	open  bool   // it has ended, and its file is not closed yet
+
+	sealed bool // there is a seal behind the records
+}
+
+// size is how much of the file counts.
+func (s *segment) size() int64 {
+	if s.sealed {
+		return s.end + sealSize
+	}
+	return s.end
 }
 
 func appendSegmentHeader(dst []byte, first uint64) []byte {
@@ -83,6 +79,19 @@ func appendSegmentHeader(dst []byte, first uint64) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, Format)
 	dst = binary.LittleEndian.AppendUint64(dst, first)
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[at:], castagnoli))
+}
+
+// appendSeal appends a seal before the record that follows.
+func appendSeal(dst []byte, next uint64) []byte {
+	number := binary.LittleEndian.AppendUint64(nil, next)
+	dst = binary.LittleEndian.AppendUint32(dst, sealMagic)
+	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(number, castagnoli))
+	return append(dst, number...)
+}
+
+// sealAt says whether b begins with the seal before a record.
+func sealAt(b []byte, next uint64) bool {
+	return len(b) >= sealSize && bytes.Equal(b[:sealSize], appendSeal(nil, next))
 }
 
 // appendRecord appends a record with its header.
@@ -155,17 +164,20 @@ func content(fs disk.FS, name string) ([]byte, error) {
 	return b, nil
 }
 
-// readSegment goes through the records of a segment. In the newest one a damaged tail is no error: torn says that there is
-// one, behind s.end.
-func readSegment(fs disk.FS, dir string, first uint64, newest bool, see func(found) error) (s *segment, torn bool, err error) {
+// readSegment goes through the records of a segment, behind which the one that begins with the record follows stands; 0 says that
+// it is the newest. In that a damaged tail is no error: torn says that there is one, behind s.end.
+func readSegment(fs disk.FS, dir string, first, follows uint64, see func(found) error) (s *segment, torn bool, err error) {
 	s = &segment{name: filepath.Join(dir, segmentName(first)), first: first, next: first}
 	b, err := content(fs, s.name)
 	if err != nil {
 		return nil, false, err
 	}
 	if ok, err := checkSegmentHeader(s.name, b, first); !ok {
-		if newest && err == nil {
+		if follows == 0 && err == nil {
 			return s, true, nil // the crash came before the header was there
+		}
+		if err == nil {
+			err = damage(s.name, 0, "the header is missing, and newer segments follow")
 		}
 		return nil, false, err
 	}
@@ -183,17 +195,22 @@ func readSegment(fs disk.FS, dir string, first uint64, newest bool, see func(fou
 		s.end += f.size
 		s.next, s.last = f.number+1, f.time
 	}
-	rest := b[s.end:]
-	if zeros(rest) {
-		return s, false, nil
+	torn, err = s.tail(b[s.end:], follows)
+	return s, torn, err
+}
+
+// tail looks at what stands behind the records.
+func (s *segment) tail(rest []byte, follows uint64) (torn bool, err error) {
+	if s.next < follows {
+		return false, damage(s.name, s.end, "record %d cannot be read, and newer segments follow", s.next)
 	}
-	if !newest {
-		return nil, false, damage(s.name, s.end, "record %d cannot be read, and newer segments follow", s.next)
+	if s.sealed = sealAt(rest, s.next); s.sealed || zeros(rest) {
+		return false, nil
 	}
 	if at := laterRecord(rest, s.next); at >= 0 {
-		return nil, false, damage(s.name, s.end, "record %d cannot be read, but a later one at offset %d can", s.next, s.end+int64(at))
+		return false, damage(s.name, s.end, "record %d cannot be read, but a later one at offset %d can", s.next, s.end+int64(at))
 	}
-	return s, true, nil
+	return s.next != follows, nil // else a crash came in the middle of the seal
 }
 
 // checkSegmentHeader says whether the header is whole. The error is nil when there is none but zeros or a part.

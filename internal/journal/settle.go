@@ -46,10 +46,13 @@ func (j *Journal) Settle(ctx context.Context) error {
 // split folds the records of the oldest segment up to a time, and copies those behind it to a segment of their own. The
 // manifest decides: before it is written the copy is one of what the old segment holds, and afterwards the old one is left over.
 func (j *Journal) split(hold uint64, f *fold, old *segment) error {
-	rest := &segment{first: old.next, next: old.next}
+	rest := &segment{first: old.next, next: old.next, sealed: old.sealed}
 	from, last := old.end, uint64(0)
-	at := int64(segmentHeader)
-	_, _, err := readSegment(j.opts.FS, j.opts.Dir, old.first, old == j.newest, func(r found) error {
+	at, follows := int64(segmentHeader), old.next
+	if old == j.newest {
+		follows = 0
+	}
+	_, _, err := readSegment(j.opts.FS, j.opts.Dir, old.first, follows, func(r found) error {
 		if r.time <= hold {
 			last = r.time
 			at += r.size
@@ -113,6 +116,10 @@ func (j *Journal) copyRest(name string, rest *segment, from, to int64) (file dis
 	if file, err = fs.Create(rest.name); err != nil {
 		return nil, 0, err
 	}
+	end = int64(len(b))
+	if rest.sealed {
+		b = appendSeal(b, rest.next)
+	}
 	if _, err = file.WriteAt(b, 0); err == nil {
 		err = file.Sync()
 	}
@@ -124,5 +131,5 @@ func (j *Journal) copyRest(name string, rest *segment, from, to int64) (file dis
 		_ = fs.Remove(rest.name) // it is left over otherwise, and swept at the next start
 		return nil, 0, err
 	}
-	return file, int64(len(b)), nil
+	return file, end, nil
 }

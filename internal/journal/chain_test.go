@@ -1,0 +1,124 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"millrace/internal/sim"
+)
+
+// segmentsOf are the names of the segments in a folder.
+func segmentsOf(t *testing.T, d *sim.Disk) []string {
+	t.Helper()
+	names, err := d.List("data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(names, func(n string) bool { _, ok := numbered(n, segmentPrefix); return !ok })
+}
+
+// TestLostSegment: of several segments none can be missing, nor empty, without a start and a check saying so; the newest neither,
+// whether those before it are folded or not.
+func TestLostSegment(t *testing.T) {
+	t.Parallel()
+	for held := range 3 {
+		d := sim.NewDisk(uint64(held))
+		j := open(t, d)
+		m := fill(t, j, newModel(), 40, rand.New(rand.NewPCG(8, 8)))
+		if j.Hold(m.last * uint64(held) / 2); held > 0 {
+			if err := j.Fold(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		segments := segmentsOf(t, d)
+		if held < 2 && len(segments) < 3 {
+			t.Fatalf("there are only %v", segments)
+		}
+		for _, name := range segments {
+			for _, emptied := range []bool{false, true} {
+				what := fmt.Sprintf("held %d, %s, emptied %v", held, name, emptied)
+				if err := d.Rename("data/"+name, "away"); err != nil {
+					t.Fatal(err)
+				}
+				if emptied {
+					if _, err := d.Create("data/" + name); err != nil {
+						t.Fatal(err)
+					}
+				}
+				var damaged *DamageError
+				if err := readAll(d); !errors.As(err, &damaged) || !strings.Contains(err.Error(), name) && name == segments[len(segments)-1] {
+					t.Errorf("%s: %v", what, err)
+				}
+				if rep, err := Check(d, "data", nil); err == nil && rep.Bad() == 0 {
+					t.Errorf("%s: a check finds nothing", what)
+				}
+				if emptied {
+					if err := d.Remove("data/" + name); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := d.Rename("away", "data/"+name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if rep, err := Check(d, "data", nil); err != nil || rep.Bad() > 0 {
+			t.Errorf("all is there, and a check finds %v, %v", rep, err)
+		}
+		if got := contentOf(t, open(t, d)); got.String() != m.String() {
+			t.Errorf("held %d: with all files there the content is another", held)
+		}
+	}
+}
+
+// TestHalfASeal: a crash in the middle of a seal, or before it, loses nothing and is no damage.
+func TestHalfASeal(t *testing.T) {
+	t.Parallel()
+	for left := range int64(sealSize) {
+		d := sim.NewDisk(1)
+		j := open(t, d)
+		m := fill(t, j, newModel(), 20, rand.New(rand.NewPCG(8, 8)))
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		segments := segmentsOf(t, d)
+		f, err := d.Open("data/" + segments[len(segments)-2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, _ := f.Size()
+		if err := f.Truncate(size - sealSize + left); err != nil {
+			t.Fatal(err)
+		}
+		if got := contentOf(t, open(t, d)); got.String() != m.String() {
+			t.Errorf("with %d bytes of a seal the content is another", left)
+		}
+	}
+}
+
+// TestSealWithoutSpace: a segment that ends on a disk that has become full has no seal, and all goes on.
+func TestSealWithoutSpace(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	f, err := d.Create("data/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(100); err != nil {
+		t.Fatal(err)
+	}
+	d.SetLimit(d.Bytes() + sealSize/2)
+	if sealed, err := seal(f, &segment{end: 100, next: 7}); sealed || err != nil {
+		t.Errorf("sealed %v, %v", sealed, err)
+	}
+	if size, _ := f.Size(); size != 100 {
+		t.Errorf("half a seal is left: %d bytes", size)
+	}
+}
