@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"millrace/repr"
-	"millrace/repr/format/avro"
+	"millrace/repr/format/logical"
 	"millrace/sources"
 )
 
@@ -30,21 +30,28 @@ const (
 // change is a decoded change event. Its slices are valid until the next one is decoded.
 type change struct {
 	op       byte
-	key      []byte // packed in canonical form; nil when the table has no key
-	oldKey   []byte // of a row that changed its key and now comes under the new one: the key before
-	before   []byte // packed row; nil when null. Decoded only for tables without keys
-	after    []byte
-	pos      position
-	snapshot string
-	txn      int64 // what else tells changes apart that share a position
-	order    int64
-	stamp    int64 // when the connector made the event
+	document bool // it is of MongoDB
+	// tombstone: it is none, but the end of a key, as Kafka Connect's JSON converter writes it where it writes no schemas.
+	tombstone bool
+	key       []byte // packed in canonical form; nil when the table has no key
+	oldKey    []byte // of a row that changed its key and now comes under the new one: the key before
+	before    []byte // packed row; nil when null. Decoded only for tables without keys
+	after     []byte
+	pos       position
+	snapshot  string
+	txn       int64 // what else tells changes apart that share a position
+	order     int64
+	stamp     int64 // when the connector made the event
 }
 
 // changes decodes messages of one format to changes.
 type changes interface {
 	// decode fills c; ok is false when the message is no change of the table and may be passed over.
 	decode(ctx context.Context, m *Message, c *change) (ok bool, err error)
+	// identify fills in the key of c, and the one before it when the message tells.
+	identify(ctx context.Context, m *Message, c *change) error
+	// Extra gives the fields of rows that no column has, each once.
+	Extra() []string
 	// fill gives row the values that were not sent, out of old, which is nil when there is none.
 	fill(row, old []byte) ([]byte, error)
 }
@@ -64,6 +71,8 @@ type Debezium struct {
 	truncated position // of the last truncation
 	swept     position // of the last snapshot that was read to its end
 
+	// upsert: the last record of a key counts, whatever its position, and one without a value deletes.
+	upsert   bool
 	memory   *memory // nil when nobody asks for the State
 	restored bool
 	c        change
@@ -73,6 +82,16 @@ func newDebezium(ch changes) *Debezium {
 	return &Debezium{changes: ch, live: newEntries(), bag: map[string]int64{},
 		gone: graveyard{byKey: map[string]*grave{}}, seen: recent{ids: map[uint64]struct{}{}}}
 }
+
+// Upsert has the last record of a key count, whatever its position in the database's log, and a record without a value
+// delete: so it must be where a topic is compacted, or its records were not written by one connector in order.
+func (d *Debezium) Upsert() *Debezium {
+	d.upsert = true
+	return d
+}
+
+// Extra gives the fields of rows that no column has, each once.
+func (d *Debezium) Extra() []string { return d.changes.Extra() }
 
 // Rows is how many rows the table has.
 func (d *Debezium) Rows() int {
@@ -97,17 +116,28 @@ func (d *Debezium) Held() int64 {
 
 // Apply appends what a change event changes.
 func (d *Debezium) Apply(ctx context.Context, dst []sources.Update, m *Message) ([]sources.Update, error) {
-	if m.Value == nil {
-		return dst, nil // a tombstone follows the delete that it is for
-	}
 	c := &d.c
 	*c = change{}
+	if m.Value == nil {
+		return d.bury(ctx, dst, m)
+	}
 	ok, err := d.changes.decode(ctx, m, c)
-	if err != nil || !ok {
+	switch {
+	case err != nil:
 		return dst, err
+	case c.tombstone:
+		return d.bury(ctx, dst, m)
+	case !ok:
+		return dst, nil
+	}
+	if d.upsert {
+		c.pos = position{}
 	}
 	if err := c.check(); err != nil {
 		return dst, err
+	}
+	if d.upsert && c.key == nil && c.op != opTruncate {
+		return dst, needsKey(m)
 	}
 	d.place(c)
 	switch {
@@ -120,17 +150,40 @@ func (d *Debezium) Apply(ctx context.Context, dst []sources.Update, m *Message) 
 	}
 }
 
+// bury takes a tombstone. It follows the delete that it is for, so it says nothing new; but what is left of a key in a
+// compacted topic may be its tombstone alone.
+func (d *Debezium) bury(ctx context.Context, dst []sources.Update, m *Message) ([]sources.Update, error) {
+	if !d.upsert || m.Key == nil {
+		return dst, nil
+	}
+	c := &d.c
+	if err := d.changes.identify(ctx, m, c); err != nil {
+		return dst, err
+	}
+	c.op = opDelete
+	return d.applyKeyed(dst, c, m)
+}
+
 func (c *change) check() error {
 	switch c.op {
 	case opRead, opCreate, opUpdate:
 		if c.after == nil {
-			return notAChange(fmt.Sprintf("op is %q, and after is null", c.op))
+			return noImage(c)
 		}
 	case opDelete, opTruncate:
 	default:
 		return notAChange(fmt.Sprintf("op is %q", c.op))
 	}
 	return nil
+}
+
+// noImage is the error for a change without the row after it.
+func noImage(c *change) *repr.Error {
+	if c.op == opUpdate && c.document {
+		return repr.NewError(repr.CodeInvalidText, "the update of a document came without the document after it").
+			WithHint("Set capture.mode to change_streams_update_full in the MongoDB connector.")
+	}
+	return notAChange(fmt.Sprintf("op is %q, and after is null", c.op))
 }
 
 func notAChange(why string) *repr.Error {
@@ -344,7 +397,7 @@ func (d *Debezium) checkBefore(c *change) error {
 	return nil
 }
 
-var unavailable = []byte(avro.Unavailable)
+var unavailable = []byte(logical.Unavailable)
 
 // notSent is the error for a value that was not sent and that we do not have.
 func notSent(column string) *repr.Error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"millrace/repr"
 	"millrace/repr/format/avro"
@@ -27,12 +28,15 @@ type avroChanges struct {
 	programs cache[*avroProgram]
 
 	key, oldKey, canon []byte
+	noted, extra       []string // fields that no column has: all, and those that nobody was told of
 }
 
 // avroProgram takes events of one schema apart.
 type avroProgram struct {
 	keyed   *avro.Extractor // without the row before, which is not used
 	keyless *avro.Extractor
+	// document: the rows are of MongoDB.
+	document bool
 }
 
 // The slots of an event, those of a table without keys last.
@@ -45,6 +49,10 @@ const (
 	slotLSN
 	slotMillis
 	slotSnapshot
+	slotOrd
+	slotCommit
+	slotChange
+	slotSerial
 	slotBefore
 	slotTxn
 	slotOrder
@@ -58,6 +66,7 @@ func (a *avroChanges) slots() []avro.Slot {
 		slotAfter: {Path: "after", Columns: a.cols}, slotOp: {Path: "op"},
 		slotFile: {Path: "source.file"}, slotPos: {Path: "source.pos"}, slotRow: {Path: "source.row"},
 		slotLSN: {Path: "source.lsn"}, slotMillis: {Path: "source.ts_ms"}, slotSnapshot: {Path: "source.snapshot"},
+		slotOrd: {Path: "source.ord"}, slotCommit: {Path: "source.commit_lsn"}, slotChange: {Path: "source.change_lsn"}, slotSerial: {Path: "source.event_serial_no"},
 		slotBefore: {Path: "before", Columns: a.cols}, slotTxn: {Path: "source.txId"},
 		slotOrder: {Path: "transaction.total_order"}, slotNanos: {Path: "ts_ns"}, slotMicros: {Path: "ts_us"}, slotStamp: {Path: "ts_ms"},
 	}
@@ -74,15 +83,47 @@ func (a *avroChanges) compile(s *avro.Schema) (*avroProgram, error) {
 	case !hasAfter || !hasBefore:
 		slots = slots[:slotOp+1] // a message of the log has none: op says so
 	case !after.IsRecord():
-		return nil, repr.NewError(repr.CodeFeatureNotSupported, "a Debezium change event whose rows are not Avro records is not supported")
+		if len(a.cols) != 1 || a.cols[0].Type.Kind != repr.KindJSONB {
+			return nil, repr.NewError(repr.CodeDatatypeMismatch, "the rows of the event are documents, and the source has the columns of a table")
+		}
+		slots[slotAfter].Columns, slots[slotBefore].Columns = nil, nil // MongoDB's documents are text
 	}
 	var p avroProgram
 	var err error
+	if hasAfter && after.IsRecord() {
+		if err = a.noteExtra(after); err != nil {
+			return nil, err
+		}
+	}
 	if p.keyless, err = avro.NewExtractor(s, slots); err != nil {
 		return nil, err
 	}
+	_, p.document = s.Sub("updateDescription")
 	p.keyed, err = avro.NewExtractor(s, slots[:min(len(slots), slotBefore)])
 	return &p, err
+}
+
+// noteExtra notes the fields of a row that no column has.
+func (a *avroChanges) noteExtra(after *avro.Schema) error {
+	cols, err := after.Columns()
+	if err != nil {
+		return err
+	}
+	for i := range cols {
+		isColumn := slices.ContainsFunc(a.cols, func(c avro.Column) bool { return c.Name == cols[i].Name })
+		if !isColumn && !slices.Contains(a.noted, cols[i].Name) {
+			a.noted = append(a.noted, cols[i].Name)
+			a.extra = append(a.extra, cols[i].Name)
+		}
+	}
+	return nil
+}
+
+// Extra gives the fields that no column has, each once.
+func (a *avroChanges) Extra() []string {
+	names := a.extra
+	a.extra = nil
+	return names
 }
 
 func (a *avroChanges) decode(ctx context.Context, m *Message, c *change) (bool, error) {
@@ -121,13 +162,14 @@ func (a *avroChanges) decode(ctx context.Context, m *Message, c *change) (bool, 
 	if after, ok := x.Row(slotAfter); ok {
 		c.after = after
 	}
+	c.document = p.document
 	c.pos = avroPosition(x)
 	c.snapshot = x.Value(slotSnapshot).Str()
 	if m.Key == nil {
 		avroIdentity(x, c)
 		return true, nil
 	}
-	return true, a.decodeKeys(ctx, m, c)
+	return true, a.identify(ctx, m, c)
 }
 
 // opOf is the operation of an event that names none but has a row before and after, as sinks write them. The row
@@ -144,17 +186,23 @@ func opOf(before, after bool) byte {
 }
 
 func avroPosition(x *avro.Extractor) position {
-	p := position{millis: x.Value(slotMillis).Int()}
-	if lsn := x.Value(slotLSN); !lsn.IsNull() {
-		p.known, p.lsn, p.offset = true, true, uint64(lsn.Int())
-		return p
+	o := origin{millis: x.Value(slotMillis).Int()}
+	o.lsn, o.hasLSN = whole(x, slotLSN)
+	o.pos, o.hasPos = whole(x, slotPos)
+	o.ord, o.hasOrd = whole(x, slotOrd)
+	o.row, _ = whole(x, slotRow)
+	o.serial, _ = whole(x, slotSerial)
+	o.file = x.Value(slotFile).Bytes()
+	if commit := x.Value(slotCommit); !commit.IsNull() {
+		o.commit, o.hasCommit = parseLSN(commit.Bytes())
+		o.change, _ = parseLSN(x.Value(slotChange).Bytes())
 	}
-	if file := x.Value(slotFile); !file.IsNull() {
-		p.log, p.known = logNumber(file.Str())
-		p.offset = uint64(x.Value(slotPos).Int())
-		p.row = uint32(x.Value(slotRow).Int())
-	}
-	return p
+	return o.position()
+}
+
+func whole(x *avro.Extractor, slot int) (n int64, ok bool) {
+	v := x.Value(slot)
+	return v.Int(), !v.IsNull()
 }
 
 // avroIdentity is what tells events of a table without keys apart.
@@ -178,7 +226,8 @@ func stampNanos(nanos, micros, millis repr.Datum) int64 {
 	}
 }
 
-func (a *avroChanges) decodeKeys(ctx context.Context, m *Message, c *change) error {
+// identify decodes the keys of a message.
+func (a *avroChanges) identify(ctx context.Context, m *Message, c *change) error {
 	if len(a.keyCols) == 0 {
 		c.key = m.Key
 		return nil
@@ -246,22 +295,7 @@ func (a *avroChanges) appendOldKey(ctx context.Context, dst, header []byte) ([]b
 
 // fill takes the columns that hold the mark for values that were not sent from the old row.
 func (a *avroChanges) fill(row, old []byte) ([]byte, error) {
-	var out []byte
-	for i := range a.cols {
-		d, rest := repr.Decode(row)
-		if !isUnavailable(d) {
-			out = append(out, row[:len(row)-len(rest)]...)
-		} else if old == nil {
-			return nil, notSent(a.cols[i].Name)
-		} else {
-			out = append(out, old[:repr.PrefixLen(old, 1)]...)
-		}
-		row = rest
-		if old != nil {
-			old = repr.Skip(old)
-		}
-	}
-	return out, nil
+	return fillRow(avro.Desc(a.cols), row, old)
 }
 
 // isUnavailable says whether a value is the mark, or a list of nothing but the mark.

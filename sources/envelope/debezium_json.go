@@ -5,8 +5,8 @@ import (
 	"strconv"
 
 	"millrace/repr"
-	"millrace/repr/format/avro"
 	"millrace/repr/format/json"
+	"millrace/repr/format/logical"
 	"millrace/repr/jsonb"
 )
 
@@ -21,13 +21,17 @@ type jsonChanges struct {
 	norm, key, oldKey, before, after []byte
 }
 
-func (j *jsonChanges) decode(_ context.Context, m *Message, c *change) (bool, error) {
+func (j *jsonChanges) decode(ctx context.Context, m *Message, c *change) (bool, error) {
 	norm, err := jsonb.Normalize(j.norm[:0], m.Value)
 	if err != nil {
 		return false, json.Error(err)
 	}
 	j.norm = norm
 	event := unwrap(norm)
+	if jsonb.TypeOf(event) == jsonb.Null {
+		c.tombstone = true
+		return false, nil
+	}
 	if c.op, err = jsonOp(event); err != nil {
 		return false, err
 	}
@@ -37,11 +41,12 @@ func (j *jsonChanges) decode(_ context.Context, m *Message, c *change) (bool, er
 	if j.after, c.after, err = row(j.after[:0], event, "after"); err != nil {
 		return false, err
 	}
+	_, c.document = jsonb.Field(event, "updateDescription")
 	source, _ := field(event, "source")
 	c.pos = jsonPosition(source)
 	c.snapshot = text(source, "snapshot")
 	if m.Key != nil {
-		return true, j.decodeKeys(m, c)
+		return true, j.identify(ctx, m, c)
 	}
 	c.txn, _ = number(source, "txId")
 	if transaction, ok := field(event, "transaction"); ok {
@@ -69,18 +74,17 @@ func jsonOp(event []byte) (byte, error) {
 }
 
 func jsonPosition(source []byte) position {
-	var p position
-	p.millis, _ = number(source, "ts_ms")
-	if lsn, ok := number(source, "lsn"); ok {
-		p.known, p.lsn, p.offset = true, true, uint64(lsn)
-		return p
-	}
-	if pos, ok := number(source, "pos"); ok {
-		p.log, p.known = logNumber(text(source, "file"))
-		line, _ := number(source, "row")
-		p.offset, p.row = uint64(pos), uint32(line)
-	}
-	return p
+	var o origin
+	o.millis, _ = number(source, "ts_ms")
+	o.lsn, o.hasLSN = number(source, "lsn")
+	o.pos, o.hasPos = number(source, "pos")
+	o.ord, o.hasOrd = number(source, "ord")
+	o.row, _ = number(source, "row")
+	o.serial, _ = number(source, "event_serial_no")
+	o.file = []byte(text(source, "file"))
+	o.commit, o.hasCommit = parseLSN([]byte(text(source, "commit_lsn")))
+	o.change, _ = parseLSN([]byte(text(source, "change_lsn")))
+	return o.position()
 }
 
 func jsonStamp(event []byte) int64 {
@@ -93,8 +97,8 @@ func jsonStamp(event []byte) int64 {
 	return stampNanos(d[0], d[1], d[2])
 }
 
-// decodeKeys takes the normal form of a key for the key, so that spaces and the order of fields make no difference.
-func (j *jsonChanges) decodeKeys(m *Message, c *change) error {
+// identify takes the normal form of a key for the key, so that spaces and the order of fields make no difference.
+func (j *jsonChanges) identify(_ context.Context, m *Message, c *change) error {
 	norm, err := jsonb.Normalize(j.key[:0], m.Key)
 	if err != nil {
 		c.key = m.Key // a key of another format is as good: it only has to tell rows apart
@@ -117,6 +121,12 @@ func row(buf, event []byte, name string) (grown, packed []byte, err error) {
 	v, ok := field(event, name)
 	if !ok {
 		return buf, nil, nil
+	}
+	if jsonb.TypeOf(v) == jsonb.String {
+		// MongoDB's documents are text.
+		if v, err = jsonb.Normalize(nil, jsonb.Unquote(v)); err != nil {
+			return buf, nil, json.Error(err)
+		}
 	}
 	if jsonb.TypeOf(v) != jsonb.Object {
 		return buf, nil, repr.NewError(repr.CodeFeatureNotSupported, "a Debezium change event whose "+name+" is no JSON object is not supported")
@@ -152,7 +162,7 @@ func (j *jsonChanges) fill(row, old []byte) ([]byte, error) {
 func isMark(v []byte) bool {
 	switch jsonb.TypeOf(v) {
 	case jsonb.String:
-		return string(jsonb.Unquote(v)) == avro.Unavailable
+		return string(jsonb.Unquote(v)) == logical.Unavailable
 	case jsonb.Array:
 		first, ok := jsonb.Index(v, 0)
 		return ok && jsonb.Len(v) == 1 && isMark(first)
@@ -200,3 +210,6 @@ func number(object []byte, name string) (int64, bool) {
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	return n, err == nil
 }
+
+// Extra is nothing: the document keeps every field.
+func (j *jsonChanges) Extra() []string { return nil }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"millrace/repr"
+	"millrace/repr/format/logical"
 )
 
 // A convert makes a value of another kind, when a writer's type is not the column's but a value of it may fit.
@@ -71,7 +72,7 @@ func dateToTimestamp(d repr.Datum) (repr.Datum, *repr.Error) {
 	case repr.NegInfinity32:
 		return repr.Timestamp(repr.NegInfinity64), nil
 	}
-	if d.Int() >= maxStamp/repr.MicrosPerDay {
+	if d.Int() >= logical.MaxStamp/repr.MicrosPerDay {
 		return repr.Null, repr.NewError(repr.CodeDatetimeOverflow, "date out of range for timestamp")
 	}
 	return repr.Timestamp(d.Int() * repr.MicrosPerDay), nil

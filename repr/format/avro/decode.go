@@ -205,7 +205,9 @@ func (c *compiler) value(n *node, target repr.Type, notNull bool) (decode, error
 		return c.jsonb(n, notNull)
 	case target.Kind == repr.KindArray && n.kind == kindArray:
 		return c.array(n, target)
-	case n.form == formComplex:
+	case n.form == formGeometry && target.Kind == repr.KindBytea:
+		return c.geometry(n)
+	case n.form == formComplex || n.form == formGeometry:
 		return nil, mismatch(n, target)
 	}
 	natural := c.schema.natural(n)
@@ -266,6 +268,11 @@ func (c *compiler) union(n *node, target repr.Type, notNull bool) (decode, error
 		}
 		return decs[i](r, dst)
 	}, nil
+}
+
+// geometry compiles a record to the bytes of its field wkb.
+func (c *compiler) geometry(n *node) (decode, error) {
+	return c.row(n, []Column{{Column: repr.Column{Name: "wkb", Type: repr.TypeOf(repr.KindBytea)}}})
 }
 
 func (c *compiler) array(n *node, target repr.Type) (decode, error) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"millrace/repr"
+	"millrace/repr/format/logical"
 	"millrace/repr/pgfmt"
 )
 
@@ -137,7 +138,7 @@ func fieldName(name string, used map[string]bool) string {
 	return out
 }
 
-func logical(avroType, name string) any {
+func logicalSchema(avroType, name string) any {
 	return map[string]any{"type": avroType, "logicalType": name}
 }
 
@@ -167,13 +168,13 @@ func encodeType(t repr.Type) (any, encode, error) {
 	case repr.KindJSON, repr.KindJSONB:
 		return connect("string", "io.debezium.data.Json"), encodeBytes, nil
 	case repr.KindDate:
-		return logical("int", "date"), encodeDate, nil
+		return logicalSchema("int", "date"), encodeDate, nil
 	case repr.KindTime:
-		return logical("long", "time-micros"), encodeInt, nil
+		return logicalSchema("long", "time-micros"), encodeInt, nil
 	case repr.KindTimestamp, repr.KindTimestampTZ:
-		return logical("long", "timestamp-micros"), encodeStamp, nil
+		return logicalSchema("long", "timestamp-micros"), encodeStamp, nil
 	case repr.KindUUID:
-		return logical("string", "uuid"), textEncoder(t), nil
+		return logicalSchema("string", "uuid"), textEncoder(t), nil
 	case repr.KindInterval:
 		return "string", textEncoder(t), nil
 	case repr.KindArray:
@@ -211,11 +212,11 @@ func encodeBytes(dst []byte, d repr.Datum) ([]byte, error) {
 func encodeDate(dst []byte, d repr.Datum) ([]byte, error) {
 	switch d.Int() {
 	case repr.PosInfinity32:
-		return binary.AppendVarint(dst, debeziumPosInfDate), nil
+		return binary.AppendVarint(dst, logical.PosInfDate), nil
 	case repr.NegInfinity32:
-		return binary.AppendVarint(dst, debeziumNegInfDate), nil
+		return binary.AppendVarint(dst, logical.NegInfDate), nil
 	}
-	v := d.Int() + epochDays
+	v := d.Int() + logical.EpochDays
 	if v > math.MaxInt32 {
 		return nil, repr.NewError(repr.CodeDatetimeOverflow, "date out of range for Avro")
 	}
@@ -225,14 +226,14 @@ func encodeDate(dst []byte, d repr.Datum) ([]byte, error) {
 func encodeStamp(dst []byte, d repr.Datum) ([]byte, error) {
 	switch d.Int() {
 	case repr.PosInfinity64:
-		return binary.AppendVarint(dst, debeziumPosInfinity), nil
+		return binary.AppendVarint(dst, logical.PosInfinity), nil
 	case repr.NegInfinity64:
-		return binary.AppendVarint(dst, debeziumNegInfinity), nil
+		return binary.AppendVarint(dst, logical.NegInfinity), nil
 	}
-	if d.Int() > debeziumPosInfinity-epochMicros-1 {
+	if d.Int() > logical.PosInfinity-logical.EpochMicros-1 {
 		return nil, repr.NewError(repr.CodeDatetimeOverflow, "timestamp out of range for Avro")
 	}
-	return binary.AppendVarint(dst, d.Int()+epochMicros), nil
+	return binary.AppendVarint(dst, d.Int()+logical.EpochMicros), nil
 }
 
 func textEncoder(t repr.Type) encode {

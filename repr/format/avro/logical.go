@@ -2,6 +2,7 @@ package avro
 
 import (
 	"millrace/repr"
+	"millrace/repr/format/logical"
 )
 
 // form is what the values of a type mean: the Avro type refined by its logicalType or, where Kafka Connect wrote
@@ -33,9 +34,13 @@ const (
 	formDuration      // fixed(12): months, days, milliseconds
 	formMicroDuration // a long of microseconds
 	formISODuration   // text such as P1Y2M3DT4H5M6.7S
+	formISODate       // text such as 2026-02-28Z
+	formISOTime       // 23:59:59.123Z
+	formISOStamp      // 2026-02-28T23:59:59.123Z
 	formJSON
 	formBits
-	formComplex // array, map, record, union
+	formGeometry // a record with the well-known binary of a geometry
+	formComplex  // array, map, record, union
 )
 
 var plainForms = [...]form{
@@ -53,7 +58,8 @@ var formKinds = [...]repr.Kind{
 	formDate: repr.KindDate, formTimeMillis: repr.KindTime, formTimeMicros: repr.KindTime,
 	formTimeNanos: repr.KindTime, formStampMillis: repr.KindTimestamp, formStampMicros: repr.KindTimestamp,
 	formStampNanos: repr.KindTimestamp, formDuration: repr.KindInterval, formMicroDuration: repr.KindInterval,
-	formISODuration: repr.KindInterval, formJSON: repr.KindJSONB, formBits: repr.KindText,
+	formISODuration: repr.KindInterval, formISODate: repr.KindDate, formISOTime: repr.KindTime, formISOStamp: repr.KindTimestamp,
+	formJSON: repr.KindJSONB, formBits: repr.KindText, formGeometry: repr.KindBytea,
 	formComplex: repr.KindJSONB,
 }
 
@@ -99,10 +105,16 @@ var connectNames = []rule{
 	{"io.debezium.time.NanoTimestamp", integers, formStampNanos},
 	{"io.debezium.time.MicroDuration", integers, formMicroDuration},
 	{"io.debezium.time.Interval", []kind{kindString}, formISODuration},
+	{"io.debezium.time.IsoDate", []kind{kindString}, formISODate},
+	{"io.debezium.time.IsoTime", []kind{kindString}, formISOTime},
+	{"io.debezium.time.IsoTimestamp", []kind{kindString}, formISOStamp},
 	{"io.debezium.data.Json", []kind{kindString}, formJSON},
 	{"io.debezium.data.Uuid", []kind{kindString}, formUUID},
 	{"io.debezium.data.Bits", []kind{kindBytes}, formBits},
 	{"io.debezium.data.VariableScaleDecimal", []kind{kindRecord}, formVarDecimal},
+	{"io.debezium.data.geometry.Geometry", []kind{kindRecord}, formGeometry},
+	{"io.debezium.data.geometry.Geography", []kind{kindRecord}, formGeometry},
+	{"io.debezium.data.geometry.Point", []kind{kindRecord}, formGeometry},
 }
 
 // annotate refines the form of a type by what its schema object says.
@@ -117,11 +129,13 @@ func (n *node) annotate(o map[string]any) {
 		n.refine(connectNames, name)
 	}
 	switch {
-	case n.form == formDecimal && (n.scale < 0 || n.scale > maxScale),
+	case n.form == formDecimal && (n.scale < 0 || n.scale > logical.MaxScale),
 		n.form == formDuration && n.size != 12,
 		n.form == formUUIDFixed && n.size != 16:
 		n.form = plainForms[n.kind] // as the Avro specification has it: an invalid logical type is ignored
 	case n.form == formVarDecimal && !n.isVarDecimal():
+		n.form = formComplex
+	case n.form == formGeometry && (n.field("wkb") == nil || n.field("wkb").node.kind != kindBytes):
 		n.form = formComplex
 	}
 }

@@ -10,8 +10,6 @@ import (
 // Limits on one record, beside its own length.
 const (
 	maxElements = 1 << 20 // elements of arrays and maps, and nested records, all together
-	maxScale    = 16383
-	maxDecimal  = 4096 // bytes of an unscaled decimal
 )
 
 // reader walks the bytes of one record. The first error sticks: after it every read gives zero, and decoders stop

@@ -1,22 +1,20 @@
-package avro
+package logical
 
 import (
+	"fmt"
 	"math"
 
 	"millrace/repr"
 )
 
-// appendISODuration packs an ISO 8601 duration as Debezium writes intervals: P1Y2M3DT4H5M6.789S, parts may be
+// Duration makes an interval of an ISO 8601 duration as Debezium writes intervals: P1Y2M3DT4H5M6.789S, parts may be
 // negative, and a part that is zero is written or left out.
-func appendISODuration(r *reader, dst, b []byte) []byte {
+func Duration(b []byte) (repr.Datum, *repr.Error) {
 	d, ok := parseISODuration(b)
 	if !ok {
-		if r.err == nil {
-			r.fail(repr.CodeInvalidDatetime, "invalid input syntax for type interval: %q", short(b))
-		}
-		return dst
+		return d, repr.NewError(repr.CodeInvalidDatetime, fmt.Sprintf("invalid input syntax for type interval: %q", Short(b)))
 	}
-	return repr.Append(dst, d)
+	return d, nil
 }
 
 func parseISODuration(b []byte) (repr.Datum, bool) {
