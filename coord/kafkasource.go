@@ -22,11 +22,13 @@ type kafkaSource struct {
 	registry *connectionSpec // nil without one
 	envelope ast.EnvelopeKind
 	includes []ast.Include
+	debezium kafka.Debezium
 }
 
 // kafkaSource reads a CREATE SOURCE … FROM KAFKA.
 func (s *Session) kafkaSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
-	if st.Tables != nil || len(st.Columns) > 0 || len(st.ColumnNames) > 0 || len(st.Constraints) > 0 {
+	isDebezium := st.Envelope != nil && (st.Envelope.Kind == ast.EnvelopeDebezium || st.Envelope.Kind == ast.EnvelopeDebeziumUpsert)
+	if st.Tables != nil || !isDebezium && (len(st.Columns) > 0 || len(st.ColumnNames) > 0 || len(st.Constraints) > 0) {
 		return nil, unsupported("a list of columns or tables of a Kafka source", st.Pos)
 	}
 	spec := &kafkaSource{envelope: ast.EnvelopeNone, includes: st.Includes}
@@ -48,11 +50,15 @@ func (s *Session) kafkaSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 	}
 	if st.Envelope != nil {
 		spec.envelope = st.Envelope.Kind
-		if len(st.Envelope.Options) > 0 {
+		if isDebezium {
+			if err := debezium(st, spec); err != nil {
+				return nil, err
+			}
+		} else if len(st.Envelope.Options) > 0 {
 			return nil, unsupported("the options of ENVELOPE", st.Envelope.Pos)
 		}
 	}
-	if spec.envelope != ast.EnvelopeNone && spec.envelope != ast.EnvelopeDebezium {
+	if spec.envelope != ast.EnvelopeNone && !isDebezium {
 		return nil, unsupported("ENVELOPE "+spec.envelope.String()+" of a source", st.Envelope.Pos)
 	}
 	for _, f := range []*ast.MessageFormat{spec.key, spec.value} {
@@ -137,7 +143,7 @@ func (spec *kafkaSource) connector(c *Coordinator) (sources.Described, *repr.Err
 	cfg := kafka.Config{Broker: c.brokerOptions(spec.brokers), Topic: spec.topic, ValueFormat: formats[spec.value.Kind],
 		Envelope: kafka.Envelope(spec.envelope.String()), Log: c.opts.Log, Clock: c.opts.Clock,
 		ValueSchema: spec.foundSchemas.value, KeySchema: spec.foundSchemas.key, KeepState: c.opts.Journal != nil,
-		FetchBytes: c.fetchBytes()}
+		FetchBytes: c.fetchBytes(), Debezium: spec.debezium}
 	if spec.key != nil {
 		cfg.KeyFormat = formats[spec.key.Kind]
 	}

@@ -33,8 +33,9 @@ type Envelope string
 
 // The envelopes.
 const (
-	EnvelopeNone     Envelope = "NONE"
-	EnvelopeDebezium Envelope = "DEBEZIUM"
+	EnvelopeNone           Envelope = "NONE"
+	EnvelopeDebezium       Envelope = "DEBEZIUM"
+	EnvelopeDebeziumUpsert Envelope = "DEBEZIUM UPSERT"
 )
 
 // Metadata is something of a record beside its value that can be a column.
@@ -63,6 +64,7 @@ type Config struct {
 	ValueFormat Format
 	Envelope    Envelope // NONE when empty
 	Include     []Include
+	Debezium    Debezium
 
 	// StartOffsets are where partitions begin that Run is given no offset for; a partition not named begins at its
 	// beginning. StartMillis, when above 0, begins those at the first record that is not older.
@@ -178,9 +180,9 @@ func (c *Config) checkFormats() error {
 		if c.ValueFormat == FormatNone {
 			return repr.NewError(repr.CodeInvalidParameter, "a Kafka source needs a FORMAT")
 		}
-	case EnvelopeDebezium:
+	case EnvelopeDebezium, EnvelopeDebeziumUpsert:
 		if c.ValueFormat != FormatAvro && c.ValueFormat != FormatJSON {
-			return notSupported(fmt.Sprintf("ENVELOPE DEBEZIUM with FORMAT %s", c.ValueFormat))
+			return notSupported(fmt.Sprintf("ENVELOPE %s with FORMAT %s", c.Envelope, c.ValueFormat))
 		}
 	default:
 		return notSupported("ENVELOPE " + string(c.Envelope))
@@ -192,7 +194,7 @@ func (c *Config) checkInclude() error {
 	for _, i := range c.Include {
 		switch i.What {
 		case IncludeKey:
-			if c.Envelope == EnvelopeDebezium {
+			if c.Envelope.isDebezium() {
 				return notSupported("INCLUDE KEY with ENVELOPE DEBEZIUM")
 			}
 			if c.KeyFormat == FormatNone {

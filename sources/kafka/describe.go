@@ -68,7 +68,7 @@ func asError(err error) error {
 func (s *Source) build(ctx context.Context) error {
 	var d described
 	var err error
-	if s.cfg.Envelope == EnvelopeDebezium {
+	if s.cfg.Envelope.isDebezium() {
 		err = s.buildDebezium(ctx, &d)
 	} else {
 		err = s.buildNone(ctx, &d)
@@ -171,69 +171,6 @@ func nullable(cols []avro.Column) {
 	for i := range cols {
 		cols[i].NotNull = false
 	}
-}
-
-func (s *Source) buildDebezium(ctx context.Context, d *described) error {
-	if s.cfg.ValueFormat == FormatJSON {
-		d.cols, d.env = envelope.DebeziumJSONColumns(), envelope.NewDebeziumJSON()
-		return nil
-	}
-	schema, err := s.schema(ctx, s.cfg.ValueSchema, "-value")
-	if err != nil {
-		return err
-	}
-	d.valueSchema = schema.Text()
-	after, ok := schema.Sub("after")
-	if _, hasBefore := schema.Sub("before"); !ok || !hasBefore || !after.IsRecord() {
-		return (&repr.Error{Code: repr.CodeWrongObjectType,
-			Message: fmt.Sprintf("the values of topic %q are not Debezium change events: the schema of subject %q has no records before and after", s.cfg.Topic, s.subject("-value"))}).
-			WithHint("Use ENVELOPE NONE for plain records, such as those of ExtractNewRecordState.")
-	}
-	cols, err := after.Columns()
-	if err != nil {
-		return err
-	}
-	nullable(cols)
-	key, err := s.debeziumKey(ctx, d, cols)
-	if err != nil {
-		return err
-	}
-	d.cols, d.env = avro.Desc(cols), envelope.NewDebeziumAvro(s.cfg.Registry, cols, key)
-	return nil
-}
-
-// debeziumKey finds the columns of the key. A topic whose keys are not registered has keys of another format, or none.
-func (s *Source) debeziumKey(ctx context.Context, d *described, cols []avro.Column) ([]avro.Column, error) {
-	if s.cfg.KeyFormat != FormatNone && s.cfg.KeyFormat != FormatAvro {
-		return nil, nil
-	}
-	schema, err := s.schema(ctx, s.cfg.KeySchema, "-key")
-	var e *repr.Error
-	if errors.As(err, &e) && e.Code == repr.CodeUndefinedObject {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	d.keySchema = schema.Text()
-	key, err := schema.Columns()
-	if err != nil {
-		return nil, err
-	}
-	var at []int
-	for i := range key {
-		for j := range cols {
-			if cols[j].Name == key[i].Name {
-				key[i].Type = cols[j].Type
-				cols[j].NotNull = key[i].NotNull
-				at = append(at, j)
-			}
-		}
-	}
-	if len(at) == len(key) {
-		d.keys = [][]int{at}
-	}
-	return key, nil
 }
 
 func (s *Source) subject(suffix string) string { return s.cfg.Topic + suffix }

@@ -473,6 +473,7 @@ func (r *reader) push(ctx context.Context) error {
 	if h, ok := r.seen.env.(interface{ Held() int64 }); ok {
 		r.remembered.Store(h.Held())
 	}
+	r.noteExtra()
 	if err := r.out.Push(ctx, r.batch); err != nil {
 		return fmt.Errorf("hand over records of topic %q: %w", r.cfg.Topic, err)
 	}
