@@ -13,11 +13,10 @@ type filling struct {
 	size    int // bytes of those
 }
 
-// What waits is merged when it has grown to fillBytes and to a part of the base: so the base is rewritten few times, and what is
-// held meanwhile is not twice what is held in the end. It goes to the base in pieces.
+// What waits is merged when it has grown to fillBytes and to the size of the base: so the base is rewritten few times, and what is
+// held meanwhile is half as much more than what is held then. It goes to the base in pieces.
 const (
 	fillBytes  = 64 << 20
-	fillRatio  = 2
 	pieceRows  = 1 << 14
 	pieceBytes = 8 << 20
 )
@@ -44,7 +43,7 @@ func (a *Arrangement) load(b Batch) {
 	size := b.Bytes()
 	a.bytes += int64(size)
 	f.waiting, f.size = append(f.waiting, b), f.size+size
-	if base := int(a.bytes) - f.size; f.size >= max(fillBytes, base/fillRatio) {
+	if base := int(a.bytes) - f.size; f.size >= max(fillBytes, base) {
 		a.mergeWaiting()
 	}
 }

@@ -228,8 +228,9 @@ func (h *hydration) fillNew(ctx context.Context, id uint64, say func()) *repr.Er
 
 // fillImports gives the view what its arrangements hold.
 func (h *hydration) fillImports(ctx context.Context, say func()) *repr.Error {
-	for _, u := range inUnits(h.view.imports, h.has) {
-		for in := range h.view.flow.Fill(u.numbers, u.contents, hydrateChunk) {
+	units := inUnits(h.view.imports, h.has)
+	for _, u := range units {
+		for in := range h.view.flow.Fill(u.numbers, u.contents, chunkOf(u, units)) {
 			if err := h.step(ctx, in); err != nil {
 				return err
 			}

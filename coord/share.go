@@ -94,6 +94,19 @@ func inUnits(imports []*imported, has []*dataflow.Content) []unit {
 	return out
 }
 
+// leastChunk is how many rows a step takes at least of what meets something larger.
+const leastChunk = 64
+
+// chunkOf is how many rows of a unit one step takes so that it makes about as many as any: each row of a small unit may meet many
+// of the largest, on average as many as it has more.
+func chunkOf(u unit, all []unit) int {
+	most := int64(1)
+	for _, other := range all {
+		most = max(most, other.rows())
+	}
+	return int(max(hydrateChunk*u.rows()/most, leastChunk))
+}
+
 // newShared makes an empty arrangement that nobody else knows of yet.
 func (c *Coordinator) newShared(what *lower.Arranged) *shared {
 	return &shared{what: what, users: 1,
