@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"millrace/internal/disk"
@@ -16,51 +18,71 @@ const partial = ".partial"
 // Backup copies the journal to a folder that is not there yet, while records are appended. The copy is a journal that holds
 // all records whose Commit was waited for before, and perhaps some that came meanwhile. It is there as a whole or not at all.
 func (j *Journal) Backup(dir string) (bytes int64, err error) {
-	files, release := j.Files()
-	defer release()
-	fs := j.opts.FS
-	if _, err := fs.List(dir); err == nil {
+	if _, err := j.opts.FS.List(dir); err == nil {
 		return 0, fmt.Errorf("%s is there already: a backup makes its own folder", dir)
 	}
-	if err := j.emptied(dir + partial); err != nil {
+	if bytes, err = j.copyTo(dir + partial); err == nil {
+		err = j.opts.FS.Rename(dir+partial, dir)
+	}
+	if err == nil {
+		return bytes, j.opts.FS.SyncDir(filepath.Dir(dir))
+	}
+	if cerr := j.removeAll(dir + partial); cerr != nil {
+		err = fmt.Errorf("%w; what is there of it is left in %s, and the next backup to %s replaces it (%v)", err, dir+partial, dir, cerr)
+	}
+	return 0, err
+}
+
+// copyTo copies the journal to a folder.
+func (j *Journal) copyTo(dir string) (bytes int64, err error) {
+	files, release := j.Files()
+	defer release()
+	if err := j.emptied(dir); err != nil {
 		return 0, err
 	}
 	for _, f := range files {
-		n, err := duplicate(fs, f.Name, filepath.Join(dir+partial, filepath.Base(f.Name)), f.End)
+		n, err := duplicate(j.opts.FS, f.Name, filepath.Join(dir, filepath.Base(f.Name)), f.End)
 		if err != nil {
 			return 0, fmt.Errorf("copy %s: %w", f.Name, err)
 		}
 		bytes += n
 	}
-	if err := fs.SyncDir(dir + partial); err != nil {
+	if err := j.opts.FS.SyncDir(dir); err != nil {
 		return 0, fmt.Errorf("sync %s: %w", dir, err)
 	}
-	if err := fs.Rename(dir+partial, dir); err != nil {
-		return 0, fmt.Errorf("name %s: %w", dir, err)
+	return bytes, nil
+}
+
+// removeAll removes a folder and the files in it.
+func (j *Journal) removeAll(dir string) error {
+	if err := j.emptied(dir); err != nil {
+		return err
 	}
-	return bytes, fs.SyncDir(filepath.Dir(dir))
+	if err := j.opts.FS.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // emptied makes a folder, or takes out of it what a backup that broke off has left.
 func (j *Journal) emptied(dir string) error {
-	fs := j.opts.FS
-	if err := fs.MkdirAll(dir); err != nil {
+	if err := j.opts.FS.MkdirAll(dir); err != nil {
 		return fmt.Errorf("make %s: %w", dir, err)
 	}
-	left, err := fs.List(dir)
+	left, err := j.opts.FS.List(dir)
 	if err != nil {
 		return fmt.Errorf("list %s: %w", dir, err)
 	}
 	for _, name := range left {
-		if err := fs.Remove(filepath.Join(dir, name)); err != nil {
+		if err := j.opts.FS.Remove(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("empty %s: %w", dir, err)
 		}
 	}
 	return nil
 }
 
-func duplicate(fs disk.FS, from, to string, end int64) (int64, error) {
-	in, err := fs.Open(from)
+func duplicate(on disk.FS, from, to string, end int64) (int64, error) {
+	in, err := on.Open(from)
 	if err != nil {
 		return 0, err
 	}
@@ -70,7 +92,7 @@ func duplicate(fs disk.FS, from, to string, end int64) (int64, error) {
 			return 0, err
 		}
 	}
-	out, err := fs.Create(to)
+	out, err := on.Create(to)
 	if err != nil {
 		return 0, err
 	}

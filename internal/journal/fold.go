@@ -22,16 +22,32 @@ func (j *Journal) foldLoop() {
 		}
 		for {
 			folded, err := j.foldNext(context.Background())
-			j.mu.Lock()
-			j.foldErr = err
-			j.mu.Unlock()
-			if err != nil && !errors.Is(err, ErrClosed) {
-				j.opts.Log.Warn("fold the log", "err", err)
-			}
+			j.noteFold(folded, err)
 			if !folded || err != nil {
 				break
 			}
 		}
+	}
+}
+
+// noteFold says when folding begins to fail, or fails for another reason, and when it goes on: it is tried again with every tick.
+func (j *Journal) noteFold(folded bool, err error) {
+	j.mu.Lock()
+	before, tries := j.foldErr, j.foldTries
+	switch {
+	case errors.Is(err, ErrClosed):
+	case err != nil:
+		j.foldErr, j.foldTries = err, tries+1
+	case folded:
+		j.foldErr, j.foldTries = nil, 0
+	}
+	now := j.foldErr
+	j.mu.Unlock()
+	switch {
+	case now != nil && (before == nil || before.Error() != now.Error()):
+		j.opts.Log.Warn("the log cannot be folded, which is tried again", "err", now)
+	case now == nil && before != nil:
+		j.opts.Log.Info("the log is folded again", "failed", tries)
 	}
 }
 

@@ -53,16 +53,17 @@ type Journal struct {
 
 	buffers atomic.Int64 // the room of buf and body
 
-	mu       sync.Mutex // guards all below
-	newest   *segment
-	older    []*segment // not folded yet, oldest first
-	notes    map[string][]byte
-	manifest *manifest
-	hold     uint64 // segments are folded up to this time
-	pins     int    // while there is one, no file goes
-	garbage  []string
-	broken   error
-	foldErr  error
+	mu        sync.Mutex // guards all below
+	newest    *segment
+	older     []*segment // not folded yet, oldest first
+	notes     map[string][]byte
+	manifest  *manifest
+	hold      uint64 // segments are folded up to this time
+	pins      int    // while there is one, no file goes
+	garbage   []string
+	broken    error
+	foldErr   error // of the last fold; nil when it succeeded
+	foldTries int   // how many have failed since one did
 }
 
 // Commit is a record on its way to the disk.

@@ -121,9 +121,9 @@ func randomRecord(r *rand.Rand, m *model) *Record {
 		for range r.IntN(30) {
 			changes[fmt.Sprintf("%0*d", 1+r.IntN(60), r.IntN(200))] += 1 + int64(r.IntN(2))
 		}
-		for row, n := range m.rows[id] {
+		for _, row := range slices.Sorted(maps.Keys(m.rows[id])) { // in order, so that a seed is a seed
 			if r.IntN(4) == 0 {
-				changes[row] -= n
+				changes[row] -= m.rows[id][row]
 			}
 		}
 		b := &rows{}
@@ -282,7 +282,7 @@ func TestFold(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := j.Stats()
-	if st.Folded == 0 || st.Folded > half || first > half {
+	if st.Folded == 0 || st.Folded > half || first > half && st.Folded < half {
 		t.Errorf("held at %d, folded up to %d, the first record is of %d", half, st.Folded, first)
 	}
 	j.Hold(1 << 60)

@@ -23,6 +23,7 @@ type Disk struct {
 	names map[string]*inode
 	sure  map[string]*inode // names that a crash leaves
 	ops   []nameOp          // since the folders were synced
+	dirs  map[string]bool   // folders; a crash leaves them
 	locks map[string]bool
 	epoch int // counts crashes: files opened before one are dead
 	limit int64
@@ -67,7 +68,7 @@ var ErrCrashed = errors.New("the machine is down")
 // NewDisk makes an empty disk.
 func NewDisk(seed uint64) *Disk {
 	return &Disk{rng: rand.New(rand.NewPCG(seed, 1)), names: map[string]*inode{}, sure: map[string]*inode{},
-		locks: map[string]bool{}, limit: 1 << 62, fail: -1, steps: -1}
+		dirs: map[string]bool{}, locks: map[string]bool{}, limit: 1 << 62, fail: -1, steps: -1}
 }
 
 // Op is a kind of operation.
@@ -283,6 +284,10 @@ func (d *Disk) Rename(from, to string) error {
 	if err := d.step(); err != nil {
 		return err
 	}
+	if d.dirs[from] {
+		d.renameDir(from, to)
+		return nil
+	}
 	n := d.names[from]
 	if n == nil {
 		return pathError("rename", from, fs.ErrNotExist)
@@ -293,6 +298,19 @@ func (d *Disk) Rename(from, to string) error {
 	return nil
 }
 
+// renameDir gives a folder another name.
+func (d *Disk) renameDir(from, to string) {
+	delete(d.dirs, from)
+	d.dirs[to] = true
+	for _, name := range slices.Sorted(maps.Keys(d.names)) {
+		if rest, ok := strings.CutPrefix(name, from+"/"); ok {
+			op := nameOp{remove: name, add: to + "/" + rest, node: d.names[name]}
+			op.apply(d.names)
+			d.ops = append(d.ops, op)
+		}
+	}
+}
+
 // Remove deletes a file.
 func (d *Disk) Remove(name string) error {
 	d.wait(OpRemove, name)
@@ -300,6 +318,10 @@ func (d *Disk) Remove(name string) error {
 	defer d.mu.Unlock()
 	if err := d.step(); err != nil {
 		return err
+	}
+	if d.dirs[name] && len(d.in(name)) == 0 {
+		delete(d.dirs, name)
+		return nil
 	}
 	if d.names[name] == nil {
 		return pathError("remove", name, fs.ErrNotExist)
@@ -316,6 +338,15 @@ func (d *Disk) List(dir string) ([]string, error) {
 	if d.down {
 		return nil, ErrCrashed
 	}
+	out := d.in(dir)
+	if len(out) == 0 && !d.dirs[filepath.Clean(dir)] {
+		return nil, pathError("list", dir, fs.ErrNotExist)
+	}
+	return out, nil
+}
+
+// in is the names in a folder.
+func (d *Disk) in(dir string) []string {
 	var out []string
 	for name := range d.names {
 		if rest, ok := strings.CutPrefix(name, filepath.Clean(dir)+"/"); ok && !strings.Contains(rest, "/") {
@@ -323,11 +354,16 @@ func (d *Disk) List(dir string) ([]string, error) {
 		}
 	}
 	slices.Sort(out)
-	return out, nil
+	return out
 }
 
-// MkdirAll does nothing: folders need not be made here.
-func (d *Disk) MkdirAll(string) error { return nil }
+// MkdirAll makes a folder. Files can be made without one, but only one that was made can be empty.
+func (d *Disk) MkdirAll(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dirs[filepath.Clean(dir)] = true
+	return nil
+}
 
 // SyncDir makes all names durable.
 func (d *Disk) SyncDir(dir string) error {
