@@ -31,15 +31,39 @@ func (s *Session) rename(ctx context.Context, st *ast.AlterRename) (*Result, *re
 		if now == nil {
 			return nil, repr.NewError(repr.CodeUndefinedTable, "\""+it.Name+"\" was dropped meanwhile")
 		}
-		if old := snap.Taken(now.Schema, st.NewName, now.Kind); old != nil {
-			return nil, errExists(old)
+		named := []*catalog.Item{now}
+		if part := s.c.errorsOf(now); part != nil {
+			named = append(named, part)
 		}
-		if col := s.c.collections[it.ID]; col != nil {
-			col.name = st.NewName
+		for _, n := range named {
+			if old := snap.Taken(n.Schema, calledThen(n, st.NewName), n.Kind); old != nil {
+				return nil, errExists(old).At(st.Name.Pos)
+			}
 		}
-		return renamed(snap, now, st.NewName)
+		for _, n := range named {
+			if snap, err = renamed(snap, n, calledThen(n, st.NewName)); err != nil {
+				return nil, err
+			}
+			s.c.rename(n.ID, calledThen(n, st.NewName))
+		}
+		return snap, nil
 	})
 	return &Result{Tag: "ALTER " + st.Kind.String()}, err
+}
+
+// calledThen is what an object is called when it, or the source that it belongs to, is given a name.
+func calledThen(it *catalog.Item, name string) string {
+	if it.Hidden {
+		return errorsName(name)
+	}
+	return name
+}
+
+// rename has what runs for an object call it by another name. It runs in the loop.
+func (c *Coordinator) rename(id uint64, name string) {
+	if col := c.collections[id]; col != nil {
+		col.name = name
+	}
 }
 
 // namesWhatItNeeds says whether the statement of an object is only understood while what it needs has the name it had.
@@ -54,7 +78,7 @@ func renamed(snap *catalog.Snapshot, it *catalog.Item, name string) (*catalog.Sn
 	err := rewrite(&as, func(st ast.Statement) { rename(st, name) })
 	snap = snap.With(&as)
 	for _, d := range snap.Dependents(it.ID) {
-		if err != nil || d.Kind != catalog.Index || d.Failed != nil {
+		if err != nil || d.Kind != catalog.Index || d.On != it.ID || d.Failed != nil {
 			continue
 		}
 		index := *d

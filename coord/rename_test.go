@@ -1,7 +1,11 @@
 package coord
 
 import (
+	"strings"
 	"testing"
+
+	"millrace/repr"
+	"millrace/sources"
 )
 
 // TestRenamedIsShown: what makes an object is shown with the name that it has now, before and after a crash; so is what makes an
@@ -28,5 +32,33 @@ func TestRenamedIsShown(t *testing.T) {
 			cl.must("SELECT * FROM kept")
 		}
 		same(t, "rows", cl.must("SELECT count(*) FROM s.\"New One\" WHERE a = 1"), "2")
+	})
+}
+
+// TestRenamedSource: the relation of its bad records is called as the source is, also after a crash, and neither takes the name of another.
+func TestRenamedSource(t *testing.T) {
+	opts := Options{Source: func(string) sources.Described { return &echo{first: 5, mute: func() bool { return false }} }}
+	lifeOf(t, opts, func(t *testing.T, m *machine) {
+		cl := connect(t, m.c)
+		cl.must("CREATE SOURCE old FROM KAFKA BROKER 'b:9092' TOPIC 't' FORMAT JSON")
+		cl.must("CREATE INDEX i ON old_errors (topic)")
+		cl.must("CREATE TABLE taken_errors (a int)")
+		if err := cl.fails(repr.CodeDuplicateTable, "ALTER SOURCE old RENAME TO taken"); !strings.Contains(err.Message, "taken_errors") {
+			t.Errorf("a name that is taken: %v", err)
+		}
+		same(t, "what is not renamed", cl.must("SELECT count(*) FROM old"), "5")
+		cl.must("CREATE VIEW bad AS SELECT error FROM old_errors")
+		_ = cl.fails(repr.CodeDependentObjects, "ALTER SOURCE old RENAME TO new")
+		cl.must("DROP VIEW bad")
+		cl.must("ALTER SOURCE old RENAME TO new")
+		for range 2 {
+			same(t, "the names", cl.must("SELECT name FROM mz_objects WHERE id LIKE 'u%' AND type = 'source' ORDER BY 1"), "new", "new_errors")
+			same(t, "the rows", cl.must("SELECT count(*) FROM new"), "5")
+			same(t, "bad records", cl.must("SELECT count(*) FROM new_errors WHERE topic = 't'"), "0")
+			same(t, "the index", cl.must("SHOW CREATE INDEX i"), "public.i|CREATE INDEX i ON new_errors (topic)")
+			_ = cl.fails("42P01", "SELECT * FROM old_errors")
+			m.crash()
+			cl = connect(t, m.c)
+		}
 	})
 }

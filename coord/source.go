@@ -208,7 +208,7 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	if st.OrReplace {
 		return nil, unsupported("CREATE OR REPLACE SOURCE", st.Pos)
 	}
-	errs := &catalog.Item{Schema: it.Schema, Name: it.Name + "_errors", Kind: catalog.Source, Desc: sources.ErrorColumns,
+	errs := &catalog.Item{Schema: it.Schema, Name: errorsName(it.Name), Kind: catalog.Source, Desc: sources.ErrorColumns,
 		Hidden: true, Path: it.Path}
 	if s.c.Catalog().Taken(errs.Schema, errs.Name, catalog.Source) != nil {
 		return nil, repr.NewError(repr.CodeDuplicateTable, "relation \""+errs.Name+"\" already exists").
@@ -242,6 +242,9 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	}
 	return &Result{Tag: tag}, nil
 }
+
+// errorsName is the name of the relation that keeps the bad records of a source.
+func errorsName(source string) string { return source + "_errors" }
 
 // openSource is a connector that is ready to run, with the shape of what it gives and where it goes on.
 type openSource struct {
@@ -305,7 +308,7 @@ func (s *Session) warnBadRecords(ctx context.Context, ids []uint64) {
 			if r.bad > 0 {
 				notes = append(notes, Notice{Severity: "NOTICE", Code: "MR004",
 					Message: "source \"" + r.col.name + "\" has " + itoa(r.bad) + " records that could not be decoded",
-					Hint:    "SELECT * FROM " + r.col.name + "_errors shows them"})
+					Hint:    "SELECT * FROM " + errorsName(r.col.name) + " shows them"})
 			}
 			if st := r.current(); st.Status == "stalled" || st.Status == "failed" {
 				notes = append(notes, Notice{Severity: "WARNING", Code: "MR005",
