@@ -26,28 +26,31 @@ func (s *Session) rename(ctx context.Context, st *ast.AlterRename) (*Result, *re
 	if len(deps) > 0 {
 		return nil, repr.NewError(repr.CodeDependentObjects, "cannot rename "+it.Name+" because others name it").WithDetail(dependsText(deps, it))
 	}
+	var named []*catalog.Item // it, and what bears its name
 	err = s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		now := snap.Item(it.ID)
 		if now == nil {
 			return nil, repr.NewError(repr.CodeUndefinedTable, "\""+it.Name+"\" was dropped meanwhile")
 		}
-		named := []*catalog.Item{now}
+		named = []*catalog.Item{now}
 		if part := s.c.errorsOf(now); part != nil {
 			named = append(named, part)
 		}
 		for _, n := range named {
 			if old := snap.Taken(n.Schema, calledThen(n, st.NewName), n.Kind); old != nil {
-				return nil, errExists(old).At(st.Name.Pos)
+				return nil, errExists(old)
 			}
 		}
 		for _, n := range named {
 			if snap, err = renamed(snap, n, calledThen(n, st.NewName)); err != nil {
 				return nil, err
 			}
-			s.c.rename(n.ID, calledThen(n, st.NewName))
 		}
 		return snap, nil
 	})
+	if err == nil {
+		s.c.later(func() { s.c.rename(named, st.NewName) })
+	}
 	return &Result{Tag: "ALTER " + st.Kind.String()}, err
 }
 
@@ -59,10 +62,12 @@ func calledThen(it *catalog.Item, name string) string {
 	return name
 }
 
-// rename has what runs for an object call it by another name. It runs in the loop.
-func (c *Coordinator) rename(id uint64, name string) {
-	if col := c.collections[id]; col != nil {
-		col.name = name
+// rename has what runs for objects call them by another name. It runs in the loop.
+func (c *Coordinator) rename(named []*catalog.Item, name string) {
+	for _, n := range named {
+		if col := c.collections[n.ID]; col != nil {
+			col.name = calledThen(n, name)
+		}
 	}
 }
 
