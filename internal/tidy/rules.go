@@ -96,6 +96,7 @@ var repository = Rules{
 	Modules: []Module{
 		{Path: "github.com/BurntSushi/toml", In: []string{"cmd", "bench"}},
 		{Path: "github.com/auxten/postgresql-parser", In: []string{"sql/parse", "sql/plan"}},
+		{Path: "github.com/bufbuild/protocompile", In: []string{"repr/format/protobuf"}},
 		{Path: "github.com/cockroachdb/apd/v3", In: []string{"repr", "sql"}, Tests: []string{"dataflow"}},
 		{Path: "github.com/jackc/pglogrepl", In: []string{"sources/postgres"}},
 		{Path: "github.com/jackc/pgproto3/v2", In: []string{"pgwire"}, Tests: []string{"tests"}},
@@ -117,6 +118,7 @@ var repository = Rules{
 			Path: "github.com/twmb/franz-go", In: []string{"internal/broker", "sources/kafka", "sinks/kafka", "cmd", "internal/demo", "bench", "tests"},
 			Tests: []string{"coord"},
 		},
+		{Path: "google.golang.org/protobuf", In: []string{"repr/format/protobuf"}, Tests: []string{"sources/kafka"}},
 		{Path: "golang.org/x/sys", In: []string{"internal/journal", "cmd"}},
 	},
 	Timekeepers: []string{"internal/clock", "tests", "bench"},

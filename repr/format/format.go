@@ -1,6 +1,13 @@
 package format
 
-import "millrace/repr"
+import (
+	"errors"
+
+	"millrace/repr"
+)
+
+// ErrNoRow says that a message is as it should be and holds no row, as a header does.
+var ErrNoRow = errors.New("the message holds no row")
 
 // Decoder turns messages into columns. One goroutine at a time may use it.
 type Decoder interface {
