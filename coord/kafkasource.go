@@ -1,9 +1,6 @@
 package coord
 
 import (
-	"slices"
-	"strings"
-
 	"millrace/internal/registry"
 	"millrace/repr"
 	"millrace/sources"
@@ -15,21 +12,25 @@ import (
 type kafkaSource struct {
 	outside
 	foundSchemas
+	declared
 	brokers  []string
 	topic    string
 	key      *ast.MessageFormat // nil: the key is not decoded
 	value    *ast.MessageFormat
 	registry *connectionSpec // nil without one
 	envelope ast.EnvelopeKind
+	inline   string // the column of errors under UPSERT; empty: they are in the relation of errors
 	includes []ast.Include
 	debezium kafka.Debezium
+
+	startOffsets map[int32]int64
+	startMillis  int64 // below 0: before the source was made
 }
 
 // kafkaSource reads a CREATE SOURCE … FROM KAFKA.
 func (s *Session) kafkaSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
-	isDebezium := st.Envelope != nil && (st.Envelope.Kind == ast.EnvelopeDebezium || st.Envelope.Kind == ast.EnvelopeDebeziumUpsert)
-	if st.Tables != nil || !isDebezium && (len(st.Columns) > 0 || len(st.ColumnNames) > 0 || len(st.Constraints) > 0) {
-		return nil, unsupported("a list of columns or tables of a Kafka source", st.Pos)
+	if st.Tables != nil {
+		return nil, unsupported("FOR TABLES of a Kafka source", st.Pos)
 	}
 	spec := &kafkaSource{envelope: ast.EnvelopeNone, includes: st.Includes}
 	var err *repr.Error
@@ -37,68 +38,69 @@ func (s *Session) kafkaSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 		return nil, err
 	}
 	spec.outside.at("Kafka "+spec.topic, spec.brokers)
-	if err := sourceOptions(st); err != nil {
+	if err := spec.takeOptions(st); err != nil {
 		return nil, err
 	}
 	spec.key, spec.value = st.Encoding.Key, st.Encoding.Value
-	if st.Encoding.Both != nil {
-		spec.value = st.Encoding.Both
+	if err := spec.takeEnvelope(st); err != nil {
+		return nil, err
+	}
+	if both := st.Encoding.Both; both != nil {
+		spec.value = both
+		if spec.key == nil && (spec.envelope == ast.EnvelopeUpsert || spec.envelope == ast.EnvelopeNone && usesRegistry(both)) {
+			spec.key = both
+		}
 	}
 	if spec.value == nil {
 		return nil, repr.NewError(repr.CodeSyntax, "the source has no FORMAT").
-			WithHint("add FORMAT BYTES, TEXT, JSON, or AVRO USING CONFLUENT SCHEMA REGISTRY").At(st.Pos)
+			WithHint("add FORMAT BYTES, TEXT, JSON, CSV, or AVRO or PROTOBUF USING CONFLUENT SCHEMA REGISTRY").At(st.Pos)
 	}
-	if st.Envelope != nil {
-		spec.envelope = st.Envelope.Kind
-		if isDebezium {
-			if err := debezium(st, spec); err != nil {
-				return nil, err
-			}
-		} else if len(st.Envelope.Options) > 0 {
-			return nil, unsupported("the options of ENVELOPE", st.Envelope.Pos)
-		}
+	if spec.isDebezium() {
+		err = debezium(st, spec)
+	} else {
+		spec.declared, err = declaredColumns(st)
 	}
-	if spec.envelope != ast.EnvelopeNone && !isDebezium {
-		return nil, unsupported("ENVELOPE "+spec.envelope.String()+" of a source", st.Envelope.Pos)
+	if err != nil {
+		return nil, err
+	}
+	if spec.envelope == ast.EnvelopeUpsert && spec.key == nil {
+		return nil, repr.NewError(repr.CodeSyntax, "ENVELOPE UPSERT needs to know the format of the key").
+			WithHint("write KEY FORMAT … VALUE FORMAT …").At(st.Envelope.Pos)
 	}
 	for _, f := range []*ast.MessageFormat{spec.key, spec.value} {
-		if f == nil {
+		if f == nil || !usesRegistry(f) {
 			continue
 		}
-		if _, ok := formats[f.Kind]; !ok {
-			return nil, unsupported("this format of a source", f.Pos)
-		}
-		if f.Kind == ast.FormatAvroRegistry {
-			if spec.registry, err = s.registryOf(f, &spec.depends); err != nil {
-				return nil, err
-			}
+		if spec.registry, err = s.registryOf(f, &spec.depends); err != nil {
+			return nil, err
 		}
 	}
-	return spec, nil
+	_, err = spec.config()
+	return spec, err
 }
 
-// sourceOptions refuses the options that nothing is done with.
-func sourceOptions(st *ast.CreateSource) *repr.Error {
-	options := slices.DeleteFunc(slices.Clone(st.Options), func(o ast.Option) bool { return o.Name == optionRetain })
-	if st.From.Broker == "" {
-		for _, o := range st.From.Options {
-			if o.Name != "topic" {
-				options = append(options, o)
-			}
-		}
-	} else {
-		options = append(options, st.From.Options...)
-	}
-	for _, o := range options {
-		return unsupported("the source option "+strings.ToUpper(o.Name), o.Pos)
-	}
-	return nil
+func (spec *kafkaSource) isDebezium() bool {
+	return spec.envelope == ast.EnvelopeDebezium || spec.envelope == ast.EnvelopeDebeziumUpsert
 }
 
-// formats are the formats of a source, in the words of the connector.
-var formats = map[ast.FormatKind]kafka.Format{
-	ast.FormatBytes: kafka.FormatBytes, ast.FormatText: kafka.FormatText, ast.FormatJSON: kafka.FormatJSON,
-	ast.FormatAvroRegistry: kafka.FormatAvro,
+// config is what the connector is told, except where it connects to.
+func (spec *kafkaSource) config() (cfg kafka.Config, err *repr.Error) {
+	cfg = kafka.Config{Topic: spec.topic, Envelope: envelopes[spec.envelope], Names: spec.names, Keys: spec.keys, InlineErrors: spec.inline, Debezium: spec.debezium,
+		ValueSchema: spec.foundSchemas.value, KeySchema: spec.foundSchemas.key, StartOffsets: spec.startOffsets, StartMillis: spec.startMillis}
+	if cfg.ValueFormat, cfg.ValueShape, err = shapeOf(spec.value, spec.columns); err != nil {
+		return cfg, err
+	}
+	if cfg.KeyFormat, cfg.KeyShape, err = shapeOf(spec.key, nil); err != nil {
+		return cfg, err
+	}
+	for _, in := range spec.includes {
+		part, ok := includes[in.Kind]
+		if !ok {
+			return cfg, unsupported("INCLUDE "+in.Kind.String(), in.Pos)
+		}
+		cfg.Include = append(cfg.Include, kafka.Include{What: part, As: in.Alias, Header: in.Header, Bytes: in.Bytes})
+	}
+	return cfg, nil
 }
 
 // kafkaAddress is where a source or sink connects and which topic it means, in either dialect.
@@ -121,9 +123,6 @@ func (s *Session) kafkaAddress(from *ast.External, depends *[]uint64) (brokers [
 
 // registryOf is the schema registry that a format names.
 func (s *Session) registryOf(f *ast.MessageFormat, depends *[]uint64) (*connectionSpec, *repr.Error) {
-	if len(f.Options) > 0 {
-		return nil, unsupported("the options of the schema registry", f.Pos)
-	}
 	if f.RegistryURL != "" {
 		return &connectionSpec{kind: ast.ConnectionRegistry, url: f.RegistryURL}, nil
 	}
@@ -140,21 +139,15 @@ func (spec *kafkaSource) connector(c *Coordinator) (sources.Described, *repr.Err
 	if c.opts.Source != nil {
 		return c.opts.Source(spec.topic), nil
 	}
-	cfg := kafka.Config{Broker: c.brokerOptions(spec.brokers), Topic: spec.topic, ValueFormat: formats[spec.value.Kind],
-		Envelope: kafka.Envelope(spec.envelope.String()), Log: c.opts.Log, Clock: c.opts.Clock,
-		ValueSchema: spec.foundSchemas.value, KeySchema: spec.foundSchemas.key, KeepState: c.opts.Journal != nil,
-		FetchBytes: c.fetchBytes(), Debezium: spec.debezium}
-	if spec.key != nil {
-		cfg.KeyFormat = formats[spec.key.Kind]
+	cfg, err := spec.config()
+	if err != nil {
+		return nil, err
 	}
-	for _, in := range spec.includes {
-		part, ok := includes[in.Kind]
-		if !ok {
-			return nil, unsupported("INCLUDE "+in.Kind.String(), in.Pos)
-		}
-		cfg.Include = append(cfg.Include, kafka.Include{What: part, As: in.Alias})
+	cfg.Broker, cfg.Log, cfg.Clock = c.brokerOptions(spec.brokers), c.opts.Log, c.opts.Clock
+	cfg.KeepState, cfg.FetchBytes = c.opts.Journal != nil, c.fetchBytes()
+	if cfg.StartMillis < 0 {
+		cfg.StartMillis += c.opts.Clock.Now().UnixMilli()
 	}
-	var err *repr.Error
 	if cfg.Registry, err = c.registryFor(spec.registry); err != nil {
 		return nil, err
 	}
@@ -169,6 +162,7 @@ func (spec *kafkaSource) connector(c *Coordinator) (sources.Described, *repr.Err
 var includes = map[ast.IncludeKind]kafka.Metadata{
 	ast.IncludeKey: kafka.IncludeKey, ast.IncludePartition: kafka.IncludePartition, ast.IncludeOffset: kafka.IncludeOffset,
 	ast.IncludeTimestamp: kafka.IncludeTimestamp, ast.IncludeHeaders: kafka.IncludeHeaders,
+	ast.IncludeHeader: kafka.IncludeHeader, ast.IncludeTopic: kafka.IncludeTopic,
 }
 
 func (c *Coordinator) registryFor(spec *connectionSpec) (*registry.Client, *repr.Error) {

@@ -125,8 +125,11 @@ func (c *Coordinator) queueBatch(b sourceBatch) {
 	}
 	now := repr.TimestampTZ(c.opts.Clock.Now().UnixMicro() + unixEpochMicros)
 	for _, u := range b.batch.Errors {
-		// The first column is the time at which the error was met.
-		r.errCol.queue(append(repr.Append(nil, now), repr.Skip(u.Row)...), u.Diff)
+		row := u.Row
+		if repr.IsNull(row) { // the first column is the time at which the error was met
+			row = append(repr.Append(nil, now), repr.Skip(row)...)
+		}
+		r.errCol.queue(row, u.Diff)
 	}
 	for _, p := range b.batch.Progress {
 		r.next[p.Partition] = p.Next

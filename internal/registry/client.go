@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -47,11 +48,44 @@ type Options struct {
 	Clock    clock.Clock // the machine's when nil
 }
 
+// The types of schemas.
+const (
+	Avro     = "AVRO"
+	Protobuf = "PROTOBUF"
+)
+
 // Schema is a schema as registered.
 type Schema struct {
-	ID      int
-	Version int // 0 when it was asked for by id
-	Text    string
+	ID         int
+	Version    int    // 0 when it was asked for by id
+	Type       string // Avro when empty
+	Text       string
+	References []Reference
+}
+
+// Reference is a schema that another one imports.
+type Reference struct {
+	Name    string `json:"name"` // as the import says it
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
+}
+
+// Is says whether the schema is of a type; the error says what it is instead.
+func (s *Schema) Is(kind string) error {
+	if is := s.kind(); !strings.EqualFold(is, kind) {
+		return fmt.Errorf("schema id %d is a %s schema, not %s", s.ID, is, kind)
+	}
+	if kind == Avro && len(s.References) > 0 {
+		return fmt.Errorf("schema id %d refers to other subjects, which is not supported for Avro", s.ID)
+	}
+	return nil
+}
+
+func (s *Schema) kind() string {
+	if s.Type == "" {
+		return Avro
+	}
+	return s.Type
 }
 
 // Client asks one registry. It is safe for concurrent use.
@@ -127,7 +161,7 @@ func (c *Client) ByID(ctx context.Context, id int) (Schema, error) {
 	if err := answer.check(what); err != nil {
 		return Schema{}, err
 	}
-	s := Schema{ID: id, Text: answer.Schema}
+	s := Schema{ID: id, Type: answer.SchemaType, Text: answer.Schema, References: answer.References}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.byID) >= maxCached {
@@ -156,16 +190,46 @@ func (c *Client) cached(id int) (s Schema, err error, known bool) {
 
 // Latest is the newest schema of a subject.
 func (c *Client) Latest(ctx context.Context, subject string) (Schema, error) {
+	return c.version(ctx, subject, "latest")
+}
+
+// maxImports bounds how many schemas one imports, over all steps.
+const maxImports = 64
+
+// Imports are the texts of the schemas that one refers to, also by way of others, by the names of the imports.
+func (c *Client) Imports(ctx context.Context, s *Schema) (map[string]string, error) {
+	texts := map[string]string{}
+	todo := s.References
+	for len(todo) > 0 {
+		r := todo[0]
+		todo = todo[1:]
+		if _, ok := texts[r.Name]; ok {
+			continue
+		}
+		if len(texts) == maxImports {
+			return nil, fmt.Errorf("schema id %d imports more than %d others", s.ID, maxImports)
+		}
+		one, err := c.version(ctx, r.Subject, strconv.Itoa(r.Version))
+		if err != nil {
+			return nil, err
+		}
+		texts[r.Name] = one.Text
+		todo = append(todo, one.References...)
+	}
+	return texts, nil
+}
+
+func (c *Client) version(ctx context.Context, subject, version string) (Schema, error) {
 	var answer schemaAnswer
 	what := fmt.Sprintf("subject %q", subject)
-	path := "/subjects/" + url.PathEscape(subject) + "/versions/latest"
+	path := "/subjects/" + url.PathEscape(subject) + "/versions/" + version
 	if err := c.call(ctx, call{method: http.MethodGet, path: path, what: what}, &answer); err != nil {
 		return Schema{}, err
 	}
 	if err := answer.check(what); err != nil {
 		return Schema{}, err
 	}
-	return Schema{ID: answer.ID, Version: answer.Version, Text: answer.Schema}, nil
+	return Schema{ID: answer.ID, Version: answer.Version, Type: answer.SchemaType, Text: answer.Schema, References: answer.References}, nil
 }
 
 // Register makes an Avro schema known under a subject and returns its id; the same schema keeps its id.
@@ -186,21 +250,14 @@ func (c *Client) Register(ctx context.Context, subject, schema string) (int, err
 }
 
 type schemaAnswer struct {
-	ID         int             `json:"id"`
-	Version    int             `json:"version"`
-	Schema     string          `json:"schema"`
-	SchemaType string          `json:"schemaType"`
-	References json.RawMessage `json:"references"`
+	ID         int         `json:"id"`
+	Version    int         `json:"version"`
+	Schema     string      `json:"schema"`
+	SchemaType string      `json:"schemaType"`
+	References []Reference `json:"references"`
 }
 
 func (a *schemaAnswer) check(what string) error {
-	if a.SchemaType != "" && !strings.EqualFold(a.SchemaType, "AVRO") {
-		return fmt.Errorf("%s is a %s schema, not Avro", what, a.SchemaType)
-	}
-	var refs []json.RawMessage
-	if len(a.References) > 0 && json.Unmarshal(a.References, &refs) == nil && len(refs) > 0 {
-		return fmt.Errorf("%s refers to other subjects, which is not supported", what)
-	}
 	if a.Schema == "" {
 		return fmt.Errorf("%s: the registry's answer has no schema", what)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -36,7 +37,11 @@ func (f *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/schemas/ids/7":
 		_, _ = fmt.Fprint(w, `{"schema":"\"string\""}`)
 	case r.URL.Path == "/schemas/ids/8":
-		_, _ = fmt.Fprint(w, `{"schema":"syntax = \"proto3\";","schemaType":"PROTOBUF"}`)
+		_, _ = fmt.Fprint(w, `{"schema":"syntax = \"proto3\";","schemaType":"PROTOBUF","references":[{"name":"a.proto","subject":"a","version":1}]}`)
+	case r.URL.Path == "/subjects/a/versions/1":
+		_, _ = fmt.Fprint(w, `{"id":10,"schema":"a","schemaType":"PROTOBUF","references":[{"name":"b.proto","subject":"b","version":3},{"name":"a.proto","subject":"a","version":1}]}`)
+	case r.URL.Path == "/subjects/b/versions/3":
+		_, _ = fmt.Fprint(w, `{"id":11,"schema":"b","schemaType":"PROTOBUF"}`)
 	case r.URL.Path == "/subjects/users-value/versions/latest":
 		_, _ = fmt.Fprint(w, `{"subject":"users-value","id":7,"version":2,"schema":"\"string\""}`)
 	case r.Method == http.MethodPost && r.URL.Path == "/subjects/out-value/versions":
@@ -80,7 +85,7 @@ func TestAsk(t *testing.T) {
 		t.Error(err)
 	}
 	s, err := c.Latest(ctx, "users-value")
-	if err != nil || s != (Schema{ID: 7, Version: 2, Text: `"string"`}) {
+	if err != nil || !reflect.DeepEqual(s, Schema{ID: 7, Version: 2, Text: `"string"`}) {
 		t.Errorf("latest: %v %v", s, err)
 	}
 	id, err := c.Register(ctx, "out-value", `"long"`)
@@ -125,8 +130,13 @@ func TestErrorsNameTheThing(t *testing.T) {
 	if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), `"nosuch-value"`) || !strings.Contains(err.Error(), c.URL()) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := c.ByID(ctx, 8); err == nil || !strings.Contains(err.Error(), "PROTOBUF") {
-		t.Errorf("got %v", err)
+	proto, err := c.ByID(ctx, 8)
+	if err != nil || proto.Is(Protobuf) != nil || proto.Is(Avro) == nil || !strings.Contains(proto.Is(Avro).Error(), "PROTOBUF") {
+		t.Errorf("got %v, %v", proto, err)
+	}
+	imports, err := c.Imports(ctx, &proto)
+	if err != nil || len(imports) != 2 || imports["a.proto"] != "a" || imports["b.proto"] != "b" {
+		t.Errorf("imports %v, %v", imports, err)
 	}
 	f.down.Store(true)
 	if err := c.Check(ctx); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "store is down") {

@@ -101,6 +101,24 @@ func (c *cache[T]) get(ctx context.Context, schemas Schemas, id int, compile fun
 	if c.has && c.lastID == id {
 		return c.last.value, c.last.err
 	}
+	return c.lookUp(ctx, schemas, id, func(s registry.Schema) (T, error) {
+		var none T
+		if err := s.Is(registry.Avro); err != nil {
+			return none, repr.NewError(repr.CodeFeatureNotSupported, err.Error())
+		}
+		parsed, err := avro.Parse(s.Text)
+		if err != nil {
+			return none, err
+		}
+		return compile(parsed)
+	})
+}
+
+// lookUp is get for schemas of any type. What compile says is final, unless the registry was away.
+func (c *cache[T]) lookUp(ctx context.Context, schemas Schemas, id int, compile func(registry.Schema) (T, error)) (T, error) {
+	if c.has && c.lastID == id {
+		return c.last.value, c.last.err
+	}
 	got, ok := c.byID[id]
 	if !ok {
 		var err error
@@ -119,7 +137,7 @@ func (c *cache[T]) get(ctx context.Context, schemas Schemas, id int, compile fun
 
 // ask fetches and compiles a schema. A schema that cannot be compiled is as final as one that can; the error beside
 // it is for what may be otherwise the next time.
-func ask[T any](ctx context.Context, schemas Schemas, id int, compile func(*avro.Schema) (T, error)) (compiled[T], error) {
+func ask[T any](ctx context.Context, schemas Schemas, id int, compile func(registry.Schema) (T, error)) (compiled[T], error) {
 	var c compiled[T]
 	s, err := schemas.ByID(ctx, id)
 	switch {
@@ -131,9 +149,9 @@ func ask[T any](ctx context.Context, schemas Schemas, id int, compile func(*avro
 		c.err = repr.NewError(repr.CodeFeatureNotSupported, err.Error())
 		return c, nil
 	}
-	schema, err := avro.Parse(s.Text)
-	if err == nil {
-		c.value, err = compile(schema)
+	c.value, err = compile(s)
+	if errors.Is(err, registry.ErrUnreachable) || errors.Is(err, registry.ErrDenied) {
+		return c, err // of a schema that this one imports
 	}
 	if err != nil {
 		c.err = withID(id, err)

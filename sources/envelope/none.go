@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"millrace/repr"
+	"millrace/repr/format"
 	"millrace/sources"
 )
 
@@ -23,6 +24,9 @@ func (n *None) Apply(ctx context.Context, dst []sources.Update, m *Message) ([]s
 		return dst, nil
 	}
 	row, err := n.Value.Append(ctx, n.buf[:0], m.Value)
+	if errors.Is(err, format.ErrNoRow) {
+		return dst, nil
+	}
 	if err != nil {
 		return dst, err
 	}

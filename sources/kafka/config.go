@@ -25,7 +25,13 @@ const (
 	FormatBytes Format = "BYTES"
 	FormatText  Format = "TEXT"
 	FormatJSON  Format = "JSON"
-	FormatAvro  Format = "AVRO" // with the schema registry
+	FormatCSV   Format = "CSV"
+
+	// With the schema registry, and with a schema that is given.
+	FormatAvro           Format = "AVRO"
+	FormatAvroSchema     Format = "AVRO USING SCHEMA"
+	FormatProtobuf       Format = "PROTOBUF"
+	FormatProtobufSchema Format = "PROTOBUF USING SCHEMA"
 )
 
 // Envelope is what a record means.
@@ -34,6 +40,7 @@ type Envelope string
 // The envelopes.
 const (
 	EnvelopeNone           Envelope = "NONE"
+	EnvelopeUpsert         Envelope = "UPSERT"
 	EnvelopeDebezium       Envelope = "DEBEZIUM"
 	EnvelopeDebeziumUpsert Envelope = "DEBEZIUM UPSERT"
 )
@@ -48,12 +55,16 @@ const (
 	IncludeOffset    Metadata = "OFFSET"
 	IncludeTimestamp Metadata = "TIMESTAMP"
 	IncludeHeaders   Metadata = "HEADERS"
+	IncludeHeader    Metadata = "HEADER" // the last of one name
+	IncludeTopic     Metadata = "TOPIC"
 )
 
 // Include asks for a column of metadata. Columns of the key come after those of the value, then the others as listed.
 type Include struct {
-	What Metadata
-	As   string // the column's name; its own name in lower case when empty
+	What   Metadata
+	As     string // the column's name; its own name in lower case when empty
+	Header string // of IncludeHeader: its name
+	Bytes  bool   // of IncludeHeader: bytea, not text
 }
 
 // Config says what to read and how.
@@ -61,19 +72,27 @@ type Config struct {
 	Broker      broker.Options
 	Topic       string
 	KeyFormat   Format // for DEBEZIUM and FormatNone: the value's format
+	KeyShape    Shape
 	ValueFormat Format
+	ValueShape  Shape
 	Envelope    Envelope // NONE when empty
 	Include     []Include
 	Debezium    Debezium
+	// Names, when given, are the names of all columns.
+	Names []string
+	// Keys are sets of columns of which the user says that rows are unique by them.
+	Keys [][]string
+	// InlineErrors: under UPSERT a value that cannot be decoded is a row whose column of this name says why.
+	InlineErrors string
 
 	// StartOffsets are where partitions begin that Run is given no offset for; a partition not named begins at its
 	// beginning. StartMillis, when above 0, begins those at the first record that is not older.
 	StartOffsets map[int32]int64
 	StartMillis  int64
 
-	Registry *registry.Client // for FormatAvro
-	// ValueSchema and KeySchema are the Avro schemas to read with; when empty, the newest of <topic>-value and
-	// <topic>-key. A caller that keeps what Schemas says reads the same columns after a restart.
+	Registry *registry.Client // for FormatAvro and FormatProtobuf
+	// ValueSchema and KeySchema are the schemas to read with; when empty, the newest of <topic>-value and <topic>-key,
+	// or what the first messages have. A caller that keeps what Schemas says reads the same columns after a restart.
 	ValueSchema string
 	KeySchema   string
 	// KeepState: batches tell what the envelope remembers, for Restore.
@@ -163,22 +182,21 @@ func New(cfg Config) (*Source, error) {
 
 func (c *Config) checkFormats() error {
 	for _, f := range []Format{c.ValueFormat, c.KeyFormat} {
-		switch f {
-		case FormatBytes, FormatText, FormatJSON:
-		case FormatNone:
-			continue
-		case FormatAvro:
-			if c.Registry == nil {
-				return repr.NewError(repr.CodeInvalidParameter, "FORMAT AVRO needs a CONFLUENT SCHEMA REGISTRY")
-			}
-		default:
+		if _, ok := formats[f]; !ok && f != FormatNone {
 			return notSupported("FORMAT " + string(f))
+		}
+		if (f == FormatAvro || f == FormatProtobuf) && c.Registry == nil {
+			return repr.NewError(repr.CodeInvalidParameter, "FORMAT "+string(f)+" needs a CONFLUENT SCHEMA REGISTRY")
 		}
 	}
 	switch c.Envelope {
 	case EnvelopeNone:
 		if c.ValueFormat == FormatNone {
 			return repr.NewError(repr.CodeInvalidParameter, "a Kafka source needs a FORMAT")
+		}
+	case EnvelopeUpsert:
+		if c.ValueFormat == FormatNone || c.KeyFormat == FormatNone {
+			return repr.NewError(repr.CodeInvalidParameter, "ENVELOPE UPSERT needs a KEY FORMAT and a VALUE FORMAT")
 		}
 	case EnvelopeDebezium, EnvelopeDebeziumUpsert:
 		if c.ValueFormat != FormatAvro && c.ValueFormat != FormatJSON {
@@ -200,7 +218,7 @@ func (c *Config) checkInclude() error {
 			if c.KeyFormat == FormatNone {
 				return repr.NewError(repr.CodeInvalidParameter, "INCLUDE KEY needs a KEY FORMAT")
 			}
-		case IncludePartition, IncludeOffset, IncludeTimestamp, IncludeHeaders:
+		case IncludePartition, IncludeOffset, IncludeTimestamp, IncludeHeaders, IncludeHeader, IncludeTopic:
 		default:
 			return notSupported("INCLUDE " + string(i.What))
 		}

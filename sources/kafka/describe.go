@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"millrace/internal/broker"
 	"millrace/internal/registry"
 	"millrace/repr"
 	"millrace/repr/format/avro"
-	"millrace/repr/format/bytes"
-	"millrace/repr/format/json"
 	"millrace/sources/envelope"
 )
 
@@ -68,9 +67,12 @@ func asError(err error) error {
 func (s *Source) build(ctx context.Context) error {
 	var d described
 	var err error
-	if s.cfg.Envelope.isDebezium() {
+	switch s.cfg.Envelope {
+	case EnvelopeDebezium, EnvelopeDebeziumUpsert:
 		err = s.buildDebezium(ctx, &d)
-	} else {
+	case EnvelopeUpsert:
+		err = s.buildUpsert(ctx, &d)
+	default:
 		err = s.buildNone(ctx, &d)
 	}
 	if err != nil {
@@ -81,6 +83,9 @@ func (s *Source) build(ctx context.Context) error {
 			d.cols = append(d.cols, metadataColumn(i))
 		}
 	}
+	if err := s.name(&d); err != nil {
+		return err
+	}
 	if err := unique(d.cols); err != nil {
 		return err
 	}
@@ -89,6 +94,32 @@ func (s *Source) build(ctx context.Context) error {
 			WithHint("Drop the source and create it again.")
 	}
 	s.seen = &d
+	return nil
+}
+
+// name gives the columns the names that were asked for, and takes the keys that were declared.
+func (s *Source) name(d *described) error {
+	if n := s.cfg.Names; n != nil {
+		if len(n) != len(d.cols) {
+			return repr.NewError(repr.CodeSyntax, fmt.Sprintf("%d names are given for %d columns", len(n), len(d.cols))).
+				WithHint("The columns are " + strings.Join(namesOf(d.cols), ", ") + ".")
+		}
+		d.cols = slices.Clone(d.cols)
+		for i := range n {
+			d.cols[i].Name = n[i]
+		}
+	}
+	for _, key := range s.cfg.Keys {
+		var at []int
+		for _, name := range key {
+			i := d.cols.Index(name)
+			if i < 0 {
+				return repr.NewError(repr.CodeUndefinedColumn, fmt.Sprintf("column %q named in key does not exist", name))
+			}
+			at = append(at, i)
+		}
+		d.keys = append(d.keys, at)
+	}
 	return nil
 }
 
@@ -103,67 +134,97 @@ func unique(cols repr.RowDesc) error {
 }
 
 func (s *Source) buildNone(ctx context.Context, d *described) error {
-	value, schema, err := s.decoder(ctx, s.cfg.ValueFormat, s.cfg.ValueSchema, "-value")
+	value, schema, err := s.decoder(ctx, s.value(), nil)
 	if err != nil {
 		return err
 	}
 	d.valueSchema = schema
 	d.cols = append(d.cols, value.Columns()...)
 	none := &envelope.None{Value: value}
-	for _, i := range s.cfg.Include {
-		if i.What != IncludeKey {
-			continue
-		}
-		if none.Key, d.keySchema, err = s.decoder(ctx, s.cfg.KeyFormat, s.cfg.KeySchema, "-key"); err != nil {
+	if as, ok := s.includesKey(); ok {
+		if none.Key, d.keySchema, err = s.decoder(ctx, s.key(), nil); err != nil {
 			return err
 		}
-		d.cols = append(d.cols, keyColumns(none.Key.Columns(), i.As)...)
+		key, err := keyColumns(none.Key.Columns(), as)
+		if err != nil {
+			return err
+		}
+		d.cols = append(d.cols, nullables(key)...)
 	}
 	d.env = none
 	return nil
 }
 
-// keyColumns names the columns of a key: a single one key, or as asked; several by their own names.
-func keyColumns(cols repr.RowDesc, as string) repr.RowDesc {
-	out := append(repr.RowDesc(nil), cols...)
-	for i := range out {
-		out[i].NotNull = false
+// buildUpsert puts the columns of the key first. A column of the value that has the name of one of them is left out, unless
+// the key was given another name.
+func (s *Source) buildUpsert(ctx context.Context, d *described) error {
+	key, keySchema, err := s.decoder(ctx, s.key(), nil)
+	if err != nil {
+		return err
 	}
-	if len(out) == 1 {
-		out[0].Name = "key"
-		if as != "" {
-			out[0].Name = as
+	as, _ := s.includesKey()
+	cols, err := keyColumns(key.Columns(), as)
+	if err != nil {
+		return err
+	}
+	value, valueSchema, err := s.decoder(ctx, s.value(), namesOf(cols))
+	if err != nil {
+		return err
+	}
+	d.keySchema, d.valueSchema = keySchema, valueSchema
+	of := value.Columns()
+	if s.cfg.InlineErrors != "" {
+		of = append(nullables(of), repr.Column{Name: s.cfg.InlineErrors, Type: repr.TypeOf(repr.KindText)})
+	}
+	d.env = envelope.NewUpsert(key, value, s.cfg.InlineErrors != "")
+	unique := make([]int, len(cols))
+	for i := range cols {
+		unique[i] = i
+	}
+	d.keys = [][]int{unique}
+	d.cols = append(cols, of...)
+	return nil
+}
+
+// includesKey says whether INCLUDE KEY was said, and as what.
+func (s *Source) includesKey() (as string, ok bool) {
+	for _, i := range s.cfg.Include {
+		if i.What == IncludeKey {
+			return i.As, true
 		}
 	}
-	return out
+	return "", false
 }
 
-// decoder makes a decoder for a format, and says with which schema.
-func (s *Source) decoder(ctx context.Context, f Format, schema, suffix string) (envelope.ValueDecoder, string, error) {
-	switch f {
-	case FormatBytes:
-		return envelope.Plain(bytes.Bytes{}), "", nil
-	case FormatText:
-		return envelope.Plain(bytes.Text{}), "", nil
-	case FormatJSON:
-		return envelope.Plain(&json.Decoder{}), "", nil
-	default:
-		return s.registered(ctx, schema, suffix)
+func namesOf(cols repr.RowDesc) []string {
+	names := make([]string, len(cols))
+	for i := range cols {
+		names[i] = cols[i].Name
 	}
+	return names
 }
 
-// registered makes a decoder of Avro by a schema of the registry.
-func (s *Source) registered(ctx context.Context, schema, suffix string) (envelope.ValueDecoder, string, error) {
-	parsed, err := s.schema(ctx, schema, suffix)
-	if err != nil {
-		return nil, "", err
+func nullables(cols repr.RowDesc) repr.RowDesc {
+	cols = slices.Clone(cols)
+	for i := range cols {
+		cols[i].NotNull = false
 	}
-	cols, err := parsed.Columns()
-	if err != nil {
-		return nil, "", err
+	return cols
+}
+
+// keyColumns names the columns of a key: one of a format that knows no names is key, or as asked; others bear their own names.
+func keyColumns(cols repr.RowDesc, as string) (repr.RowDesc, error) {
+	out := slices.Clone(cols)
+	switch {
+	case as != "" && len(out) > 1:
+		return nil, repr.NewError(repr.CodeFeatureNotSupported, "INCLUDE KEY AS is not supported for a key of more than one column").
+			WithHint("Leave AS out: the columns bear the names that they have in the key.")
+	case as != "":
+		out[0].Name = as
+	case len(out) == 1 && isNameless(out[0].Name):
+		out[0].Name = "key"
 	}
-	nullable(cols)
-	return envelope.NewRegistered(s.cfg.Registry, cols), parsed.Text(), nil
+	return out, nil
 }
 
 // nullable lets every column be NULL: a record of another schema may lack a field that this one demands.
@@ -181,6 +242,9 @@ func (s *Source) schema(ctx context.Context, text, suffix string) (*avro.Schema,
 		latest, err := s.cfg.Registry.Latest(ctx, s.subject(suffix))
 		if err != nil {
 			return nil, s.registryError(err, suffix)
+		}
+		if err := latest.Is(registry.Avro); err != nil {
+			return nil, repr.NewError(repr.CodeFeatureNotSupported, err.Error()).WithHint("Read it with the FORMAT of its schema.")
 		}
 		text = latest.Text
 	}
@@ -219,3 +283,6 @@ func reason(err error) string {
 	}
 	return text
 }
+
+// isNameless says whether a column bears the name that formats give to what has none.
+func isNameless(name string) bool { return name == "data" || name == "text" }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"slices"
 	"strings"
@@ -77,6 +78,20 @@ type sink struct {
 	hold    chan struct{} // when set, Push waits for it
 	batches []int
 	first   []sources.Progress // of the first batch
+
+	errorUpdates []sources.Update
+	state        map[string]repr.Diff
+}
+
+// kept is what the source wants back after a restart.
+func (s *sink) kept() iter.Seq2[[]byte, repr.Diff] {
+	return func(yield func([]byte, repr.Diff) bool) {
+		for row, diff := range s.state {
+			if diff != 0 && !yield([]byte(row), diff) {
+				return
+			}
+		}
+	}
 }
 
 func newSink() *sink { return &sink{next: map[int32]int64{}, wake: make(chan struct{}, 1)} }
@@ -110,6 +125,13 @@ func (s *sink) Push(ctx context.Context, b *sources.Batch) error {
 	for _, u := range b.Errors {
 		row := repr.DecodeRow(nil, u.Row)
 		s.errors = append(s.errors, fmt.Sprintf("%s %s %s/%d/%d %q", row[2].Str(), row[1].Str(), row[3].Str(), row[4].Int(), row[5].Int(), row[8].Bytes()))
+	}
+	s.errorUpdates = append(s.errorUpdates, b.Errors...)
+	for _, u := range b.State {
+		if s.state == nil {
+			s.state = map[string]repr.Diff{}
+		}
+		s.state[string(u.Row)] += u.Diff
 	}
 	for _, p := range b.Progress {
 		if p.Next < s.next[p.Partition] {
@@ -375,10 +397,8 @@ func TestConfig(t *testing.T) {
 		{func(c *Config) {}, ""},
 		{func(c *Config) { c.Topic = "" }, "22023 a Kafka source needs a TOPIC"},
 		{func(c *Config) { c.Broker.Brokers = nil }, "22023 a Kafka source needs a BROKER"},
-		{func(c *Config) { c.ValueFormat = "PROTOBUF" }, "0A000 FORMAT PROTOBUF is not supported"},
 		{func(c *Config) { c.ValueFormat = "" }, "22023 a Kafka source needs a FORMAT"},
 		{func(c *Config) { c.ValueFormat = FormatAvro }, "22023 FORMAT AVRO needs"},
-		{func(c *Config) { c.Envelope = "UPSERT" }, "0A000 ENVELOPE UPSERT is not supported"},
 		{func(c *Config) { c.Envelope = EnvelopeDebezium }, "0A000 ENVELOPE DEBEZIUM with FORMAT BYTES"},
 		{func(c *Config) { c.Include = []Include{{What: IncludeKey}} }, "22023 INCLUDE KEY needs a KEY FORMAT"},
 		{func(c *Config) { c.Include = []Include{{What: "MOOD"}} }, "0A000 INCLUDE MOOD is not supported"},

@@ -2,7 +2,9 @@ package kafka
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -30,6 +32,7 @@ const maxReason = 2000
 
 var metadataKinds = map[Metadata]repr.Kind{
 	IncludePartition: repr.KindInt4, IncludeOffset: repr.KindInt8, IncludeTimestamp: repr.KindTimestamp, IncludeHeaders: repr.KindJSONB,
+	IncludeHeader: repr.KindText, IncludeTopic: repr.KindText,
 }
 
 func metadataColumn(i Include) repr.Column {
@@ -37,7 +40,11 @@ func metadataColumn(i Include) repr.Column {
 	if name == "" {
 		name = strings.ToLower(string(i.What))
 	}
-	return repr.Column{Name: name, Type: repr.TypeOf(metadataKinds[i.What]), NotNull: true}
+	kind := metadataKinds[i.What]
+	if i.What == IncludeHeader && i.Bytes {
+		kind = repr.KindBytea
+	}
+	return repr.Column{Name: name, Type: repr.TypeOf(kind), NotNull: i.What != IncludeHeader}
 }
 
 // message is a record as envelopes take it.
@@ -64,10 +71,30 @@ func (s *Source) message(m *envelope.Message, r *kgo.Record) {
 			meta = repr.Append(meta, repr.Timestamp((r.Timestamp.UnixMilli()-epochMillis)*1000))
 		case IncludeHeaders:
 			meta = repr.Append(meta, repr.JSONB(headersJSON(r.Headers)))
+		case IncludeHeader:
+			meta = repr.Append(meta, headerNamed(r.Headers, &i))
+		case IncludeTopic:
+			meta = repr.Append(meta, repr.Text(r.Topic))
 		default: // the key is decoded, not described
 		}
 	}
 	m.Meta = meta
+}
+
+// headerNamed is the value of the last header of a name: NULL when there is none.
+func headerNamed(headers []kgo.RecordHeader, i *Include) repr.Datum {
+	for _, h := range slices.Backward(headers) {
+		switch {
+		case h.Key != i.Header:
+		case h.Value == nil:
+			return repr.Null
+		case i.Bytes:
+			return repr.Bytea(h.Value)
+		default:
+			return repr.Text(plainText(h.Value))
+		}
+	}
+	return repr.Null
 }
 
 // headersJSON is a list of objects of key and value; a value that is no text is written as \x and hexadecimal digits.
@@ -91,8 +118,8 @@ func plainText(b []byte) string {
 	return fmt.Sprintf(`\x%x`, b)
 }
 
-// errorRow is a row of sources.ErrorColumns. When it was written is the tick's to say, so that column is NULL.
-func errorRow(r *kgo.Record, e *repr.Error) []byte {
+// errorRow is a row of sources.ErrorColumns, of an error that was met at a time.
+func errorRow(r *kgo.Record, e *repr.Error, met time.Time) []byte {
 	text := e.Message
 	if e.Detail != "" {
 		text += " (" + e.Detail + ")"
@@ -102,7 +129,7 @@ func errorRow(r *kgo.Record, e *repr.Error) []byte {
 	}
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", `\x00`), "\uFFFD")
 	row := []repr.Datum{
-		repr.Null, repr.Text(text), repr.Text(e.Code), repr.Text(r.Topic),
+		repr.TimestampTZ((met.UnixMilli() - epochMillis) * 1000), repr.Text(text), repr.Text(e.Code), repr.Text(r.Topic),
 		repr.Int4(r.Partition), repr.Int8(r.Offset), repr.TimestampTZ((r.Timestamp.UnixMilli() - epochMillis) * 1000),
 		kept(r.Key), kept(r.Value),
 	}

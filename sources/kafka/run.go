@@ -452,9 +452,15 @@ func (r *reader) mend(ctx context.Context, rec *kgo.Record, err error) ([]source
 			return updates, nil
 		}
 	}
-	r.batch.Errors = append(r.batch.Errors, sources.Update{Row: errorRow(rec, bad), Diff: 1})
+	row := errorRow(rec, bad, r.cfg.Clock.Now())
 	r.batch.Bad++
-	return r.batch.Updates, nil
+	updates := r.batch.Updates
+	if h, ok := r.seen.env.(envelope.Healing); ok {
+		updates, r.batch.Errors = h.Fail(updates, r.batch.Errors, &r.msg, bad, row)
+	} else {
+		r.batch.Errors = append(r.batch.Errors, sources.Update{Row: row, Diff: 1})
+	}
+	return updates, nil
 }
 
 // push hands the batch over. It waits while the coordinator is busy, and the fetch buffers fill up to their bound.
@@ -466,6 +472,9 @@ func (r *reader) push(ctx context.Context) error {
 		if high, ok := r.moved[p]; ok {
 			r.batch.Progress = append(r.batch.Progress, sources.Progress{Partition: p, Next: r.next[p], High: high})
 		}
+	}
+	if h, ok := r.seen.env.(envelope.Healing); ok {
+		r.batch.Errors = h.Healed(r.batch.Errors)
 	}
 	if e, ok := r.seen.env.(envelope.Remembering); ok && r.cfg.KeepState {
 		r.batch.State = e.State(r.batch.State)

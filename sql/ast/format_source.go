@@ -184,6 +184,10 @@ func (p *printer) format(f *MessageFormat) {
 	case FormatJSON:
 		p.put("JSON")
 		p.when(f.JSONArray, " ARRAY")
+		if len(f.Options) > 0 {
+			p.put(" ")
+			p.options(f.Options)
+		}
 	case FormatCSV:
 		p.csv(f)
 	case FormatRegex:

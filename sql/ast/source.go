@@ -137,7 +137,7 @@ type MessageFormat struct {
 	CSVColumns   int     // CSV WITH n COLUMNS
 	CSVDelimiter string  // DELIMITED BY 'c'; "" for a comma
 
-	JSONArray bool // JSON ARRAY
+	JSONArray bool // JSON ARRAY; INFER is an option
 }
 
 // IncludeKind is a part of a message that INCLUDE turns into a column.

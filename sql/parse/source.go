@@ -181,6 +181,7 @@ func (p *parser) format() *ast.MessageFormat {
 	case p.accept("json"):
 		out.Kind = ast.FormatJSON
 		out.JSONArray = p.accept("array")
+		out.Options = p.optionalOptions()
 	case p.accept("csv"):
 		out.Kind = ast.FormatCSV
 		p.csv(out)
