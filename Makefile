@@ -13,7 +13,7 @@ LINT = $$($(GO) -C tools tool -n golangci-lint)
 UNIT = $$($(GO) list ./... | grep -v -e /internal/tidy$$ -e /tests/e2e$$)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup test unit race tidy e2e slt oracle bench fuzz lint golden kill soak ci
+.PHONY: help build demo setup test unit race tidy e2e slt oracle bench fuzz lint golden kill soak promises ci
 
 help: ## say what there is
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
@@ -69,6 +69,9 @@ kill: build ## kill the server under load KILLS times, checking after each start
 soak: build ## random changes and faults for SOAK_TIME each: simulated, and on the real servers
 	SIM_TIME=$(SOAK_TIME) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./tests/sim
 	MILLRACE_E2E=1 MILLRACE_SOAK=$(SOAK_TIME) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./tests/e2e
+
+promises: build ## the tests of the promises that have a count, as often as a release needs
+	MILLRACE_RELEASE=1 $(GO) test -count=1 -timeout 0 -v -run 'TestWorkersDoNotShow|TestFullDisks|TestDamage|TestStopBusy|TestAgain' ./internal/journal ./coord ./cmd/millrace ./tests/sim
 
 ci: ## what CI runs
 	.ci/run

@@ -107,11 +107,7 @@ func fillUp(t *testing.T, d *sim.Disk, cl *client) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for size := 1 << 14; size > 0; size /= 2 {
 		for range 100 {
-			text := make([]byte, size)
-			for i := range text {
-				text[i] = byte('a' + rng.IntN(26))
-			}
-			if _, err := cl.run(t.Context(), "INSERT INTO filler VALUES ('"+string(text)+"')"); err != nil {
+			if _, err := cl.run(t.Context(), "INSERT INTO filler VALUES ('"+randomText(rng, size)+"')"); err != nil {
 				break
 			}
 		}

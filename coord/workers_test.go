@@ -7,16 +7,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-)
 
-// workerSeeds is how many histories TestWorkersDoNotShow tries.
-const workerSeeds = 10
+	"millrace/internal/counts"
+)
 
 // TestWorkersDoNotShow runs one history, of DDL, writes, rows that go by themselves and pauses, with 1, 2 and 8 workers: every
 // byte of the subscriptions and of the answers is the same, times included.
 func TestWorkersDoNotShow(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(workerSeeds) {
+	for seed := range uint64(counts.Of(10, 100)) {
 		var first string
 		for _, workers := range []int{1, 2, 8} {
 			var got string

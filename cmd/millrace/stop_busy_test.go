@@ -18,10 +18,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-)
 
-// stops is how often TestStopBusy stops.
-const stops = 10
+	"millrace/internal/counts"
+)
 
 // TestStopBusy: a server that is told to stop while a sink is in a transaction, a client waits in a FETCH of a cursor, one idles with a
 // cursor open, and others subscribe and write, ends within 5 s with exit code 0 and tells all of them 57P01; and what the sink has
@@ -42,7 +41,7 @@ func TestStopBusy(t *testing.T) {
 		}
 		return nil, nil, false
 	})
-	for n := range stops {
+	for n := range counts.Of(10, 50) {
 		p := startProcess(t, dir)
 		if n == 0 {
 			p.must("CREATE TABLE t (n int)")

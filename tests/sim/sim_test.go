@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"millrace/internal/counts"
 )
 
 // lives is how many seeds a test run tries, again how many of them are lived again, and steps how long each lives.
@@ -69,15 +71,10 @@ func TestLives(t *testing.T) {
 	}
 }
 
-// TestAgain lives seeds again, with another number of workers each time: the same seed is the same life, to the last byte. SIM_AGAIN
-// is how many seeds that are.
+// TestAgain lives seeds again, with another number of workers each time: the same seed is the same life, to the last byte.
 func TestAgain(t *testing.T) {
 	t.Parallel()
-	seeds := fewer(again)
-	if n, err := strconv.ParseUint(os.Getenv("SIM_AGAIN"), 10, 64); err == nil {
-		seeds = n
-	}
-	for seed := range seeds {
+	for seed := range fewer(uint64(counts.Of(again, 100))) {
 		sameAgain(t, seed)
 	}
 }
