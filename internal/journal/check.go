@@ -119,12 +119,12 @@ func (c *checking) rows(collection uint64, b Batch) error {
 func (c *checking) segments(m *manifest, names []string) {
 	n := int64(0)
 	all := &chain{fs: c.fs, dir: c.dir, see: func(f found) error { n++; return c.record(f) }}
-	all.done = func(first uint64, torn bool, err error) {
+	all.done = func(name string, torn bool, err error) {
 		content := fmt.Sprintf("%d records", n)
 		if torn {
 			content += ", and one half written"
 		}
-		c.file(segmentName(first), content, err)
+		c.file(name, content, err)
 		c.r.Torn, c.r.Records = torn, c.r.Records+n
 		n = 0
 	}

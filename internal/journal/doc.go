@@ -5,6 +5,7 @@
 // when it would survive a crash. In the background whole segments are folded: the updates of each collection become a sorted,
 // consolidated run file, runs are merged so that old ones are at least twice as large as all newer ones together, and a
 // manifest names the runs and holds the notes as of the fold. A segment goes when a manifest covers it.
+// A segment that is held back for the history of some collections alone is made thin: what it holds of the others is folded.
 //
 // The contract: what Open gives is the sum of all records whose Commit was waited for, in order, and at most one record more
 // (the one whose sync a crash cut off). A damaged tail of the last segment is cut away when nothing valid follows; any other
@@ -13,5 +14,5 @@
 //
 // The journal knows neither rows nor SQL: rows are bytes in the order of their bytes.
 //
-// Start reading at journal.go; the forms of the files are in record.go, segment.go, run.go and manifest.go.
+// Start reading at journal.go; the forms of the files are in record.go, segment.go, run.go, thin.go and manifest.go.
 package journal

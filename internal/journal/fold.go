@@ -61,7 +61,7 @@ func (j *Journal) Fold() error {
 	}
 }
 
-// foldNext folds the oldest segment, if that has ended and no hold keeps it.
+// foldNext folds the oldest segment, if that has ended and no hold keeps it; or else what may be of one of which a hold keeps a part.
 func (j *Journal) foldNext(ctx context.Context) (bool, error) {
 	select {
 	case j.turn <- struct{}{}:
@@ -70,12 +70,25 @@ func (j *Journal) foldNext(ctx context.Context) (bool, error) {
 	}
 	defer func() { <-j.turn }()
 	j.mu.Lock()
-	if len(j.older) == 0 || j.older[0].open || j.older[0].last > j.hold || j.isStopped() {
+	if len(j.older) == 0 || j.older[0].open || j.isStopped() {
 		j.mu.Unlock()
 		return false, nil
 	}
-	s, m := j.older[0], j.manifest.clone()
+	s, m, each := j.older[0], j.manifest.clone(), j.each
+	held := s.last > j.hold
+	if held {
+		s = j.thick()
+	}
 	j.mu.Unlock()
+	if s == nil {
+		return false, nil
+	}
+	if held {
+		if err := j.thin(ctx, s, m, each); err != nil {
+			return false, err
+		}
+		return true, j.discard()
+	}
 	f := &fold{j: j, m: m, ctx: ctx, changes: map[uint64][]stream{}}
 	if err := f.segment(s); err != nil {
 		f.undo()
@@ -119,7 +132,7 @@ type fold struct {
 }
 
 func (f *fold) segment(s *segment) error {
-	_, _, err := readSegment(f.j.opts.FS, f.j.opts.Dir, s.first, s.next, f.see)
+	_, _, err := readSegment(f.j.opts.FS, s.name, s.first, s.next, f.see)
 	if err != nil {
 		return err
 	}
@@ -128,13 +141,22 @@ func (f *fold) segment(s *segment) error {
 
 // fold makes what was seen part of the runs: all up to a time, before a record.
 func (f *fold) fold(last, next uint64) error {
+	if err := f.collections(); err != nil {
+		return err
+	}
+	f.m.Folded, f.m.Next = last, next
+	f.m.Thin = slices.DeleteFunc(f.m.Thin, func(t thinned) bool { return t.First < next })
+	return f.m.write(f.j.opts.FS, f.j.opts.Dir)
+}
+
+// collections writes all changes that were seen.
+func (f *fold) collections() error {
 	for _, id := range slices.Sorted(maps.Keys(f.changes)) {
 		if err := f.collection(id, f.changes[id]); err != nil {
 			return err
 		}
 	}
-	f.m.Folded, f.m.Next = last, next
-	return f.m.write(f.j.opts.FS, f.j.opts.Dir)
+	return nil
 }
 
 // undo removes what a fold has made that came to nothing.
@@ -265,6 +287,9 @@ func (f *fold) gone(old *manifest, segment string) []string {
 	need := map[string]bool{}
 	for _, r := range f.m.Runs {
 		need[filepath.Join(f.j.opts.Dir, r.File)] = true
+	}
+	for _, t := range f.m.Thin {
+		need[filepath.Join(f.j.opts.Dir, t.File)] = true
 	}
 	out := []string{segment}
 	if old.Number > 0 {

@@ -58,8 +58,10 @@ type Journal struct {
 	older     []*segment // not folded yet, oldest first
 	notes     map[string][]byte
 	manifest  *manifest
-	hold      uint64 // segments are folded up to this time
-	pins      int    // while there is one, no file goes
+	hold      uint64            // segments are folded up to this time
+	general   uint64            // and changes in them up to this one
+	each      map[uint64]uint64 // but of some collections up to times of their own; hold is the least of all
+	pins      int               // while there is one, no file goes
 	garbage   []string
 	broken    error
 	foldErr   error // of the last fold; nil when it succeeded
@@ -145,11 +147,15 @@ func (j *Journal) sweep(names, left []string) error {
 	for _, r := range j.manifest.Runs {
 		keep[r.File] = true
 	}
+	for _, t := range j.manifest.Thin {
+		keep[t.File] = true
+	}
 	for _, name := range names {
 		first, isLog := numbered(name, segmentPrefix)
 		_, isRun := numbered(name, runPrefix)
+		_, isThin := numbered(name, thinPrefix)
 		_, isManifest := numbered(strings.TrimSuffix(name, temporary), manifestPrefix)
-		if isLog && first < j.manifest.Next || (isRun || isManifest) && !keep[name] {
+		if isLog && first < j.manifest.Next || (isRun || isThin || isManifest) && !keep[name] {
 			left = append(left, name)
 		}
 	}
@@ -410,12 +416,7 @@ func (j *Journal) isStopped() bool {
 }
 
 // Hold says that nothing after t is to be folded: records after t can still be read one by one.
-func (j *Journal) Hold(t uint64) {
-	j.mu.Lock()
-	j.hold = t
-	j.mu.Unlock()
-	j.nudge()
-}
+func (j *Journal) Hold(t uint64) { j.HoldEach(t, nil) }
 
 // Stats is the size of a journal.
 type Stats struct {

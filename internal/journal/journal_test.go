@@ -150,12 +150,14 @@ func randomRecord(r *rand.Rand, m *model) *Record {
 
 // life is a journal on a simulated disk, and what was acknowledged of it.
 type life struct {
-	t      *testing.T
-	r      *rand.Rand
-	d      *sim.Disk
-	j      *Journal
-	acked  *model
-	flying *model // with the record that was on its way at the crash; nil without one
+	t       *testing.T
+	r       *rand.Rand
+	d       *sim.Disk
+	j       *Journal
+	acked   *model
+	general uint64
+	each    map[uint64]uint64
+	flying  *model // with the record that was on its way at the crash; nil without one
 }
 
 func (l *life) open() {
@@ -195,9 +197,31 @@ func (l *life) run(most int) {
 		}
 		l.acked = next
 		if l.r.IntN(10) == 0 {
-			l.j.Hold(l.acked.last - min(l.acked.last, uint64(l.r.IntN(200))))
+			l.hold()
 		}
 	}
+}
+
+// hold holds the last records, and those of some collections for longer; a hold never goes back.
+func (l *life) hold() {
+	back := func(from uint64, most int) uint64 {
+		return max(from, l.acked.last-min(l.acked.last, uint64(l.r.IntN(most))))
+	}
+	l.general = back(l.general, 200)
+	if l.r.IntN(3) == 0 {
+		l.each = nil
+	}
+	each := map[uint64]uint64{}
+	for id := range uint64(4) {
+		if t, held := l.each[id]; held || l.r.IntN(4) == 0 {
+			if !held {
+				t = l.general
+			}
+			each[id] = min(back(t, 5000), l.general)
+		}
+	}
+	l.each = each
+	l.j.HoldEach(l.general, each)
 }
 
 // TestCrashes lives through many crashes at any moment, in the log, in folds and at starts: what is there is always what was

@@ -16,11 +16,12 @@ import (
 type manifest struct {
 	Format  uint32            `json:"format"`
 	Number  uint64            `json:"number"`
-	Folded  uint64            `json:"folded"`  // the time of the last record that is folded
-	Next    uint64            `json:"next"`    // the number of the first record that is not
-	NextRun uint64            `json:"nextRun"` // for the name of the next run
-	Notes   map[string][]byte `json:"notes"`   // as of Folded
-	Runs    []run             `json:"runs"`    // of one collection the oldest first
+	Folded  uint64            `json:"folded"`         // the time of the last record that is folded
+	Next    uint64            `json:"next"`           // the number of the first record that is not
+	NextRun uint64            `json:"nextRun"`        // for the name of the next run
+	Notes   map[string][]byte `json:"notes"`          // as of Folded
+	Runs    []run             `json:"runs"`           // of one collection the oldest first
+	Thin    []thinned         `json:"thin,omitempty"` // segments of which a part is folded
 }
 
 const (
@@ -106,6 +107,7 @@ func (m *manifest) clone() *manifest {
 		c.Notes[k] = v
 	}
 	c.Runs = append([]run(nil), m.Runs...)
+	c.Thin = append([]thinned(nil), m.Thin...)
 	c.Number++
 	return &c
 }

@@ -89,7 +89,7 @@ func (j *Journal) Ticks(f func(*Record) error) error {
 		if i == len(list)-1 {
 			follows = 0
 		}
-		_, _, err := readSegment(j.opts.FS, j.opts.Dir, s.first, follows, func(r found) error {
+		_, _, err := readSegment(j.opts.FS, s.name, s.first, follows, func(r found) error {
 			if r.number >= s.next {
 				return nil // it came after we looked
 			}

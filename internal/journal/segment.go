@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -63,6 +62,9 @@ type segment struct {
 	open  bool   // it has ended, and its file is not closed yet
 
 	sealed bool // there is a seal behind the records
+
+	known bool     // it is known what it has
+	has   []uint64 // collections that are changed by its records
 }
 
 // size is how much of the file counts.
@@ -166,8 +168,8 @@ func content(fs disk.FS, name string) ([]byte, error) {
 
 // readSegment goes through the records of a segment, behind which the one that begins with the record follows stands; 0 says that
 // it is the newest. In that a damaged tail is no error: torn says that there is one, behind s.end.
-func readSegment(fs disk.FS, dir string, first, follows uint64, see func(found) error) (s *segment, torn bool, err error) {
-	s = &segment{name: filepath.Join(dir, segmentName(first)), first: first, next: first}
+func readSegment(fs disk.FS, name string, first, follows uint64, see func(found) error) (s *segment, torn bool, err error) {
+	s = &segment{name: name, first: first, next: first}
 	b, err := content(fs, s.name)
 	if err != nil {
 		return nil, false, err

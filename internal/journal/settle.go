@@ -52,7 +52,7 @@ func (j *Journal) split(hold uint64, f *fold, old *segment) error {
 	if old == j.newest {
 		follows = 0
 	}
-	_, _, err := readSegment(j.opts.FS, j.opts.Dir, old.first, follows, func(r found) error {
+	_, _, err := readSegment(j.opts.FS, old.name, old.first, follows, func(r found) error {
 		if r.time <= hold {
 			last = r.time
 			at += r.size
@@ -73,6 +73,13 @@ func (j *Journal) split(hold uint64, f *fold, old *segment) error {
 		return fmt.Errorf("copy the end of %s: %w", old.name, err)
 	}
 	rest.end = end
+	for _, t := range f.m.Thin {
+		if t.First == old.first { // the rest of a thin one is thin
+			t.First, t.File = rest.first, segmentName(rest.first)
+			f.m.Thin = append(f.m.Thin, t)
+			break
+		}
+	}
 	if err := f.fold(last, rest.first); err != nil {
 		f.undo()
 		_ = file.Close()
