@@ -72,6 +72,8 @@ const (
 	registryPort
 	postgresPort
 	mariadbPort
+	searchPort
+	searchNodePort
 )
 
 // address is the loopback address of the port at offset.

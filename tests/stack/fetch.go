@@ -130,7 +130,7 @@ func (s *Stack) cached(name string, recipe []byte, fill func(dir string) error) 
 
 // Fetch installs and fetches everything that the end-to-end tests need, and starts nothing.
 func (s *Stack) Fetch(ctx context.Context) error {
-	if err := s.fetch(ctx, Services()); err != nil {
+	if err := s.fetch(ctx, usual()); err != nil {
 		return err
 	}
 	if _, err := s.Python(ctx); err != nil {
@@ -152,6 +152,9 @@ func (s *Stack) fetch(ctx context.Context, services []Service) error {
 	}
 	if err == nil && slices.Contains(services, Registry) {
 		s.registryDir, err = s.artifacts(ctx, "registry", "unpack-dependencies")
+	}
+	if err == nil && slices.Contains(services, OpenSearch) {
+		s.searchJars, err = s.artifacts(ctx, "opensearch", "copy-dependencies")
 	}
 	if err == nil && slices.Contains(services, Connect) {
 		s.plugins, err = s.fetchPlugins(ctx)

@@ -17,6 +17,8 @@ const (
 	Kafka    Service = "kafka"
 	Registry Service = "registry"
 	Connect  Service = "connect"
+	// OpenSearch is not among those that are meant when none is named: it is slow to start, and little needs it.
+	OpenSearch Service = "opensearch"
 )
 
 // description is what the stack must know of a service.
@@ -37,18 +39,22 @@ var table = map[Service]description{
 		needs: []Service{Kafka, Registry}, port: connectPort,
 		start: (*Stack).startConnect, ready: (*Stack).connectReady, signal: syscall.SIGTERM,
 	},
+	OpenSearch: {port: searchPort, start: (*Stack).startOpenSearch, ready: (*Stack).openSearchReady, signal: syscall.SIGTERM},
 }
 
 // Services lists all services in the order in which they are shown.
-func Services() []Service { return []Service{Postgres, MariaDB, Kafka, Registry, Connect} }
+func Services() []Service { return append(usual(), OpenSearch) }
+
+// usual are the services that are meant when none is named.
+func usual() []Service { return []Service{Postgres, MariaDB, Kafka, Registry, Connect} }
 
 // Known tells whether there is a service of that name.
 func Known(name Service) bool { return slices.Contains(Services(), name) }
 
-// withNeeds completes a list of services by what they need; none means all.
+// withNeeds completes a list of services by what they need; none means the usual ones.
 func withNeeds(services []Service) []Service {
 	if len(services) == 0 {
-		return Services()
+		return usual()
 	}
 	wanted := make(map[Service]bool)
 	for _, name := range services {

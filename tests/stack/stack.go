@@ -16,15 +16,15 @@ import (
 // Stack is a set of running servers.
 type Stack struct {
 	// KafkaAddr, PostgresAddr and MariaDBAddr are host:port; ConnectURL is the root of the Connect worker's
-	// interface, RegistryURL the root of the registry's Confluent-compatible one.
-	KafkaAddr, PostgresAddr, MariaDBAddr, ConnectURL, RegistryURL string
+	// interface, RegistryURL the root of the registry's Confluent-compatible one, OpenSearchURL that of the search server.
+	KafkaAddr, PostgresAddr, MariaDBAddr, ConnectURL, RegistryURL, OpenSearchURL string
 
 	cfg     Config
 	lock    *lock
 	sayMu   sync.Mutex // guards writes to cfg.Log
 	started []Service  // in the order they were asked for
 
-	kafkaJars, registryDir, plugins string
+	kafkaJars, registryDir, plugins, searchJars string
 }
 
 // New returns a stack with nothing running yet. Down must be called in the end.
@@ -34,12 +34,13 @@ func New(cfg Config) (*Stack, error) {
 		return nil, err
 	}
 	return &Stack{
-		cfg:          cfg,
-		KafkaAddr:    cfg.address(kafkaPort),
-		PostgresAddr: cfg.address(postgresPort),
-		MariaDBAddr:  cfg.address(mariadbPort),
-		ConnectURL:   "http://" + cfg.address(connectPort),
-		RegistryURL:  "http://" + cfg.address(registryPort) + "/apis/ccompat/v7",
+		cfg:           cfg,
+		KafkaAddr:     cfg.address(kafkaPort),
+		PostgresAddr:  cfg.address(postgresPort),
+		MariaDBAddr:   cfg.address(mariadbPort),
+		ConnectURL:    "http://" + cfg.address(connectPort),
+		RegistryURL:   "http://" + cfg.address(registryPort) + "/apis/ccompat/v7",
+		OpenSearchURL: "http://" + cfg.address(searchPort),
 	}, nil
 }
 
@@ -132,7 +133,7 @@ func (s *Stack) Status() string {
 		if p, ok := s.running(string(name)); ok {
 			state = fmt.Sprintf("up, process %d", p.pid)
 		}
-		fmt.Fprintf(&b, "%-9s %s\n", name, state)
+		fmt.Fprintf(&b, "%-10s %s\n", name, state)
 	}
 	return b.String()
 }

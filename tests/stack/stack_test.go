@@ -62,7 +62,7 @@ func TestBasePortFromEnvironment(t *testing.T) {
 func TestNeeds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ ask, want []Service }{
-		{nil, Services()},
+		{nil, usual()},
 		{[]Service{Connect}, []Service{Kafka, Registry, Connect}},
 		{[]Service{Kafka, Postgres}, []Service{Postgres, Kafka}},
 	} {
