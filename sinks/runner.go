@@ -1,0 +1,289 @@
+package sinks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"millrace/internal/clock"
+	"millrace/repr"
+)
+
+// Progress is how far a target is, as the target itself keeps it.
+type Progress struct {
+	Known  bool      // a writer has begun
+	Time   repr.Time // all up to here is committed; 0 before the first commit
+	Writer string    // the run of the server that wrote it
+}
+
+// Group is what one commit writes: whole ticks, in order.
+type Group struct {
+	Ticks []Tick
+	// Whole says that the first tick is the whole content: the target is made equal to it, whatever it holds.
+	Whole bool
+	From  Progress // what was committed before
+	To    repr.Time
+}
+
+// Target is where a Runner writes. Its methods are called by one goroutine.
+type Target interface {
+	// Open connects, makes what is missing, and says how far the target is.
+	Open(ctx context.Context) (Progress, error)
+	// Write commits a group together with its time, and returns how many records that took. After an error the target is
+	// closed and opened again: what it then says it holds tells whether the commit took place.
+	Write(ctx context.Context, g Group) (records int64, err error)
+	// Explain puts an error into the words of a user, and says whether retrying is of no use.
+	Explain(err error) (e *repr.Error, fatal bool)
+	// Close gives the connection up.
+	Close(ctx context.Context)
+}
+
+// Options say how a Runner runs.
+type Options struct {
+	Place    string        // what is written, as a message names it: table "t" of …
+	Interval time.Duration // between the starts of two commits at least; 100 ms when 0
+	MaxBytes int           // of rows that one commit gathers whatever the interval; 8 MiB when 0
+
+	// Writer names this run of the server; Known tells the names of this run and of those before it on the same data.
+	// What somebody else has written is refused. Nothing is checked when Writer is empty.
+	Writer   string
+	Known    func(writer string) bool
+	Restored repr.Time // what the server's data held when this run began; more that another run wrote is refused; 0: not checked
+
+	Log   *slog.Logger // none when nil
+	Clock clock.Clock  // the machine's when nil
+}
+
+const (
+	defaultInterval = 100 * time.Millisecond
+	defaultGathered = 8 << 20
+	minBackoff      = 100 * time.Millisecond
+	maxBackoff      = 5 * time.Second
+	// idleProgress is how many milliseconds the progress of a sink may lag behind the ticks when nothing changes.
+	idleProgress = 10_000
+)
+
+// Runner brings the ticks of a view to a target in commits of whole ticks, goes on after failures, and leaves out what is
+// committed already. It is run once.
+type Runner struct {
+	target Target
+	opts   Options
+
+	state    State
+	report   func(State)
+	open     bool
+	began    time.Time // when the last commit began
+	progress Progress
+	opened   bool      // progress is what the target said, once at least
+	fresh    bool      // the next tick is the whole content
+	sent     repr.Time // a commit whose outcome is open; 0 for none
+	records  int64     // of that commit
+}
+
+// NewRunner makes a runner of a target.
+func NewRunner(t Target, o Options) *Runner {
+	if o.Interval <= 0 {
+		o.Interval = defaultInterval
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = defaultGathered
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	return &Runner{target: t, opts: o}
+}
+
+// Run writes the ticks that come until ctx ends or the channel is closed.
+func (r *Runner) Run(ctx context.Context, ticks <-chan Tick, report func(State)) error {
+	r.report, r.fresh = report, true
+	defer r.close(ctx)
+	r.tell("starting", nil)
+	err := r.retry(ctx, func() error { return r.connect(ctx) })
+	for more := true; err == nil && more; {
+		var group []Tick
+		if group, more = r.gather(ctx, ticks); len(group) > 0 {
+			err = r.retry(ctx, func() error { return r.write(ctx, group) })
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		r.tell("failed", err)
+	}
+	return err
+}
+
+// gather waits for a tick and takes those that come with it, until the interval since the last commit is over.
+func (r *Runner) gather(ctx context.Context, ticks <-chan Tick) (group []Tick, more bool) {
+	select {
+	case t, ok := <-ticks:
+		if !ok {
+			return nil, false
+		}
+		group = append(group, t)
+	case <-ctx.Done():
+		return nil, false
+	}
+	wait := max(0, r.began.Add(r.opts.Interval).Sub(r.opts.Clock.Now()))
+	due := r.opts.Clock.After(wait)
+	for size := group[0].size(); size < r.opts.MaxBytes; {
+		select {
+		case t, ok := <-ticks:
+			if !ok {
+				return group, false
+			}
+			group = append(group, t)
+			size += t.size()
+		case <-due:
+			return group, true
+		case <-ctx.Done():
+			return group, false
+		}
+	}
+	return group, true
+}
+
+// size is about how many bytes a tick has.
+func (t *Tick) size() int {
+	n := 0
+	for i := range t.Changes {
+		n += len(t.Changes[i].Row)
+	}
+	return n
+}
+
+// retry runs a step until it succeeds, until ctx ends, or until an error that no retry can mend.
+func (r *Runner) retry(ctx context.Context, step func() error) error {
+	backoff := minBackoff
+	for {
+		err := step()
+		if err == nil {
+			r.tell("running", nil)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		e, fatal := r.target.Explain(err)
+		r.close(ctx)
+		if fatal {
+			return e
+		}
+		r.tell("stalled", e)
+		if err := r.opts.Clock.Sleep(ctx, backoff); err != nil {
+			return err
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+func (r *Runner) close(ctx context.Context) {
+	if r.open {
+		r.target.Close(ctx)
+	}
+	r.open = false
+}
+
+// connect opens the target and finds out what is committed.
+func (r *Runner) connect(ctx context.Context) error {
+	r.open = true
+	found, err := r.target.Open(ctx)
+	if err != nil {
+		return err
+	}
+	sent := r.sent
+	r.sent = 0
+	switch {
+	case found.Known && found.Writer != "" && r.opts.Writer != "" && !r.opts.Known(found.Writer):
+		return r.Taken()
+	case !r.opened:
+		if r.opts.Restored > 0 && found.Time > r.opts.Restored && found.Writer != r.opts.Writer { // this run may know more by now
+			return r.outrun(found)
+		}
+		r.progress, r.opened = found, true
+		r.state.Written, r.state.Recorded = found.Time, found.Time
+	case found.Time == r.progress.Time: // what was sent did not arrive
+	case sent > 0 && found.Time == sent:
+		r.committed(sent)
+	default:
+		return r.Taken()
+	}
+	return nil
+}
+
+// write commits ticks, leaving out those that are committed already.
+func (r *Runner) write(ctx context.Context, group []Tick) error {
+	if !r.open {
+		if err := r.connect(ctx); err != nil {
+			return err
+		}
+	}
+	for len(group) > 0 && group[0].Time <= r.progress.Time {
+		group, r.fresh = group[1:], false
+	}
+	if len(group) == 0 {
+		return nil
+	}
+	last := group[len(group)-1].Time
+	rows := 0
+	for i := range group {
+		rows += len(group[i].Changes)
+	}
+	if rows == 0 && !r.fresh && last < r.state.Recorded+idleProgress {
+		r.state.Written = last
+		return nil
+	}
+	r.began = r.opts.Clock.Now()
+	r.sent, r.records = last, int64(rows)
+	n, err := r.target.Write(ctx, Group{Ticks: group, Whole: r.fresh, From: r.progress, To: last})
+	if err != nil {
+		return err
+	}
+	r.records = n
+	r.committed(last)
+	return nil
+}
+
+func (r *Runner) committed(upTo repr.Time) {
+	r.fresh, r.sent = false, 0
+	r.progress = Progress{Known: true, Time: upTo, Writer: r.opts.Writer}
+	r.state.Written, r.state.Recorded = upTo, upTo
+	r.state.Records += r.records
+	r.records = 0
+}
+
+// Taken is the end of a sink whose place another one has taken.
+func (r *Runner) Taken() *repr.Error { return Taken(r.opts.Place) }
+
+// Taken says that somebody else writes to a place.
+func Taken(place string) *repr.Error {
+	return repr.NewError(repr.CodeObjectNotReady, "another server has taken over "+place).
+		WithDetail("It writes under the same name, so it runs on a copy of this server's data.").
+		WithHint("Keep one of the two servers; on the other drop the sink, and create it anew into another place.")
+}
+
+func (r *Runner) outrun(found Progress) *repr.Error {
+	return repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("%s holds changes up to time %d, and the data of this server end at %d",
+		r.opts.Place, found.Time, r.opts.Restored)).WithDetail("The data are an older copy of those that wrote it.").
+		WithHint("Drop the sink and create it anew into another place.")
+}
+
+// tell reports the state.
+func (r *Runner) tell(status string, err error) {
+	r.state.Status, r.state.Error, r.state.Hint = status, "", ""
+	if err != nil {
+		r.state.Error = err.Error()
+		if e, ok := errors.AsType[*repr.Error](err); ok {
+			r.state.Hint = e.Hint
+		}
+		r.opts.Log.Warn("sink "+status, "place", r.opts.Place, "err", err)
+	}
+	r.report(r.state)
+}
