@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"regexp"
@@ -23,6 +24,10 @@ type connectionSpec struct {
 	url     string   // schema registry
 	user    string
 	pass    string
+
+	host, port, database string // PostgreSQL
+	sslMode              string
+	region               string // object storage, whose address is url
 }
 
 // kafkaPort is the port of a broker that is named without one.
@@ -129,6 +134,29 @@ var connectionKinds = map[ast.ConnectionKind]*connectionKind{
 		},
 		needs: func(spec *connectionSpec) string { return missing("URL", spec.url != "") },
 		try:   (*Coordinator).tryRegistry,
+	},
+	ast.ConnectionPostgres: {
+		options: map[string]func(*connectionSpec, *ast.Option) *repr.Error{
+			"host":     takeText(func(spec *connectionSpec) *string { return &spec.host }),
+			"port":     takePort,
+			"database": takeText(func(spec *connectionSpec) *string { return &spec.database }),
+			"user":     takeText(func(spec *connectionSpec) *string { return &spec.user }),
+			"password": takeText(func(spec *connectionSpec) *string { return &spec.pass }),
+			"ssl mode": takeText(func(spec *connectionSpec) *string { return &spec.sslMode }),
+		},
+		needs: func(spec *connectionSpec) string {
+			return cmp.Or(missing("HOST", spec.host != ""), missing("USER", spec.user != ""))
+		},
+		try: (*Coordinator).tryPostgres,
+	},
+	ast.ConnectionOpenSearch: {
+		options: map[string]func(*connectionSpec, *ast.Option) *repr.Error{
+			"url":      takeText(func(spec *connectionSpec) *string { return &spec.url }),
+			"user":     takeText(func(spec *connectionSpec) *string { return &spec.user }),
+			"password": takeText(func(spec *connectionSpec) *string { return &spec.pass }),
+		},
+		needs: func(spec *connectionSpec) string { return missing("URL", spec.url != "") },
+		try:   (*Coordinator).tryOpenSearch,
 	},
 }
 

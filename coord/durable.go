@@ -111,8 +111,13 @@ func fullError() *repr.Error {
 	return repr.NewError(errDiskFull, "the disk is full: nothing of this was written").WithHint(diskFullHint)
 }
 
-// fedBySource says whether a base collection is a source's.
+// fedBySource says whether a base collection is a source's, or keeps what a sink's target refuses.
 func (c *Coordinator) fedBySource(col *collection) bool {
+	for _, r := range c.sinks {
+		if r.errCol == col {
+			return true
+		}
+	}
 	for _, r := range c.sources {
 		if r.col == col || r.errCol == col {
 			return true

@@ -48,14 +48,8 @@ func (s *Session) kafkaSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, *
 	default:
 		return nil, unsupported("this format of a sink", f.Pos)
 	}
-	for _, k := range st.Key {
-		i := from.Desc.Index(k.Name)
-		if i < 0 {
-			return nil, repr.NewError(repr.CodeUndefinedColumn, "column \""+k.Name+"\" of \""+from.Name+"\" does not exist").At(k.Pos)
-		}
-		spec.key = append(spec.key, i)
-	}
-	return spec, nil
+	spec.key, err = sinkKey(st, from)
+	return spec, err
 }
 
 func (spec *kafkaSink) connector(c *Coordinator, id uint64) (SinkConnector, *repr.Error) {

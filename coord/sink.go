@@ -17,8 +17,9 @@ type sinkRun struct {
 	id     uint64
 	name   string
 	from   uint64
-	began  repr.Time // of the content that it began with
-	limit  int64     // of what may wait for it, in bytes
+	began  repr.Time   // of the content that it began with
+	errCol *collection // what its target refuses; nil when it keeps none
+	limit  int64       // of what may wait for it, in bytes
 	cancel context.CancelFunc
 
 	mu      sync.Mutex // guards what follows
@@ -114,6 +115,9 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}
+	if err := s.proveKey(st, from, spec); err != nil {
+		return nil, err
+	}
 	connector, err := s.c.openSink(ctx, spec, it.ID)
 	if err != nil {
 		return nil, err
@@ -121,7 +125,7 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	if err := s.awaitReady(ctx, []uint64{from.ID}); err != nil {
 		return nil, err
 	}
-	if err := s.add(ctx, it, nil); err != nil {
+	if err := s.addSink(ctx, it, connector); err != nil {
 		return nil, err
 	}
 	// The broker must not know of the sink before the journal does.
@@ -160,6 +164,7 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 	ctx, cancel := context.WithCancel(c.ctx)
 	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, began: started.at, limit: started.sub.limit, cancel: cancel, state: sinks.State{Status: "starting"}}
 	c.sinks[it.ID] = r
+	c.keepRefusals(it, r, connector)
 	var behind atomic.Bool // more waited for the sink than it may hold
 	ticks := make(chan sinks.Tick, 16)
 	c.running.Add(2)

@@ -34,6 +34,7 @@ const (
 	ExternalS3
 	ExternalKinesis
 	ExternalPubNub
+	ExternalOpenSearch // also Elasticsearch, which is spoken to alike
 )
 
 // externalNames are the keywords of each ExternalKind.
@@ -41,6 +42,7 @@ var externalNames = [...]string{
 	ExternalKafka: "KAFKA", ExternalPostgres: "POSTGRES", ExternalMySQL: "MYSQL",
 	ExternalLoadGenerator: "LOAD GENERATOR", ExternalWebhook: "WEBHOOK", ExternalFile: "FILE",
 	ExternalS3: "S3", ExternalKinesis: "KINESIS", ExternalPubNub: "PUBNUB",
+	ExternalOpenSearch: "OPENSEARCH",
 }
 
 // String is the keyword or keywords of the kind.
@@ -55,6 +57,7 @@ func (k ExternalKind) String() string { return externalNames[k] }
 //	LOAD GENERATOR auction (TICK INTERVAL '1s')                    Generator, Options
 //	WEBHOOK …                                                      Options
 //	FILE 'path' …                                                  Address, Options
+//	OPENSEARCH | ELASTICSEARCH | S3 CONNECTION c (INDEX 'i', …)    Connection, Options
 type External struct {
 	At
 	Kind        ExternalKind
@@ -235,12 +238,13 @@ const (
 	ConnectionMySQL
 	ConnectionSSH
 	ConnectionAWS
+	ConnectionOpenSearch
 )
 
 // connectionNames are the keywords of each ConnectionKind.
 var connectionNames = [...]string{
 	ConnectionKafka: "KAFKA", ConnectionRegistry: "CONFLUENT SCHEMA REGISTRY", ConnectionPostgres: "POSTGRES",
-	ConnectionMySQL: "MYSQL", ConnectionSSH: "SSH TUNNEL", ConnectionAWS: "AWS",
+	ConnectionMySQL: "MYSQL", ConnectionSSH: "SSH TUNNEL", ConnectionAWS: "AWS", ConnectionOpenSearch: "OPENSEARCH",
 }
 
 // String is the keyword or keywords of the kind.

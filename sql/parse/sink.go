@@ -75,7 +75,11 @@ func (p *parser) createConnection(h createHead) ast.Statement {
 		out.Kind = ast.ConnectionMySQL
 	case p.accept("ssh", "tunnel"):
 		out.Kind = ast.ConnectionSSH
-	case p.nextIs("aws"), p.nextIs("sql"), p.nextIs("iceberg"):
+	case p.accept("opensearch"), p.accept("elasticsearch"):
+		out.Kind = ast.ConnectionOpenSearch
+	case p.accept("aws"):
+		out.Kind = ast.ConnectionAWS
+	case p.nextIs("sql"), p.nextIs("iceberg"):
 		p.unsupported("a connection to "+p.peek().text, p.peek())
 	default:
 		p.unexpected()

@@ -77,12 +77,26 @@ func (p *parser) external() ast.External {
 	case p.accept("file"):
 		out.Kind, out.Address = ast.ExternalFile, p.stringConst()
 		out.Options = p.withOptions()
+	case p.accept("opensearch"), p.accept("elasticsearch"):
+		out.Kind = ast.ExternalOpenSearch
+		p.byConnection(&out)
+	case p.nextIs("s3", "connection"):
+		p.skip(1)
+		out.Kind = ast.ExternalS3
+		p.byConnection(&out)
 	case p.nextIs("s3"), p.nextIs("kinesis"), p.nextIs("pubnub"), p.nextIs("avro"), p.nextIs("sql"), p.nextIs("iceberg"):
 		p.unsupported("a connector to "+p.peek().text, p.peek())
 	default:
 		p.unexpected()
 	}
 	return out
+}
+
+// byConnection reads CONNECTION c (…).
+func (p *parser) byConnection(out *ast.External) {
+	p.expect("connection")
+	out.Connection = p.name()
+	out.Options = p.optionalOptions()
 }
 
 // externalEnd says whether the next word begins a clause behind the connector.

@@ -42,6 +42,7 @@ func need(t *testing.T) {
 // servers are the real servers, started once for all tests.
 type servers struct {
 	once         sync.Once
+	mu           sync.Mutex // guards the making of stack
 	err          error
 	stack        *stack.Stack
 	registryAddr string // where the registry's Confluent interface lies at the root
@@ -56,7 +57,7 @@ func real(t *testing.T) *servers {
 	shared.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 		defer cancel()
-		if shared.stack, shared.err = stack.Up(ctx, stack.Config{BasePort: portOf(), Fresh: true}); shared.err != nil {
+		if shared.err = shared.start(ctx); shared.err != nil {
 			return
 		}
 		shared.registryAddr, shared.stopRegistry, shared.err = shared.stack.ServeRegistry()
@@ -65,6 +66,31 @@ func real(t *testing.T) *servers {
 		t.Fatalf("start the real servers: %v", shared.err)
 	}
 	return &shared
+}
+
+// start starts services, or the usual ones.
+func (s *servers) start(ctx context.Context, services ...stack.Service) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stack == nil {
+		made, err := stack.New(stack.Config{BasePort: portOf(), Fresh: true})
+		if err != nil {
+			return err
+		}
+		s.stack = made
+	}
+	return s.stack.Start(ctx, services...)
+}
+
+// running starts the services that a test needs, if they do not run yet.
+func running(t *testing.T, services ...stack.Service) *stack.Stack {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	if err := shared.start(ctx, services...); err != nil {
+		t.Fatalf("start %v: %v", services, err)
+	}
+	return shared.stack
 }
 
 // fetched is a stack with nothing running, for what is only fetched: interpreters and drivers.
