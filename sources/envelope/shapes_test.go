@@ -56,7 +56,9 @@ func TestShapes(t *testing.T) {
 	mongo := func(ms, ord int) string {
 		return fmt.Sprintf(`"connector":"mongodb","ts_ms":%d,"snapshot":"false","db":"shop","collection":"t","ord":%d`, ms, ord)
 	}
-	document := func(v int) string { return fmt.Sprintf(`"{\"_id\": {\"$oid\": \"aa\"},\"v\": {\"$numberLong\": \"%d\"}}"`, v) }
+	document := func(v int) string {
+		return fmt.Sprintf(`"{\"_id\": {\"$oid\": \"aa\"},\"v\": {\"$numberLong\": \"%d\"}}"`, v)
+	}
 	cases := []struct {
 		name     string
 		messages []*Message

@@ -96,21 +96,36 @@ func (s *Source) sampleSchemas(ctx context.Context, d *described) error {
 	}
 	d.valueSchema = noSchema
 	var scan connect.Scanner
+	newest := int64(0)
 	for _, r := range records {
-		text, _ := connect.Unwrap(&scan, r.Value)
-		if text == nil {
+		text, at := connect.Unwrap(&scan, r.Value)
+		when := changedAt(&scan, at)
+		if text == nil || when < newest {
 			continue
 		}
 		schema, err := connect.Parse(text)
 		if err != nil || schema.Sub("after") == nil {
 			continue
 		}
+		newest = when
 		d.valueSchema, d.keySchema = string(text), ""
 		if key, _ := connect.Unwrap(&scan, r.Key); key != nil {
 			d.keySchema = string(key)
 		}
 	}
 	return nil
+}
+
+// changedAt is when a change was made upstream, which the order of partitions does not tell; 0 when it does not say.
+func changedAt(s *connect.Scanner, payload int) int64 {
+	s.Seek(payload)
+	for _, name := range []string{"source", "ts_ms"} {
+		if !s.IsObject() || !s.Open() || !s.Find(name) {
+			return 0
+		}
+	}
+	millis, _ := s.Int()
+	return millis
 }
 
 // noteExtra logs, once each, the fields of rows that no column has: the table upstream has got new columns.

@@ -20,7 +20,8 @@ func conversion(from, to repr.Type, m *Modes) (c convert, ok bool) {
 	case isText(from.Kind):
 		return func(d repr.Datum) (repr.Datum, *repr.Error) { return m.text(to, d.Bytes(), false) }, true
 	case isText(to.Kind), isNumber(from.Kind) && isNumber(to.Kind), from.Kind == repr.KindInt4 && to.Kind == repr.KindBool,
-		from.Kind == repr.KindBool && isNumber(to.Kind), from.Kind == repr.KindDate && to.Kind == repr.KindTimestamp:
+		from.Kind == repr.KindBool && isNumber(to.Kind), from.Kind == repr.KindDate && to.Kind == repr.KindTimestamp,
+		from.Kind == repr.KindTime && to.Kind == repr.KindInterval:
 		return func(d repr.Datum) (repr.Datum, *repr.Error) { return byText(from, to, d) }, true
 	}
 	return nil, false

@@ -128,7 +128,7 @@ func (s *Scanner) declaredObject(r *reading) repr.Datum {
 func (m *Modes) text(t repr.Type, b []byte, bare bool) (repr.Datum, *repr.Error) {
 	switch t.Kind {
 	case repr.KindNumeric:
-		if bare && (m.Decimal == "" || m.Decimal == "precise") {
+		if bare && m.Decimal != "string" && string(b) != "NaN" {
 			return m.decimal(t, b)
 		}
 	case repr.KindBytea:
@@ -144,6 +144,7 @@ func (m *Modes) text(t repr.Type, b []byte, bare bool) (repr.Datum, *repr.Error)
 		if len(b) > 0 && b[0] == 'P' {
 			return logical.Duration(b)
 		}
+		b = bytes.TrimSuffix(b, []byte("Z")) // a time of day, where a time may be longer than a day
 	default: // as PostgreSQL reads it
 	}
 	return pgfmt.ParseText(t, string(b), nil)

@@ -142,6 +142,17 @@ func (s *Scanner) Key() (name []byte, more bool) {
 	return name, s.err == nil
 }
 
+// Find steps to the value of a member of an object that was opened; false when it has none of that name.
+func (s *Scanner) Find(name string) bool {
+	for got, more := s.Key(); more; got, more = s.Key() {
+		if string(got) == name {
+			return true
+		}
+		s.Skip()
+	}
+	return false
+}
+
 // name reads a short string.
 func (s *Scanner) name() []byte {
 	b := s.b

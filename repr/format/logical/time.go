@@ -3,6 +3,8 @@ package logical
 import (
 	"bytes"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"millrace/repr"
 	"millrace/repr/pgfmt"
@@ -130,7 +132,21 @@ func ISO(k repr.Kind, b []byte) (repr.Datum, *repr.Error) {
 	if k == repr.KindDate || k == repr.KindTime {
 		b = bytes.TrimSuffix(b, []byte("Z"))
 	}
-	return pgfmt.ParseText(repr.TypeOf(k), string(b), nil)
+	return pgfmt.ParseText(repr.TypeOf(k), beforeChrist(string(b)), nil)
+}
+
+// beforeChrist writes a year before 1 as PostgreSQL does. ISO 8601 has a year 0, which is 1 BC, and negative ones before it.
+func beforeChrist(s string) string {
+	if strings.HasPrefix(s, "0000-") {
+		return "0001" + s[4:] + " BC"
+	}
+	digits, negative := strings.CutPrefix(s, "-")
+	year, rest, ok := strings.Cut(digits, "-")
+	n, err := strconv.Atoi(year)
+	if !negative || !ok || err != nil {
+		return strings.TrimPrefix(s, "+")
+	}
+	return fmt.Sprintf("%04d-%s BC", n+1, rest)
 }
 
 func infinity(k repr.Kind, b []byte, micros int64, days int32) (repr.Datum, *repr.Error) {
