@@ -71,7 +71,7 @@ soak: build ## random changes and faults for SOAK_TIME each: simulated, and on t
 	MILLRACE_E2E=1 MILLRACE_SOAK=$(SOAK_TIME) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./tests/e2e
 
 promises: build ## the tests of the promises that have a count, as often as a release needs
-	MILLRACE_RELEASE=1 $(GO) test -count=1 -timeout 0 -v -run 'TestWorkersDoNotShow|TestFullDisks|TestDamage|TestStopBusy|TestAgain' ./internal/journal ./coord ./cmd/millrace ./tests/sim
+	MILLRACE_RELEASE=1 $(GO) test -count=1 -timeout 0 -v -run 'TestWorkersDoNotShow|TestFullDisks|TestDamage|TestStopBusy|TestLives|TestAgain' ./internal/journal ./coord ./cmd/millrace ./tests/sim
 
 ci: ## what CI runs
 	.ci/run

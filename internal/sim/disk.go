@@ -28,6 +28,8 @@ type Disk struct {
 	epoch int // counts crashes: files opened before one are dead
 	limit int64
 	fail  int // syncs until one fails; negative: none does
+	reads int // reads until one is short; negative: none is
+	short int // the same of writes
 	steps int // writes and syncs until a crash; negative: none comes
 	down  bool
 	pause func(op Op, name string) // called before each operation
@@ -68,7 +70,7 @@ var ErrCrashed = errors.New("the machine is down")
 // NewDisk makes an empty disk.
 func NewDisk(seed uint64) *Disk {
 	return &Disk{rng: rand.New(rand.NewPCG(seed, 1)), names: map[string]*inode{}, sure: map[string]*inode{},
-		dirs: map[string]bool{}, locks: map[string]bool{}, limit: 1 << 62, fail: -1, steps: -1}
+		dirs: map[string]bool{}, locks: map[string]bool{}, limit: 1 << 62, fail: -1, reads: -1, short: -1, steps: -1}
 }
 
 // Op is a kind of operation.
@@ -110,6 +112,29 @@ func (d *Disk) FailSync(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fail = n
+}
+
+// FailRead lets the read after n others give a part of what it is to, and an error.
+func (d *Disk) FailRead(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reads = n
+}
+
+// FailWrite lets the write after n others write a part, and give an error.
+func (d *Disk) FailWrite(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.short = n
+}
+
+// due counts down to a failure.
+func due(left *int) bool {
+	if *left < 0 {
+		return false
+	}
+	*left--
+	return *left < 0
 }
 
 // CrashAfter lets the machine crash at the write or sync after n others.
@@ -161,7 +186,7 @@ func (d *Disk) crash() {
 	if d.down {
 		return
 	}
-	d.down, d.steps, d.fail = true, -1, -1
+	d.down, d.steps, d.fail, d.reads, d.short = true, -1, -1, -1, -1
 	d.epoch++
 	for _, op := range d.ops[:d.rng.IntN(len(d.ops)+1)] {
 		op.apply(d.sure)
@@ -440,6 +465,9 @@ func (f *file) ReadAt(b []byte, at int64) (int, error) {
 	if err := f.alive(); err != nil {
 		return 0, err
 	}
+	if due(&f.d.reads) {
+		return copy(b[:f.d.rng.IntN(len(b)+1)], f.n.data[min(at, int64(len(f.n.data))):]), pathError("read", f.name, syscall.EIO)
+	}
 	if at >= int64(len(f.n.data)) {
 		return 0, io.EOF
 	}
@@ -465,7 +493,11 @@ func (f *file) WriteAt(b []byte, at int64) (int, error) {
 	if err := f.alive(); err != nil {
 		return 0, err
 	}
-	n := len(b)
+	n, failed := len(b), error(nil)
+	if due(&f.d.short) {
+		n, failed = f.d.rng.IntN(len(b)+1), pathError("write", f.name, syscall.EIO)
+		b = b[:n]
+	}
 	if grows := at + int64(len(b)) - int64(len(f.n.data)); grows > 0 && f.d.used()+grows > f.d.limit {
 		n = max(0, len(b)-int(f.d.used()+grows-f.d.limit))
 	}
@@ -474,7 +506,7 @@ func (f *file) WriteAt(b []byte, at int64) (int, error) {
 	if n < len(b) {
 		return n, pathError("write", "", syscall.ENOSPC)
 	}
-	return n, nil
+	return n, failed
 }
 
 // tear writes a random part of the sectors.

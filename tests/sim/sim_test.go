@@ -14,12 +14,14 @@ import (
 	"millrace/internal/counts"
 )
 
-// lives is how many seeds a test run tries, again how many of them are lived again, and steps how long each lives.
+// again is how many seeds a test run lives again, and steps how long each lives.
 const (
-	lives = 200
 	again = 16
 	steps = 250
 )
+
+// lives is how many seeds a test run tries.
+func lives() uint64 { return fewer(uint64(counts.Of(200, 2000))) }
 
 // try runs a seed and tells how it went wrong.
 func try(t *testing.T, seed uint64, steps int) outcome {
@@ -52,7 +54,7 @@ func TestLives(t *testing.T) {
 		for first := range uint64(side) {
 			t.Run(strconv.FormatUint(first, 10), func(t *testing.T) {
 				t.Parallel()
-				for seed := first; seed < fewer(lives) && !t.Failed(); seed += side {
+				for seed := first; seed < lives() && !t.Failed(); seed += side {
 					out := try(t, seed, steps)
 					mu.Lock()
 					for what, n := range out.counts {
@@ -66,7 +68,7 @@ func TestLives(t *testing.T) {
 	t.Log(total)
 	for _, what := range happens {
 		if total[what] == 0 {
-			t.Errorf("in %d lives there were no %s; there were %v", fewer(lives), what, slices.Sorted(maps.Keys(total)))
+			t.Errorf("in %d lives there were no %s; there were %v", lives(), what, slices.Sorted(maps.Keys(total)))
 		}
 	}
 }

@@ -19,6 +19,7 @@ type action struct {
 
 var actions = []action{
 	{30, (*run).write},
+	{4, (*run).writeFromSources},
 	{14, (*run).readSome},
 	{5, (*run).createTable},
 	{8, (*run).createView},
@@ -40,6 +41,8 @@ var actions = []action{
 	{3, func(r *run) { r.disk.CrashAfter(r.rng.IntN(60)) }},
 	{1, (*run).restart},
 	{1, func(r *run) { r.disk.FailSync(r.rng.IntN(10)) }},
+	{1, func(r *run) { r.disk.FailWrite(r.rng.IntN(20)) }},
+	{2, func(r *run) { r.disk.FailRead(r.rng.IntN(20)) }},
 	{2, (*run).fillUp},
 	{2, (*run).setClock},
 	{2, func(r *run) { r.slow.Store([]int64{1, 1, 20, 300}[r.rng.IntN(4)]) }},
@@ -66,6 +69,8 @@ func (r *run) finish() {
 	r.slow.Store(1)
 	r.disk.CrashAfter(-1)
 	r.disk.FailSync(-1)
+	r.disk.FailWrite(-1)
+	r.disk.FailRead(-1)
 	r.turns.wait(3*time.Second, driver)
 	r.settle()
 	r.poll()
@@ -511,5 +516,5 @@ func (r *run) unwatch() {
 }
 
 // happens are what has to happen in some life, by its name in the counts.
-var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks", "blocks without an end",
+var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks", "blocks without an end", "writes from sources", "failed reads",
 	"transactions of sinks", "broken words to a target", "lost answers of a target"}

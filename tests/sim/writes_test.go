@@ -152,3 +152,39 @@ func (r *run) move(from, to *object) *change {
 		})(s)
 	}}
 }
+
+// writeFromSources reads sources in a transaction and writes to tables what it has read in them: it is done as a whole, at a time at
+// which the sources held just that, or not at all.
+func (r *run) writeFromSources() {
+	cl, t := r.idle(), r.one(isTable)
+	from := r.some(func(o *object) bool { return o.kind == aSource })
+	if cl == nil || t == nil || len(from) == 0 || r.sizeOf(t) > largest {
+		return
+	}
+	k := r.rng.Int64N(8)
+	texts, copies := []string{"BEGIN"}, []string{}
+	for _, o := range from {
+		some := fmt.Sprintf("SELECT k, v FROM %s WHERE k = %d", o.full(), k)
+		texts, copies = append(texts, some), append(copies, "INSERT INTO "+t.full()+" "+some)
+	}
+	read := cl.start(strings.Join(texts, "; "))
+	r.say("ask: %s", read.text)
+	r.wait(read)
+	if r.answer(cl); read.err != nil || r.failed != nil {
+		return
+	}
+	change := &change{text: strings.Join(append(copies, "COMMIT"), "; "), apply: changed(t, func(old, now bag) {
+		for p, n := range old {
+			now.add(p, n)
+		}
+		for i := range from {
+			for p, n := range bagOf(read.sets[i], 0) {
+				now.add(p, n)
+			}
+		}
+	})}
+	r.counts.add("writes from sources", 1)
+	r.say("ask: %s", change.text)
+	r.model.begin(change)
+	cl.start(change.text, change)
+}
