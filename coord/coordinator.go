@@ -101,29 +101,31 @@ type Coordinator struct {
 	memory   *memory
 
 	// The rest belongs to the loop.
-	oracle      oracle
-	collections map[uint64]*collection
-	order       []*collection // base collections: tables, sources
-	views       []*view       // in an order in which each comes after its inputs
-	sharing     sharing
-	sources     map[uint64]*sourceRun
-	sinks       map[uint64]*sinkRun
-	holds       map[*hold]struct{}
-	retained    map[uint64]time.Duration // how much history is kept of collections of which that was said
-	waiting     []chan<- error           // writers whose tick has not run
-	writers     int                      // how many the last tick answered
-	gathered    bool                     // the next tick has waited for them already
-	queued      bool                     // something waits for a tick
-	queuedRows  int
-	someFailed  bool           // a view has failed
-	queuedBytes int64          // of what sources read
-	broken      error          // the journal failed: nothing more is acknowledged
-	full        bool           // the last tick was refused, for the disk is full
-	notes       []journal.Note // of the next tick
-	dropped     []uint64       // collections that end with the next tick
-	revival     *revival       // what a restart brings back; nil without one
-	identity    *identity
-	unmerged    int // how many collections and arrangements have merging left to do
+	oracle       oracle
+	collections  map[uint64]*collection
+	order        []*collection // base collections: tables, sources
+	views        []*view       // in an order in which each comes after its inputs
+	sharing      sharing
+	sources      map[uint64]*sourceRun
+	sinks        map[uint64]*sinkRun
+	named        map[uint64]*named    // subscriptions of the catalog
+	acknowledged map[uint64]repr.Time // to be durable with the next tick, by subscription
+	holds        map[*hold]struct{}
+	retained     map[uint64]time.Duration // how much history is kept of collections of which that was said
+	waiting      []chan<- error           // writers whose tick has not run
+	writers      int                      // how many the last tick answered
+	gathered     bool                     // the next tick has waited for them already
+	queued       bool                     // something waits for a tick
+	queuedRows   int
+	someFailed   bool           // a view has failed
+	queuedBytes  int64          // of what sources read
+	broken       error          // the journal failed: nothing more is acknowledged
+	full         bool           // the last tick was refused, for the disk is full
+	notes        []journal.Note // of the next tick
+	dropped      []uint64       // collections that end with the next tick
+	revival      *revival       // what a restart brings back; nil without one
+	identity     *identity
+	unmerged     int // how many collections and arrangements have merging left to do
 }
 
 // Counters are totals since the start, for the metrics.
@@ -189,15 +191,17 @@ func prepare(opts Options) *Coordinator {
 	ctx, stop := context.WithCancelCause(context.Background())
 	c := &Coordinator{
 		opts: opts, ctx: ctx, stop: stop, done: make(chan struct{}),
-		commands:    make(chan func(), 64),
-		batches:     make(chan sourceBatch, batchesAhead(opts.MemoryLimit)),
-		collections: map[uint64]*collection{},
-		sources:     map[uint64]*sourceRun{},
-		sinks:       map[uint64]*sinkRun{},
-		holds:       map[*hold]struct{}{},
-		retained:    map[uint64]time.Duration{},
-		identity:    &identity{},
-		memory:      newMemory(opts.MemoryLimit, opts.LiveBytes, opts.heapBytes),
+		commands:     make(chan func(), 64),
+		batches:      make(chan sourceBatch, batchesAhead(opts.MemoryLimit)),
+		collections:  map[uint64]*collection{},
+		sources:      map[uint64]*sourceRun{},
+		sinks:        map[uint64]*sinkRun{},
+		named:        map[uint64]*named{},
+		acknowledged: map[uint64]repr.Time{},
+		holds:        map[*hold]struct{}{},
+		retained:     map[uint64]time.Duration{},
+		identity:     &identity{},
+		memory:       newMemory(opts.MemoryLimit, opts.LiveBytes, opts.heapBytes),
 	}
 	c.oracle = oracle{now: opts.Clock.Now}
 	c.oracle.complete = repr.Time(max(opts.Clock.Now().UnixMilli(), 1))

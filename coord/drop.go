@@ -23,6 +23,7 @@ var kindsOf = map[ast.ObjectKind][]catalog.Kind{
 	ast.KindIndex:            {catalog.Index},
 	ast.KindConnection:       {catalog.Connection},
 	ast.KindSecret:           {catalog.Secret},
+	ast.KindSubscription:     {catalog.Subscription},
 }
 
 // findFor finds the object that a DROP, ALTER or SHOW CREATE names; nil when there is none and that is allowed.
@@ -209,6 +210,8 @@ func (c *Coordinator) end(it *catalog.Item) {
 		c.dropBase(it.ID)
 	case catalog.Sink:
 		c.stopSink(it.ID)
+	case catalog.Subscription:
+		c.endNamed(it.ID)
 	default: // nothing runs for the others
 	}
 }

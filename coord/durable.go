@@ -22,6 +22,7 @@ import (
 //	offset/<id>/<part>  how far a source has read a partition: the next offset, as a varint
 //	ready/<id>          a source has read what its topic held at first
 //	open/…              what an open transaction block has made (openblock.go)
+//	place/<id>          how far the reader of a subscription has come
 const (
 	frameNote     = "catalog"
 	itemNotes     = "catalog/"
@@ -78,6 +79,7 @@ func (c *Coordinator) commitInputs(t repr.Time) (*journal.Commit, error) {
 			rec.Notes = append(rec.Notes, journal.Note{Key: offsetNote(o.source, o.partition), Value: binary.AppendVarint(nil, o.next)})
 		}
 	}
+	rec.Notes = append(rec.Notes, c.placeNotes()...)
 	if c.opts.Journal == nil {
 		return nil, nil
 	}
@@ -104,6 +106,7 @@ func (c *Coordinator) refuse() {
 	for _, s := range c.sources {
 		s.unbind()
 	}
+	clear(c.acknowledged)
 	c.failWaiting(fullError())
 }
 
@@ -180,10 +183,16 @@ func (c *Coordinator) catalogNotes(next *catalog.Snapshot, ch *catalog.Change) [
 				notes = append(notes, journal.Note{Key: offsetNote(it.ID, p)})
 			}
 		}
+		if it.Kind == catalog.Subscription {
+			notes = append(notes, journal.Note{Key: placeNote(it.ID)})
+		}
 	}
 	for _, it := range ch.Set {
 		if it.Kind != catalog.System {
 			notes = append(notes, journal.Note{Key: itemNote(it.ID), Value: encode(noteOf(it))})
+		}
+		if n := c.named[it.ID]; n != nil {
+			notes = append(notes, journal.Note{Key: placeNote(it.ID), Value: n.place.encode()})
 		}
 	}
 	slices.SortFunc(notes, func(a, b journal.Note) int { return strings.Compare(a.Key, b.Key) })

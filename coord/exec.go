@@ -16,6 +16,8 @@ func (s *Session) exec(ctx context.Context, p *Prepared, args []repr.Datum) (*Re
 		return s.query(ctx, st, given)
 	case *ast.Subscribe:
 		return s.subscribeResult(ctx, st, args)
+	case *ast.Acknowledge:
+		return s.acknowledge(ctx, st)
 	case *ast.Copy:
 		return s.copy(ctx, st, given)
 	case *ast.Declare, *ast.Fetch, *ast.Close:
@@ -55,6 +57,8 @@ func (s *Session) define(ctx context.Context, p *Prepared) (*Result, *repr.Error
 		return s.createSource(ctx, st)
 	case *ast.CreateSink:
 		return s.createSink(ctx, st)
+	case *ast.CreateSubscription:
+		return s.createSubscription(ctx, st)
 	case *ast.CreateConnection:
 		return s.createConnection(ctx, st)
 	case *ast.ValidateConnection:

@@ -32,10 +32,15 @@ func (c *Coordinator) advance() (oldest repr.Time) {
 	}
 	general := min(held, reachBack(c.oracle.complete, c.opts.RetainHistory))
 	oldest = general
+	needed := c.neededByNamed()
 	for id, col := range c.collections {
 		since := general
 		if keep, own := c.retained[id]; own {
 			since = min(held, reachBack(c.oracle.complete, keep))
+			oldest = min(oldest, since)
+		}
+		if need, ok := needed[id]; ok && need < since {
+			since = need
 			oldest = min(oldest, since)
 		}
 		col.advance(since)

@@ -95,6 +95,11 @@ func (r *restoring) catalog() *repr.Error {
 		}
 		r.c.catalog.Store(r.c.catalog.Load().With(it))
 		r.c.retain(&catalog.Change{Set: []*catalog.Item{it}})
+		if it.Failed == nil && it.Kind == catalog.Subscription {
+			if err := r.named(it); err != nil {
+				return err
+			}
+		}
 		if it.Failed == nil {
 			r.items = append(r.items, it)
 		}
@@ -208,6 +213,8 @@ func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) 
 			}
 			it.Def = spec
 		}
+	case *ast.CreateSubscription:
+		it.Def, err = subscriptionSpecOf(st.Options)
 	case *ast.CreateSink:
 		it.Def, err = s.sinkSpec(st, c.Catalog().Item(n.On))
 	default:
@@ -254,6 +261,9 @@ func (r *restoring) chooseBases() {
 		t := max(reachBack(r.last, keep), folded)
 		if it.Kind == catalog.Sink {
 			t = folded
+		}
+		if n := r.c.named[it.ID]; n != nil {
+			t = max(n.needs(r.last), folded)
 		}
 		need(it.ID, t)
 		r.base = min(r.base, t)

@@ -44,9 +44,14 @@ func retention(options *[]ast.Option) (time.Duration, *repr.Error) {
 	if !ok {
 		return 0, nil
 	}
+	return retainInterval(o, "RETAIN HISTORY FOR")
+}
+
+// retainInterval reads the interval of an option.
+func retainInterval(o ast.Option, word string) (time.Duration, *repr.Error) {
 	if o.Value.Kind != ast.OptionString {
-		return 0, repr.NewError(repr.CodeInvalidParameter, "RETAIN HISTORY FOR needs an interval").
-			WithHint("write it as in RETAIN HISTORY FOR '1 hour'").At(o.Pos)
+		return 0, repr.NewError(repr.CodeInvalidParameter, word+" needs an interval").
+			WithHint("write it as in " + word + " '1 hour'").At(o.Pos)
 	}
 	d, err := pgfmt.ParseText(repr.TypeOf(repr.KindInterval), o.Value.Text, nil)
 	if err != nil {

@@ -18,9 +18,10 @@ var showKinds = map[ast.ShowKind][]catalog.Kind{
 	ast.ShowSources:           {catalog.Source},
 	ast.ShowSinks:             {catalog.Sink},
 	ast.ShowConnections:       {catalog.Connection},
+	ast.ShowSubscriptions:     {catalog.Subscription},
 	ast.ShowSecrets:           {catalog.Secret},
 	ast.ShowObjectsKind: {catalog.Table, catalog.Source, catalog.View, catalog.MaterializedView, catalog.Index,
-		catalog.Sink, catalog.Connection, catalog.Secret},
+		catalog.Sink, catalog.Connection, catalog.Secret, catalog.Subscription},
 }
 
 func (s *Session) describeShow(p *Prepared) *repr.Error {
@@ -53,6 +54,8 @@ func showColumns(kind ast.ShowKind) repr.RowDesc {
 		return textColumns("name", "type")
 	case ast.ShowConnections:
 		return textColumns("name", "type")
+	case ast.ShowSubscriptions:
+		return textColumns("name", "on", "acknowledged", "status")
 	default:
 		return textColumns("name")
 	}
@@ -136,6 +139,8 @@ func (s *Session) showKind(ctx context.Context, st *ast.ShowObjects, kinds []cat
 			rows = append(rows, []string{it.Name, it.Kind.String()})
 		case ast.ShowConnections:
 			rows = append(rows, []string{it.Name, leadsToKind(it)})
+		case ast.ShowSubscriptions:
+			rows = append(rows, s.showSubscription(it, status))
 		default:
 			rows = append(rows, []string{it.Name})
 		}

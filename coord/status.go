@@ -69,6 +69,7 @@ func (c *Coordinator) status() *catalog.Status {
 		st.Objects[id] = o
 	}
 	st.Held = c.held()
+	st.Named = c.namedStatus()
 	if c.revival != nil {
 		c.revival.status(st)
 	}

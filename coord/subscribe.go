@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"millrace/arrangement"
 	"millrace/coord/catalog"
 	"millrace/dataflow"
 	"millrace/repr"
@@ -25,6 +24,7 @@ func parseMillis(s string) (int64, bool) {
 // subscribeOptions are what a SUBSCRIBE or TAIL asks for.
 type subscribeOptions struct {
 	snapshot bool
+	anew     bool // SNAPSHOT was asked for by name
 	progress bool
 	at       repr.Time // 0: now
 	upTo     repr.Time // 0: for ever
@@ -36,7 +36,7 @@ func (s *Session) subscribeOptions(st *ast.Subscribe) (subscribeOptions, *repr.E
 		v, ok := optionBool(opt)
 		switch {
 		case opt.Name == "snapshot" && ok:
-			o.snapshot = v
+			o.snapshot, o.anew = v, v
 		case opt.Name == "progress" && ok:
 			o.progress = v
 		case opt.Name == "snapshot" || opt.Name == "progress":
@@ -45,12 +45,6 @@ func (s *Session) subscribeOptions(st *ast.Subscribe) (subscribeOptions, *repr.E
 			return o, repr.NewError(repr.CodeInvalidParameter, "unknown option \""+opt.Name+"\" of "+subscribeWord(st)).
 				WithHint("the options are SNAPSHOT and PROGRESS").At(opt.Pos)
 		}
-	}
-	if st.Envelope != nil {
-		return o, unsupported("ENVELOPE in "+subscribeWord(st), st.Envelope.Pos)
-	}
-	if len(st.Within) > 0 {
-		return o, unsupported("WITHIN TIMESTAMP ORDER BY", st.Within[0].Pos)
 	}
 	var err *repr.Error
 	if st.AsOf != nil {
@@ -62,6 +56,9 @@ func (s *Session) subscribeOptions(st *ast.Subscribe) (subscribeOptions, *repr.E
 	if st.UpTo != nil {
 		if o.upTo, err = s.timeOf(st.UpTo); err != nil {
 			return o, err
+		}
+		if st.AsOf != nil && o.at > o.upTo {
+			return o, repr.NewError(repr.CodeInvalidParameter, "AS OF "+itoa(int64(o.at))+" lies behind UP TO "+itoa(int64(o.upTo))).At(st.UpTo.Position())
 		}
 	}
 	return o, nil
@@ -88,20 +85,20 @@ func optionBool(o ast.Option) (value, ok bool) {
 	return false, false
 }
 
-// subscribeColumns are the columns of the stream: the time, whether it is a progress message, the diff, the row.
-func subscribeColumns(desc repr.RowDesc, progress bool) repr.RowDesc {
+// subscribeColumns are the columns of the stream: the time, whether it is a progress message, and what the shape shows.
+func subscribeColumns(sh *shape, progress bool) repr.RowDesc {
 	out := repr.RowDesc{{Name: "mz_timestamp", Type: repr.TypeOf(repr.KindNumeric), NotNull: true}}
 	if progress {
 		out = append(out, repr.Column{Name: "mz_progressed", Type: repr.TypeOf(repr.KindBool), NotNull: true})
 	}
-	out = append(out, repr.Column{Name: "mz_diff", Type: repr.TypeOf(repr.KindInt8)})
-	return append(out, desc...)
+	return append(out, sh.cols...)
 }
 
 // subscribeTarget is what is subscribed to: a kept collection by number, or a query to be kept for the while.
 type subscribeTarget struct {
 	id    uint64
-	query *ast.Query // nil for a kept collection
+	query *ast.Query    // nil for a kept collection
+	named *catalog.Item // the subscription of the catalog that was named; nil for what has rows itself
 	desc  repr.RowDesc
 }
 
@@ -126,6 +123,12 @@ func (s *Session) subscribeTarget(st *ast.Subscribe) (t subscribeTarget, err *re
 		return subscribeTarget{id: it.ID, desc: it.Desc}, nil
 	case catalog.View:
 		return subscribeTarget{query: it.Query, desc: it.Desc}, nil
+	case catalog.Subscription:
+		on := snap.Item(it.On)
+		if on == nil || st.AsOf != nil {
+			return t, unsupported("AS OF of a subscription, which goes on where it was,", st.Name.Pos)
+		}
+		return subscribeTarget{id: on.ID, named: it, desc: on.Desc}, nil
 	case catalog.System:
 		return t, unsupported(subscribeWord(st)+" of a system table", st.Name.Pos)
 	default:
@@ -142,7 +145,11 @@ func (s *Session) describeSubscribe(p *Prepared, st *ast.Subscribe) *repr.Error 
 	if err != nil {
 		return err
 	}
-	p.Cols = subscribeColumns(target.desc, o.progress)
+	sh, err := streamShape(st, target.desc)
+	if err != nil {
+		return err
+	}
+	p.Cols = subscribeColumns(sh, o.progress)
 	return nil
 }
 
@@ -156,17 +163,30 @@ func (s *Session) subscribeResult(ctx context.Context, st *ast.Subscribe, _ []re
 	if err != nil {
 		return nil, err
 	}
+	sh, err := streamShape(st, target.desc)
+	if err != nil {
+		return nil, err
+	}
 	var started *subscribed
-	if target.query != nil {
+	switch {
+	case target.query != nil:
 		started, err = s.subscribeQuery(ctx, target.query, subscribeWord(st), o.at)
-	} else {
+	case target.named != nil:
+		started, err = s.subscribeNamed(ctx, target.named, &o)
+	default:
 		started, err = s.subscribeCollection(ctx, target.id, o.at)
 	}
 	if err != nil {
 		return nil, err
 	}
-	rows := newSubscribeRows(started, o, len(target.desc))
-	return &Result{Tag: subscribeWord(st), Cols: subscribeColumns(target.desc, o.progress), Rows: rows}, nil
+	rows := newSubscribeRows(started, o, sh)
+	if !sh.isPlain() {
+		if rows.memory, err = s.statementBudget(ctx); err != nil {
+			rows.Close()
+			return nil, err
+		}
+	}
+	return &Result{Tag: subscribeWord(st), Cols: subscribeColumns(sh, o.progress), Rows: rows}, nil
 }
 
 // subscribeCollection subscribes to a kept collection, waiting for the as-of when it lies ahead.
@@ -303,138 +323,3 @@ func (c *Coordinator) newView(g *dataflow.Graph, arranged []*lower.Arranged, inp
 // maxIterations is how many rounds a recursion of a maintained view may take, unless it says so itself: a view that does not
 // end must not hold up the ticks. A query that is run once goes on until it ends or is canceled.
 const maxIterations = 10_000
-
-// subscribeRows is the stream of a subscription as rows.
-type subscribeRows struct {
-	s       *subscribed
-	o       subscribeOptions
-	width   int
-	cur     *arrangement.Cursor // the snapshot, while it lasts
-	first   bool
-	pending []change
-	i       int // in pending[0]
-	upper   repr.Time
-	told    repr.Time // the newest progress message
-	buf     []byte
-	nulls   []byte
-}
-
-func newSubscribeRows(s *subscribed, o subscribeOptions, width int) *subscribeRows {
-	r := &subscribeRows{s: s, o: o, width: width, first: true, upper: s.at}
-	for range width + 1 {
-		r.nulls = repr.Append(r.nulls, repr.Null)
-	}
-	if o.snapshot {
-		r.cur = s.snapshot.Cursor()
-		r.cur.Seek(nil)
-	}
-	return r
-}
-
-// Next gives the next row of the stream, waiting for it.
-func (r *subscribeRows) Next(ctx context.Context) ([]byte, bool, *repr.Error) {
-	for {
-		row, ok, err := r.Poll()
-		if row != nil || err != nil || !ok {
-			return row, ok, err
-		}
-		if err := r.Wait(ctx); err != nil {
-			return nil, false, err
-		}
-	}
-}
-
-// Wait blocks until Poll may have more to give.
-func (r *subscribeRows) Wait(ctx context.Context) *repr.Error { return r.s.sub.wait(ctx) }
-
-// Poll gives the next row without waiting: nil and true when there is none yet, false at the end.
-func (r *subscribeRows) Poll() (row []byte, more bool, err *repr.Error) {
-	if r.o.upTo != 0 && r.o.upTo <= r.s.at {
-		return nil, false, nil
-	}
-	if r.first {
-		r.first = false
-		if e := firstError(r.s.errs.Batch()); e != nil {
-			return nil, false, e
-		}
-		if r.o.progress {
-			return r.progressRow(r.s.at), true, nil
-		}
-	}
-	if r.cur != nil {
-		if r.cur.Valid() {
-			row := r.dataRow(r.s.at, r.cur.Row(), r.cur.Diff())
-			r.cur.Next()
-			return row, true, nil
-		}
-		r.cur, r.s.snapshot = nil, nil
-		r.upper = r.s.at + 1
-	}
-	for {
-		if row, err := r.nextPending(); row != nil || err != nil {
-			return row, err == nil, err
-		}
-		if r.ended() {
-			return nil, false, nil
-		}
-		if r.o.progress && r.upper > r.told && r.upper > r.s.at {
-			return r.progressRow(r.upper), true, nil
-		}
-		changes, upper, err := r.s.sub.take()
-		if err != nil && len(changes) == 0 {
-			return nil, false, err
-		}
-		if len(changes) == 0 && upper <= r.upper {
-			return nil, true, nil
-		}
-		r.pending, r.i, r.upper = changes, 0, upper
-	}
-}
-
-// nextPending gives the next row of what was delivered.
-func (r *subscribeRows) nextPending() ([]byte, *repr.Error) {
-	for len(r.pending) > 0 {
-		c := &r.pending[0]
-		if r.o.upTo != 0 && c.time >= r.o.upTo {
-			r.pending = nil
-			return nil, nil
-		}
-		if e := firstError(c.delta.Err); e != nil {
-			return nil, e
-		}
-		if r.i < c.delta.OK.Len() {
-			r.i++
-			return r.dataRow(c.time, c.delta.OK.Row(r.i-1), c.delta.OK.Diff(r.i-1)), nil
-		}
-		r.pending, r.i = r.pending[1:], 0
-	}
-	return nil, nil
-}
-
-func (r *subscribeRows) ended() bool { return r.o.upTo != 0 && r.upper >= r.o.upTo }
-
-func (r *subscribeRows) dataRow(t repr.Time, row []byte, diff repr.Diff) []byte {
-	r.buf = repr.Append(r.buf[:0], repr.Numeric(int64(t), 0))
-	if r.o.progress {
-		r.buf = repr.Append(r.buf, repr.Bool(false))
-	}
-	r.buf = repr.Append(r.buf, repr.Int8(diff))
-	r.buf = append(r.buf, row...)
-	return r.buf
-}
-
-func (r *subscribeRows) progressRow(t repr.Time) []byte {
-	r.told = t
-	r.buf = repr.Append(r.buf[:0], repr.Numeric(int64(t), 0))
-	r.buf = repr.Append(r.buf, repr.Bool(true))
-	r.buf = append(r.buf, r.nulls...)
-	return r.buf
-}
-
-// Close ends the subscription.
-func (r *subscribeRows) Close() {
-	if r.s.cancel != nil {
-		r.s.cancel()
-		r.s.cancel = nil
-	}
-}

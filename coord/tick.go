@@ -38,6 +38,7 @@ func (c *Coordinator) tick(t repr.Time) {
 		}
 		c.identity.durable = true
 	}
+	c.settlePlaces()
 	c.oracle.finish(t)
 	c.revival.noteTick(t)
 	c.stats.Ticks.Add(1)

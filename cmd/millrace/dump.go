@@ -228,6 +228,8 @@ func (x definition) sql() (string, error) {
 		st.Name, st.On = x.name, on
 	case *ast.CreateSink:
 		st.From = on
+	case *ast.CreateSubscription:
+		st.On = on
 	default:
 		if made == nil {
 			return "", fmt.Errorf("a dump has no %T", st)

@@ -24,13 +24,15 @@ const (
 	Sink
 	Connection
 	Secret
+	Subscription
 	System // a table of pg_catalog, information_schema or mz_catalog
 )
 
 // kindNames are the words for people, by Kind.
 var kindNames = [...]string{
 	Table: "table", Source: "source", View: "view", MaterializedView: "materialized view", Index: "index",
-	Sink: "sink", Connection: "connection", Secret: "secret", System: "system table",
+	Sink: "sink", Connection: "connection", Secret: "secret", Subscription: "subscription",
+	System: "system table",
 }
 
 // String is the word for people.
@@ -68,7 +70,7 @@ type Item struct {
 	QueryText string       // the text of Query
 	Path      []string     // the search path it was created under
 	Depends   []uint64     // the objects that it needs
-	On        uint64       // of an index, sink or <x>_errors: the relation
+	On        uint64       // of an index, sink, subscription or <x>_errors: the relation
 	IndexCols []int        // of an index: key columns of the relation
 	Hidden    bool         // a part of another object, such as <source>_errors
 	Comments  map[int]string

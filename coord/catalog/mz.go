@@ -33,6 +33,18 @@ var mzTables = []builtin{
 			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text("kafka"), text(it.CreateSQL)}
 		}, Sink)
 	}},
+	{schema: "mz_catalog", name: "mz_subscriptions", cols: "id text!, oid oid!, schema_id text!, name text!, object_id text!, retain_for interval!, acknowledged numeric, needed_from numeric!, status text!, readers int8!, create_sql text",
+		rows: func(e *SystemEnv) [][]repr.Datum {
+			return e.each(func(it *Item) []repr.Datum {
+				n, acknowledged := e.Status.Named[it.ID], null
+				if n.Acknowledged > 0 {
+					acknowledged = repr.Numeric(int64(n.Acknowledged), 0)
+				}
+				return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text("u" + strconv.FormatUint(it.On, 10)),
+					repr.Interval(0, 0, n.RetainFor.Microseconds()), acknowledged, repr.Numeric(int64(n.NeededFrom), 0), text(n.Status),
+					i8(int64(n.Readers)), text(it.CreateSQL)}
+			}, Subscription)
+		}},
 	{schema: "mz_catalog", name: "mz_tables", cols: "id text!, oid oid!, schema_id text!, name text!", rows: simpleRows(Table)},
 	{schema: "mz_catalog", name: "mz_views", cols: "id text!, oid oid!, schema_id text!, name text!, definition text!", rows: viewRows(View)},
 	{schema: "mz_catalog", name: "mz_materialized_views", cols: "id text!, oid oid!, schema_id text!, name text!, definition text!", rows: viewRows(MaterializedView)},

@@ -12,8 +12,9 @@ type Status struct {
 	Ticks         int64
 	Objects       map[uint64]ObjectStatus // by number
 	Subscriptions []SubscriptionStatus
-	Shared        []SharedStatus // by collection
-	Parts         []PartStatus   // by number
+	Named         map[uint64]NamedStatus // by number
+	Shared        []SharedStatus         // by collection
+	Parts         []PartStatus           // by number
 	Held          []HeldStatus
 }
 
@@ -95,6 +96,15 @@ type OperatorStatus struct {
 type SubscriptionStatus struct {
 	Object    uint64
 	HeldBytes int64
+}
+
+// NamedStatus is how far the reader of a subscription of the catalog has come.
+type NamedStatus struct {
+	Acknowledged repr.Time // 0: nothing was
+	NeededFrom   repr.Time // what comes behind it is still to be read
+	RetainFor    time.Duration
+	Readers      int    // at the moment
+	Status       string // reading, idle, lost: more than it retains was not acknowledged; or failed
 }
 
 // Of is the state of an object; an object that does not run by itself is "running".

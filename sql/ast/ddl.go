@@ -150,6 +150,7 @@ const (
 	KindFunction
 	KindColumn
 	KindSystem
+	KindSubscription
 )
 
 // objectKindNames are the keywords of each ObjectKind.
@@ -157,7 +158,7 @@ var objectKindNames = [...]string{
 	KindTable: "TABLE", KindView: "VIEW", KindMaterializedView: "MATERIALIZED VIEW", KindSource: "SOURCE",
 	KindSink: "SINK", KindIndex: "INDEX", KindConnection: "CONNECTION", KindSecret: "SECRET",
 	KindSchema: "SCHEMA", KindDatabase: "DATABASE", KindCluster: "CLUSTER", KindRole: "ROLE",
-	KindType: "TYPE", KindFunction: "FUNCTION", KindColumn: "COLUMN", KindSystem: "SYSTEM",
+	KindType: "TYPE", KindFunction: "FUNCTION", KindColumn: "COLUMN", KindSystem: "SYSTEM", KindSubscription: "SUBSCRIPTION",
 }
 
 // String is the keyword or keywords of the kind.

@@ -7,6 +7,17 @@ func (p *printer) streaming(s Statement) bool {
 	switch s := s.(type) {
 	case *Subscribe:
 		p.subscribe(s)
+	case *CreateSubscription:
+		p.put("CREATE ")
+		p.head("SUBSCRIPTION ", s.IfNotExists, s.Name)
+		p.put(" ON ")
+		p.name(s.On)
+		p.with(s.Options)
+	case *Acknowledge:
+		p.put("ACKNOWLEDGE ")
+		p.name(s.Name)
+		p.put(" AT ")
+		p.expr(s.Time, 0)
 	case *Declare:
 		p.declare(s)
 	case *Fetch:

@@ -14,6 +14,8 @@ func Made(stmt Statement) *Name {
 		return &st.Name
 	case *CreateSink:
 		return &st.Name
+	case *CreateSubscription:
+		return &st.Name
 	case *CreateConnection:
 		return &st.Name
 	default:

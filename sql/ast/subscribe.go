@@ -15,6 +15,22 @@ type Subscribe struct {
 	UpTo     Expr // nil without UP TO
 }
 
+// CreateSubscription is CREATE SUBSCRIPTION s ON relation: a reader that the server remembers.
+type CreateSubscription struct {
+	At
+	Name        Name
+	IfNotExists bool
+	On          Name
+	Options     []Option // WITH (RETAIN FOR '1 hour', SNAPSHOT = false)
+}
+
+// Acknowledge is ACKNOWLEDGE s AT time: all up to that time has been taken in.
+type Acknowledge struct {
+	At
+	Name Name
+	Time Expr
+}
+
 // Declare is DECLARE c CURSOR FOR …. Exactly one of Query and Subscribe is set.
 type Declare struct {
 	At
@@ -94,8 +110,10 @@ type Explain struct {
 	Name      Name
 }
 
-func (*Subscribe) statement() {}
-func (*Declare) statement()   {}
-func (*Fetch) statement()     {}
-func (*Close) statement()     {}
-func (*Explain) statement()   {}
+func (*Subscribe) statement()          {}
+func (*CreateSubscription) statement() {}
+func (*Acknowledge) statement()        {}
+func (*Declare) statement()            {}
+func (*Fetch) statement()              {}
+func (*Close) statement()              {}
+func (*Explain) statement()            {}

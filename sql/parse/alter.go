@@ -10,6 +10,7 @@ var objectKinds = map[string]ast.ObjectKind{
 	"index": ast.KindIndex, "connection": ast.KindConnection, "secret": ast.KindSecret, "schema": ast.KindSchema,
 	"database": ast.KindDatabase, "cluster": ast.KindCluster, "role": ast.KindRole, "user": ast.KindRole,
 	"type": ast.KindType, "function": ast.KindFunction, "column": ast.KindColumn, "system": ast.KindSystem,
+	"subscription": ast.KindSubscription,
 }
 
 // objectKind reads the keyword of a kind of object.
@@ -34,7 +35,7 @@ func (p *parser) drop() ast.Statement {
 	kind, ok := p.objectKind()
 	if !ok || kind == ast.KindColumn || kind == ast.KindSystem || kind == ast.KindFunction {
 		switch p.peekAt(0).text {
-		case "sequence", "trigger", "rule", "extension", "domain", "publication", "subscription", "owned",
+		case "sequence", "trigger", "rule", "extension", "domain", "publication", "owned",
 			"aggregate", "operator", "policy", "procedure", "replication":
 			p.pos = start
 			return p.unsupportedStatement(2)

@@ -40,7 +40,7 @@ func (p *parser) create() ast.Statement {
 	}
 	switch word {
 	case "role", "user", "group", "function", "procedure", "type", "cluster", "sequence", "trigger", "rule",
-		"extension", "domain", "publication", "subscription", "aggregate", "operator", "cast", "collation",
+		"extension", "domain", "publication", "aggregate", "operator", "cast", "collation",
 		"policy", "server", "foreign", "unlogged", "recursive", "statistics", "tablespace", "language", "network":
 		verb := p.pos - start + 1
 		p.pos = start
@@ -69,6 +69,8 @@ func (p *parser) createRule(word string) func(createHead) ast.Statement {
 		return p.createConnection
 	case "secret":
 		return p.createSecret
+	case "subscription":
+		return p.createSubscription
 	case "schema":
 		return p.createSchema
 	case "database":

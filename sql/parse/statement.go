@@ -41,6 +41,8 @@ func statementRule(word string) func(*parser) ast.Statement {
 		return dmlRule(word)
 	case "tail", "subscribe":
 		return (*parser).subscribeStatement
+	case "acknowledge":
+		return (*parser).acknowledge
 	case "declare":
 		return (*parser).declare
 	case "fetch", "move":

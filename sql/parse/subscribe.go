@@ -50,6 +50,30 @@ func (p *parser) subscribeClause(i int) bool {
 		t.isWord("up") && next.isWord("to") || t.isWord("envelope") || t.isWord("within") && next.isWord("timestamp")
 }
 
+// createSubscription reads CREATE SUBSCRIPTION s ON relation. PostgreSQL's, which replicates from another server, is refused by name.
+func (p *parser) createSubscription(h createHead) ast.Statement {
+	out := &ast.CreateSubscription{At: h.at, IfNotExists: p.ifNotExists(), Name: p.name()}
+	if p.nextIs("connection") {
+		p.unsupported("CREATE SUBSCRIPTION … CONNECTION", p.peek())
+		return out
+	}
+	p.expect("on")
+	out.On = p.name()
+	out.Options = p.withOptions()
+	return out
+}
+
+// acknowledge reads ACKNOWLEDGE s AT time.
+func (p *parser) acknowledge() ast.Statement {
+	out := &ast.Acknowledge{At: p.at()}
+	p.expect("acknowledge")
+	out.Name = p.name()
+	p.expect("at")
+	out.Time = p.exprIn(p.pos, p.end())
+	p.pos = p.end()
+	return out
+}
+
 // declare reads DECLARE c CURSOR FOR ….
 func (p *parser) declare() ast.Statement {
 	out := &ast.Declare{At: p.at()}
