@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"millrace/arrangement"
 	"millrace/dataflow"
@@ -23,6 +24,8 @@ type collection struct {
 	dirty   bool // delta holds something for the tick that runs
 	next    *arrangement.Builder
 	readers map[*subscription]struct{}
+	crowd   atomic.Int64 // how many they were at the last tick
+	last    *link        // the newest change that any of them was told of
 }
 
 func newCollection(id uint64, name string, since repr.Time) *collection {
@@ -37,7 +40,7 @@ func newCollection(id uint64, name string, since repr.Time) *collection {
 // emptyCollection is one that cannot be read yet.
 func emptyCollection(id uint64, name string) *collection {
 	return &collection{id: id, name: name, ok: arrangement.NewTrace(), errs: arrangement.NewTrace(),
-		next: arrangement.NewBuilder(), readers: map[*subscription]struct{}{}}
+		next: arrangement.NewBuilder(), readers: map[*subscription]struct{}{}, last: &link{change: &change{}}}
 }
 
 // queue adds an update to what the next tick takes.

@@ -256,6 +256,14 @@ type Live interface {
 	Wait(ctx context.Context) *repr.Error
 }
 
+// Encoded are live rows of which many clients may read the same: what a time brought can be had in an encoding, which is made once for
+// all of them.
+type Encoded interface {
+	Live
+	// PollEncoded gives the rows of a whole time encoded, and how many they are; 0 when Poll is to be asked.
+	PollEncoded(e *Encoding) (chunk []byte, rows int)
+}
+
 // Prepare parses nothing: it types a statement that Split gave. paramOIDs are the types that the client declared, 0
 // where it left one open.
 func (s *Session) Prepare(ctx context.Context, p parse.Parsed, paramOIDs []uint32) (*Prepared, *repr.Error) {

@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"bytes"
 	"context"
 
 	"millrace/arrangement"
@@ -17,8 +18,10 @@ type subscribeRows struct {
 	cur     *arrangement.Cursor // the snapshot, while it lasts
 	first   bool
 	shaped  shapedRows
-	pending []change
-	i       int // in pending[0]
+	pending []*change
+	i       int         // in pending[0]
+	over    *difference // of a leap
+	late    *repr.Error // that take gave when nobody asked
 	upper   repr.Time
 	told    repr.Time // the newest progress message
 	buf     []byte
@@ -33,6 +36,7 @@ type shapedRows struct {
 
 func newSubscribeRows(s *subscribed, o subscribeOptions, sh *shape) *subscribeRows {
 	r := &subscribeRows{s: s, o: o, shape: sh, first: true, upper: s.at}
+	s.sub.relax(o.upTo != 0, o.progress || o.upTo != 0)
 	for range sh.cols {
 		r.nulls = repr.Append(r.nulls, repr.Null)
 	}
@@ -86,15 +90,103 @@ func (r *subscribeRows) Poll() (row []byte, more bool, err *repr.Error) {
 		if r.o.progress && r.upper > r.told && r.upper > r.s.at {
 			return r.progressRow(r.upper), true, nil
 		}
-		changes, upper, err := r.s.sub.take()
-		if err != nil && len(changes) == 0 {
-			return nil, false, err
+		if more, err := r.refill(); err != nil || !more {
+			return nil, err == nil, err
 		}
-		if len(changes) == 0 && upper <= r.upper {
-			return nil, true, nil
-		}
-		r.pending, r.i, r.upper = changes, 0, upper
 	}
+}
+
+// refill takes what was delivered, and says whether there is anything.
+func (r *subscribeRows) refill() (bool, *repr.Error) {
+	if err := r.late; err != nil {
+		return false, err
+	}
+	changes, upper, err := r.s.sub.take()
+	if len(changes) == 0 && err != nil {
+		return false, err
+	}
+	if len(changes) == 0 {
+		if over := r.s.sub.takeLeap(); over != nil {
+			return true, r.leap(over)
+		}
+		if upper <= r.upper {
+			return false, nil
+		}
+	}
+	r.pending, r.i, r.upper = changes, 0, upper
+	return true, nil
+}
+
+// leap goes to a later content at once.
+func (r *subscribeRows) leap(over *leap) *repr.Error {
+	if e := firstError(over.to.errs.Batch()); e != nil {
+		return e
+	}
+	r.upper = over.to.time + 1
+	r.over = newDifference(over)
+	if r.shape.isPlain() {
+		return nil
+	}
+	var changes []shapeChange
+	defer r.memory.Close() // what is left is as much as of any tick
+	for {
+		row, diff := r.over.next()
+		if row == nil {
+			break
+		}
+		row = append([]byte(nil), row...)
+		if err := takeRoom(r.memory, int64(3*len(row)+4*rowHeadBytes), "what the subscription has missed"); err != nil {
+			return err
+		}
+		changes = append(changes, shapeChange{row: row, diff: diff})
+	}
+	r.over = nil
+	r.shaped = shapedRows{time: over.to.time, rows: r.shape.rows(changes)}
+	return nil
+}
+
+// PollEncoded gives the rows of a whole time encoded, when that is what comes next and none of them was given yet; otherwise Poll is
+// to be asked.
+func (r *subscribeRows) PollEncoded(e *Encoding) (chunk []byte, rows int) {
+	if r.first || r.s.snapshot != nil && r.o.snapshot || r.over != nil || r.i > 0 || len(r.shaped.rows) > 0 || r.late != nil {
+		return nil, 0
+	}
+	if len(r.pending) == 0 {
+		if r.ended() || r.o.progress && r.upper > r.told && r.upper > r.s.at {
+			return nil, 0
+		}
+		if _, r.late = r.refill(); r.late != nil || len(r.pending) == 0 {
+			return nil, 0
+		}
+	}
+	c := r.pending[0]
+	if r.o.upTo != 0 && c.time >= r.o.upTo || c.delta.Err.Len() > 0 {
+		return nil, 0
+	}
+	key := e.Key + "\x00" + r.shape.name
+	if r.o.progress {
+		key += "\x00progress"
+	}
+	done := c.in(key, e, func() [][]byte { return r.rowsOf(c) })
+	r.pending = r.pending[1:]
+	return done.bytes, done.rows
+}
+
+// rowsOf are all rows that a change looks like.
+func (r *subscribeRows) rowsOf(c *change) [][]byte {
+	b := c.delta.OK
+	if r.shape.isPlain() {
+		out := make([][]byte, b.Len())
+		for i := range out {
+			out[i] = appendPlain(r.timed(nil, c.time), b.Row(i), b.Diff(i))
+		}
+		return out
+	}
+	out := r.shape.rows(changesIn(b))
+	for i := range out {
+		out[i] = append(r.timed(nil, c.time), out[i]...)
+	}
+	return out
 }
 
 // nextOfSnapshot gives the next row of the content that the stream begins with; nil when it is over.
@@ -154,10 +246,16 @@ func (r *subscribeRows) nextPending() ([]byte, *repr.Error) {
 		if row := r.nextShaped(); row != nil {
 			return row, nil
 		}
+		if r.over != nil {
+			if row, diff := r.over.next(); row != nil {
+				return r.dataRow(r.over.time, row, diff), nil
+			}
+			r.over = nil
+		}
 		if len(r.pending) == 0 {
 			return nil, nil
 		}
-		c := &r.pending[0]
+		c := r.pending[0]
 		if r.o.upTo != 0 && c.time >= r.o.upTo {
 			r.pending = nil
 			return nil, nil
@@ -206,5 +304,60 @@ func (r *subscribeRows) Close() {
 	if r.s.cancel != nil {
 		r.s.cancel()
 		r.s.cancel = nil
+	}
+}
+
+// difference walks what is different in two contents.
+type difference struct {
+	time     repr.Time
+	from, to *arrangement.Cursor
+	advance  [2]bool // which of the cursors stands on the row that was given
+}
+
+func newDifference(l *leap) *difference {
+	d := &difference{time: l.to.time, from: l.from.ok.Cursor(), to: l.to.ok.Cursor()}
+	d.from.Seek(nil)
+	d.to.Seek(nil)
+	return d
+}
+
+// next gives the next row with how much more often it is there; nil when there is none. It is valid until the next call.
+func (d *difference) next() ([]byte, repr.Diff) {
+	for {
+		if d.advance[0] {
+			d.from.Next()
+		}
+		if d.advance[1] {
+			d.to.Next()
+		}
+		row, diff := d.stand()
+		if row == nil || diff != 0 {
+			return row, diff
+		}
+	}
+}
+
+// stand is the smaller of the rows that the cursors stand on.
+func (d *difference) stand() ([]byte, repr.Diff) {
+	order := 0
+	switch {
+	case !d.from.Valid() && !d.to.Valid():
+		d.advance = [2]bool{}
+		return nil, 0
+	case !d.from.Valid():
+		order = 1
+	case !d.to.Valid():
+		order = -1
+	default:
+		order = bytes.Compare(d.from.Row(), d.to.Row())
+	}
+	d.advance = [2]bool{order <= 0, order >= 0}
+	switch {
+	case order < 0:
+		return d.from.Row(), -d.from.Diff()
+	case order > 0:
+		return d.to.Row(), d.to.Diff()
+	default:
+		return d.to.Row(), d.to.Diff() - d.from.Diff()
 	}
 }

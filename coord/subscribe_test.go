@@ -3,6 +3,8 @@ package coord
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -262,18 +264,20 @@ func TestFetchTimeout(t *testing.T) {
 	})
 }
 
-// TestDeafSubscriber cuts off who does not read at the limit; others go on, and what was held is given back.
+// TestDeafSubscriber cuts off who does not read, and for whom the difference would be too much as well; others go on, and what was
+// held is given back.
 func TestDeafSubscriber(t *testing.T) {
 	opts := quiet()
 	opts.SubscriberBytes = 1 << 20
 	bubble(t, opts, func(t *testing.T, c *Coordinator) {
 		cl := connect(t, c)
 		cl.must("CREATE TABLE t (a int, b text)")
-		deaf := connect(t, c).open("SUBSCRIBE t")
-		other := connect(t, c).open("SUBSCRIBE t")
+		cl.must("INSERT INTO t SELECT -g, repeat('y', 100) FROM generate_series(1, 10000) AS g")
+		deaf := connect(t, c).open("SUBSCRIBE t WITH (SNAPSHOT = false)")
+		other := connect(t, c).open("SUBSCRIBE t WITH (SNAPSHOT = false)")
 		seen := 0
-		for range 40 {
-			cl.must("INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(1, 500) AS g")
+		for i := range 40 {
+			cl.must(fmt.Sprintf("INSERT INTO t SELECT %d + g, repeat('x', 100) FROM generate_series(1, 500) AS g", 500*i))
 			rows, err := other.there()
 			if err != nil {
 				t.Fatal(err)
@@ -293,6 +297,81 @@ func TestDeafSubscriber(t *testing.T) {
 		}
 		same(t, "subscriptions that hold something", cl.must("SELECT held_bytes FROM mz_internal.mz_subscriptions WHERE held_bytes > 0"))
 	})
+}
+
+// foldStream adds up a stream, by row, and says how often a time began.
+func foldStream(t *testing.T, rows []string, into map[string]int64) (times int) {
+	t.Helper()
+	last := int64(0)
+	for _, row := range rows {
+		if at := timeOf(t, row); at != last {
+			if at < last {
+				t.Fatalf("%s comes after %d", row, last)
+			}
+			times, last = times+1, at
+		}
+		f := strings.SplitN(row, "|", 3)
+		n, err := strconv.ParseInt(f[1], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if into[f[2]] += n; into[f[2]] == 0 {
+			delete(into, f[2])
+		}
+	}
+	return times
+}
+
+// TestSlowSubscriber gives who falls behind the difference of two contents in place of the changes between them, again and again;
+// whatever it is shown adds up to the table, at times that only grow, and what is held for it is bounded.
+func TestSlowSubscriber(t *testing.T) {
+	opts := quiet()
+	opts.SubscriberBytes = 64 << 10
+	for _, text := range []string{"SUBSCRIBE t", "SUBSCRIBE t WITHIN TIMESTAMP ORDER BY b DESC"} {
+		bubbled := func(t *testing.T) {
+			bubble(t, opts, func(t *testing.T, c *Coordinator) { slowSubscriber(t, c, opts.SubscriberBytes, text) })
+		}
+		t.Run(text, bubbled)
+	}
+}
+
+func slowSubscriber(t *testing.T, c *Coordinator, limit int64, text string) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(5, 5))
+	cl := connect(t, c)
+	cl.must("CREATE TABLE t (a int, b int)")
+	slow, prompt := connect(t, c).open(text), connect(t, c).open("SUBSCRIBE t")
+	held, exact := map[string]int64{}, map[string]int64{}
+	shown, ticks := 0, 0
+	for i := range 1000 {
+		cl.must(fmt.Sprintf("DELETE FROM t WHERE a = %d; INSERT INTO t SELECT %d, g + %d FROM generate_series(1, 8) AS g", i%20, i%20, rng.IntN(3)))
+		rows, err := prompt.there()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += foldStream(t, rows, exact)
+		if rng.IntN(150) > 0 && i < 999 {
+			continue
+		}
+		if rng.IntN(2) == 0 {
+			_, _, _ = slow.rows.(Live).Poll() // it stops in the middle, and loses a row of which the test knows
+			slow.rows.Close()
+			slow, held = connect(t, c).open(text), map[string]int64{}
+		}
+		if n := slow.rows.(*subscribeRows).s.sub.heldBytes(); n > limit {
+			t.Fatalf("%d bytes wait", n)
+		}
+		if rows, err = slow.there(); err != nil {
+			t.Fatal(err)
+		}
+		shown += foldStream(t, rows, held)
+		if !maps.Equal(held, exact) {
+			t.Fatalf("after %d ticks the slow reader has\n%v\nnot\n%v", ticks, held, exact)
+		}
+	}
+	if ticks < 400 || shown > ticks/2 || shown < 10 {
+		t.Errorf("the slow reader was shown %d times of %d", shown, ticks)
+	}
 }
 
 // TestSubscriptionsLeaveNothing opens and closes subscriptions of all sorts: no reader, view or hold stays.
@@ -383,6 +462,47 @@ func TestClockSteps(t *testing.T) {
 		}
 		if changes != 35 {
 			t.Errorf("%d changes were shown", changes)
+		}
+	})
+}
+
+// TestOneEncodingForAll gives all who read a view the same bytes, and makes them once.
+func TestOneEncodingForAll(t *testing.T) {
+	bubble(t, quiet(), func(t *testing.T, c *Coordinator) {
+		cl := connect(t, c)
+		cl.must("CREATE TABLE t (a int)")
+		made := 0
+		enc := &Encoding{Key: "k", Tick: func(dst []byte, _ repr.Time, rows [][]byte) []byte {
+			made++
+			for _, row := range rows {
+				dst = append(dst, cl.text(plainShape(repr.RowDesc{{Name: "a", Type: repr.TypeOf(repr.KindInt4)}}).cols, repr.SkipN(row, 1))+"\n"...)
+			}
+			return dst
+		}}
+		var streams []*stream
+		for _, text := range []string{"t", "t", "t WITH (SNAPSHOT = false)", "t WITHIN TIMESTAMP ORDER BY a DESC"} {
+			streams = append(streams, connect(t, c).open("SUBSCRIBE "+text))
+		}
+		cl.must("INSERT INTO t VALUES (1), (2)")
+		for _, s := range streams {
+			_, _, _ = s.rows.(Live).Poll() // a row of the first time
+			if chunk, n := s.rows.(Encoded).PollEncoded(enc); n > 0 {
+				t.Errorf("a time of which a row was given comes again: %q", chunk)
+			}
+			_, _ = s.there()
+		}
+		cl.must("INSERT INTO t VALUES (3), (4)")
+		for i, want := range []string{"1|3\n1|4\n", "1|3\n1|4\n", "1|3\n1|4\n", "1|4\n1|3\n"} {
+			chunk, n := streams[i].rows.(Encoded).PollEncoded(enc)
+			if n != 2 || string(chunk) != want {
+				t.Errorf("%d rows: %q", n, chunk)
+			}
+			if rows, err := streams[i].there(); len(rows) > 0 || err != nil {
+				t.Errorf("behind it there are %v, %v", rows, err)
+			}
+		}
+		if made != 2 {
+			t.Errorf("it was encoded %d times for two shapes", made)
 		}
 	})
 }

@@ -176,9 +176,7 @@ func (c *Coordinator) failView(v *view, err error) {
 // publish hands the tick to its subscribers, sinks among them.
 func (c *Coordinator) publish(t repr.Time) {
 	for _, col := range c.collections {
-		for sub := range col.readers {
-			sub.deliver(t, col.delta)
-		}
+		col.publish(t)
 	}
 }
 

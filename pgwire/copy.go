@@ -26,7 +26,7 @@ func (c *conn) copyOut(ctx context.Context, res *coord.Result) (string, *repr.Er
 	}
 	c.send(&pgproto3.CopyOutResponse{OverallFormat: overall, ColumnFormatCodes: formats})
 	w.begin(res.Cols)
-	n, _, err := pump(ctx, c, res.Rows, 0, w.row)
+	n, _, err := (&pumping{c: c, emit: w.row}).run(ctx, res.Rows, 0)
 	if err != nil {
 		return "", err
 	}

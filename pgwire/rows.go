@@ -3,6 +3,7 @@ package pgwire
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -51,10 +52,18 @@ func (c *conn) describeRows(cols repr.RowDesc, formats []int16) {
 	c.send(m)
 }
 
-// dataRow appends one row as a DataRow message.
+// dataRow sends one row.
 func (w *rowWriter) dataRow(row []byte) {
-	out := append(w.c.out, 'D', 0, 0, 0, 0)
-	start := len(out) - 4
+	w.c.out = w.appendRow(w.c.out, row)
+	if len(w.c.out) >= flushBytes {
+		w.c.flush()
+	}
+}
+
+// appendRow appends one row as a DataRow message.
+func (w *rowWriter) appendRow(out, row []byte) []byte {
+	start := len(out) + 1
+	out = append(out, 'D', 0, 0, 0, 0)
 	out = binary.BigEndian.AppendUint16(out, uint16(len(w.types)))
 	for i := range w.types {
 		var d repr.Datum
@@ -73,23 +82,73 @@ func (w *rowWriter) dataRow(row []byte) {
 		binary.BigEndian.PutUint32(out[at:], uint32(len(out)-at-4))
 	}
 	binary.BigEndian.PutUint32(out[start:], uint32(len(out)-start))
-	w.c.out = out
-	if len(out) >= flushBytes {
-		w.c.flush()
+	return out
+}
+
+// encoding is how the rows look, for streams that many clients read; nil when they look like this to the client alone.
+func (w *rowWriter) encoding() *coord.Encoding {
+	for _, t := range w.types {
+		if t.Kind.IsReg() || t.Elem.IsReg() { // what they are called depends on the session
+			return nil
+		}
+	}
+	o := w.opts
+	return &coord.Encoding{
+		Key: fmt.Sprint("pgwire ", w.binary, o.TimeZone, o.DateOrder, o.IntervalStyle, o.FloatDigits, o.ByteaEscape),
+		Tick: func(dst []byte, _ repr.Time, rows [][]byte) []byte {
+			for _, row := range rows {
+				dst = w.appendRow(dst, row)
+			}
+			return dst
+		},
 	}
 }
 
 // pump sends rows up to a limit (0: none) and says how many, and whether there may be more. Before it waits for live
 // rows it sends what there is; with a limit it then returns, once it has sent something.
 func (w *rowWriter) pump(ctx context.Context, rows coord.Rows, limit int64) (n int64, more bool, err *repr.Error) {
-	return pump(ctx, w.c, rows, limit, w.dataRow)
+	p := pumping{c: w.c, emit: w.dataRow}
+	if shared, ok := rows.(coord.Encoded); ok && limit == 0 {
+		p.shared, p.encoding = shared, w.encoding()
+	}
+	return p.run(ctx, rows, limit)
 }
 
-func pump(ctx context.Context, c *conn, rows coord.Rows, limit int64, emit func(row []byte)) (n int64, more bool, err *repr.Error) {
+// pumping sends the rows of a result.
+type pumping struct {
+	c        *conn
+	emit     func(row []byte)
+	shared   coord.Encoded   // what can be had encoded; nil: nothing
+	encoding *coord.Encoding // nil: nothing
+}
+
+// encoded sends a time of a stream at once, and says how many rows that were.
+func (p *pumping) encoded() int64 {
+	if p.encoding == nil {
+		return 0
+	}
+	chunk, rows := p.shared.PollEncoded(p.encoding)
+	if rows > 0 {
+		p.c.out = append(p.c.out, chunk...)
+		if len(p.c.out) >= flushBytes {
+			p.c.flush()
+		}
+	}
+	return int64(rows)
+}
+
+func (p *pumping) run(ctx context.Context, rows coord.Rows, limit int64) (n int64, more bool, err *repr.Error) {
+	c := p.c
 	live, isLive := rows.(coord.Live)
 	for limit == 0 || n < limit {
 		if c.broken {
 			return n, false, repr.NewError(repr.CodeConnectionFailure, "the client is gone")
+		}
+		if sent := p.encoded(); sent > 0 {
+			if n += sent; ctx.Err() != nil {
+				return n, false, contextError(ctx)
+			}
+			continue
 		}
 		var row []byte
 		var ok bool
@@ -102,7 +161,7 @@ func pump(ctx context.Context, c *conn, rows coord.Rows, limit int64, emit func(
 			return n, false, err
 		}
 		if row != nil {
-			emit(row)
+			p.emit(row)
 			n++
 			if n&0x3ff == 0 && ctx.Err() != nil {
 				return n, false, contextError(ctx)

@@ -85,3 +85,6 @@ var Kinds = [numKinds]KindInfo{
 
 // String is the SQL name of the kind.
 func (k Kind) String() string { return Kinds[k].SQLName }
+
+// IsReg says whether values of the kind are numbers that print as the names of objects.
+func (k Kind) IsReg() bool { return k >= KindRegClass && k <= KindRegNamespace }
