@@ -29,6 +29,7 @@ type config struct {
 	TickEvery   time.Duration
 	History     time.Duration
 	LogSegment  string
+	LogCompress bool
 	File        string
 }
 
@@ -49,6 +50,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.DurationVar(&c.TickEvery, "tick-interval", time.Second, "the longest time between two ticks")
 	fs.DurationVar(&c.History, "retain-history", 10*time.Second, "how far back AS OF reaches")
 	fs.StringVar(&c.LogSegment, "log-segment", "32MiB", "`size` of a file of the log, which is folded when it is full")
+	fs.BoolVar(&c.LogCompress, "log-compress", false, "the data is compressed: less of the disk, more of the processor")
 	fs.StringVar(&c.File, "config", "", "a TOML `file` with these names as keys")
 }
 

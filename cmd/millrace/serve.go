@@ -129,7 +129,7 @@ func (c *config) open(opts coord.Options) (*coord.Coordinator, *journal.Journal,
 	if !ok {
 		return nil, nil, fmt.Errorf("log segment %q: write a size such as 32MiB", c.LogSegment)
 	}
-	ticks, err := journal.Open(journal.Options{Dir: c.DataDir, SegmentBytes: segment, Log: opts.Log})
+	ticks, err := journal.Open(journal.Options{Dir: c.DataDir, SegmentBytes: segment, Compress: c.LogCompress, Log: opts.Log})
 	if errors.Is(err, disk.ErrLocked) {
 		return nil, nil, fmt.Errorf("another server runs on the data directory %s: %w; stop it, or give this one another --data-dir", c.DataDir, err)
 	}

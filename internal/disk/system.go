@@ -30,7 +30,7 @@ func open(name string, flags int) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return systemFile{f}, nil
+	return &systemFile{File: f, flags: flags &^ (os.O_CREATE | os.O_EXCL)}, nil
 }
 
 // Rename gives a file another name.
@@ -102,18 +102,3 @@ func (s System) Lock(name string) (io.Closer, error) {
 	}
 	return f, nil
 }
-
-// systemFile is a file of the machine.
-type systemFile struct{ *os.File }
-
-// Size is the length of the file.
-func (f systemFile) Size() (int64, error) {
-	st, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return st.Size(), nil
-}
-
-// Allocate reserves space where the file system can.
-func (f systemFile) Allocate(size int64) error { return allocate(f.File, size) }

@@ -8,8 +8,6 @@ import (
 	"syscall"
 )
 
-func allocate(f *os.File, size int64) error { return f.Truncate(size) }
-
 func flock(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

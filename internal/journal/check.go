@@ -89,18 +89,31 @@ func (c *checking) run(r run) {
 		return
 	}
 	defer rd.close()
+	rows, err := c.blocks(rd)
+	if err == nil && (rd.rows != rows || r.Rows != rows) {
+		err = damage(r.File, 0, "the manifest says %d rows, the footer %d, there are %d", r.Rows, rd.rows, rows)
+	}
+	c.r.Rows += rows
+	c.file(r.File, fmt.Sprintf("collection %d, %d rows", r.Collection, rows), err)
+}
+
+// blocks reads the blocks of a run.
+func (c *checking) blocks(rd *runReader) (rows int64, err error) {
 	for {
-		block, err := rd.next()
-		if err == nil && block != nil {
-			err = c.rows(r.Collection, block)
+		b, err := rd.next()
+		if err != nil || len(b.body) == 0 {
+			return rows, err
 		}
-		if err != nil || block == nil {
-			if err == nil && rd.rows != r.Rows {
-				err = damage(r.File, 0, "the manifest says %d rows, there are %d", r.Rows, rd.rows)
-			}
-			c.r.Rows += rd.rows
-			c.file(r.File, fmt.Sprintf("collection %d, %d rows", r.Collection, rd.rows), err)
-			return
+		if !b.look() {
+			return rows, rd.damaged()
+		}
+		rows += int64(b.rows)
+		if c.row == nil {
+			continue
+		}
+		show := func(row []byte, diff int64) error { return c.row(rd.collection, row, diff) }
+		if err := eachRow(show).block(&b); err != nil {
+			return rows, err
 		}
 	}
 }

@@ -3,7 +3,7 @@
 // A Record is one tick: the updates of collections, changed notes (small named values, such as the catalog and the offsets of
 // sources), and the collections that end. Append writes it to the newest segment of the log and syncs; Commit.Wait says
 // when it would survive a crash. In the background whole segments are folded: the updates of each collection become a sorted,
-// consolidated run file, runs are merged so that old ones are at least twice as large as all newer ones together, and a
+// consolidated run file, runs of a size are merged when there are a few, all when too much of them is gone, and a
 // manifest names the runs and holds the notes as of the fold. A segment goes when a manifest covers it.
 // A segment that is held back for the history of some collections alone is made thin: what it holds of the others is folded.
 //

@@ -11,10 +11,13 @@ import (
 
 const runPrefix = "run-"
 
+// keepRoom is how often a fold finds nothing to do before it gives its memory back.
+const keepRoom = 100
+
 // foldLoop folds segments as they end.
 func (j *Journal) foldLoop() {
 	defer j.wait.Done()
-	for {
+	for idle := 0; ; idle++ {
 		select {
 		case <-j.stop:
 			return
@@ -26,6 +29,13 @@ func (j *Journal) foldLoop() {
 			if !folded || err != nil {
 				break
 			}
+			idle = 0
+		}
+		if idle == keepRoom {
+			j.turn <- struct{}{}
+			j.room = foldRoom{}
+			j.roomBytes.Store(0)
+			<-j.turn
 		}
 	}
 }
@@ -49,6 +59,34 @@ func (j *Journal) noteFold(folded bool, err error) {
 	case now == nil && before != nil:
 		j.opts.Log.Info("the log is folded again", "failed", tries)
 	}
+}
+
+// foldRoom is memory that a fold leaves to the next one.
+type foldRoom struct {
+	segment []byte
+	out     []byte    // of a run
+	entries []entry   // to sort others
+	lists   [][]entry // of collections
+}
+
+// bytes is how much memory that is.
+func (r *foldRoom) bytes() int {
+	n := cap(r.segment) + cap(r.out) + cap(r.entries)*entryBytes
+	for _, l := range r.lists {
+		n += cap(l) * entryBytes
+	}
+	return n
+}
+
+// list is an empty list of entries.
+func (r *foldRoom) list() []entry {
+	n := len(r.lists)
+	if n == 0 {
+		return nil
+	}
+	list := r.lists[n-1]
+	r.lists = r.lists[:n-1]
+	return list[:0]
 }
 
 // Fold folds all segments that may be, now.
@@ -89,8 +127,10 @@ func (j *Journal) foldNext(ctx context.Context) (bool, error) {
 		}
 		return true, j.discard()
 	}
-	f := &fold{j: j, m: m, ctx: ctx, changes: map[uint64][]stream{}}
-	if err := f.segment(s); err != nil {
+	f := &fold{j: j, m: m, ctx: ctx, changes: map[uint64]*gathered{}}
+	err := f.segment(s)
+	j.roomBytes.Store(int64(j.room.bytes()))
+	if err != nil {
 		f.undo()
 		return false, err
 	}
@@ -126,14 +166,19 @@ type fold struct {
 	j       *Journal
 	m       *manifest
 	ctx     context.Context // of one fold: it breaks off when this ends
-	rows    int             // written
-	changes map[uint64][]stream
+	rows    int             // written since it looked whether to go on
+	changes map[uint64]*gathered
 	made    []string // files
 }
 
 func (f *fold) segment(s *segment) error {
-	_, _, err := readSegment(f.j.opts.FS, s.name, s.first, s.next, f.see)
+	room := &f.j.room
+	b, err := content(f.j.opts.FS, s.name, room.segment)
 	if err != nil {
+		return err
+	}
+	room.segment = b
+	if _, _, err := scanSegment(b, s.name, s.first, s.next, f.see); err != nil {
 		return err
 	}
 	return f.fold(s.last, s.next)
@@ -166,14 +211,15 @@ func (f *fold) undo() {
 	}
 }
 
-// haltEvery is after how many rows a fold looks whether it is to break off.
+// haltEvery is after how many rows a fold looks whether it is to break off, about.
 const haltEvery = 1 << 13
 
-// halt is why the fold must not go on.
-func (f *fold) halt() error {
-	if f.rows++; f.rows%haltEvery > 0 {
+// halt is why the fold must not go on, now that it has written so many rows more.
+func (f *fold) halt(rows int) error {
+	if f.rows += rows; f.rows < haltEvery {
 		return nil
 	}
+	f.rows = 0
 	if f.j.isStopped() {
 		return ErrClosed
 	}
@@ -181,25 +227,33 @@ func (f *fold) halt() error {
 }
 
 // see gathers the updates of a record.
-func (f *fold) see(r found) error {
-	rec, err := r.record()
+func (f *fold) see(rec found) error {
+	body, err := unpack(nil, rec.stored)
 	if err != nil {
-		return err
+		return rec.bad(err)
 	}
-	set(f.m.Notes, rec.Notes)
-	for _, c := range rec.Changes {
-		f.changes[c.Collection] = append(f.changes[c.Collection], &batchStream{b: c.Rows})
+	r := &reader{b: body}
+	head := r.head(rec.time)
+	for range r.count() {
+		id := r.uvarint()
+		if f.changes[id] == nil {
+			f.changes[id] = &gathered{entries: f.j.room.list()}
+		}
+		f.changes[id].rows(r, body)
 	}
-	for _, id := range rec.Dropped {
+	if err := r.end(); err != nil {
+		return rec.bad(err)
+	}
+	set(f.m.Notes, head.Notes)
+	for _, id := range head.Dropped {
 		delete(f.changes, id)
 		f.m.Runs = slices.DeleteFunc(f.m.Runs, func(r run) bool { return r.Collection == id })
 	}
 	return nil
 }
 
-// collection writes the updates of a collection as a run, merged with those of its runs that are not at least twice as large
-// as all that is newer.
-func (f *fold) collection(id uint64, in []stream) error {
+// collection writes the updates of a collection as a run, merged with those of its runs that are to be.
+func (f *fold) collection(id uint64, g *gathered) error {
 	var kept, mine []run
 	for _, r := range f.m.Runs {
 		if r.Collection == id {
@@ -208,19 +262,18 @@ func (f *fold) collection(id uint64, in []stream) error {
 			kept = append(kept, r)
 		}
 	}
-	r, err := f.write(id, in)
+	room := &f.j.room
+	room.entries = g.sort(room.entries)
+	room.lists = append(room.lists, g.entries)
+	n := mergeFrom(mine, g.size, g.live)
+	in, done, err := f.j.openRuns(mine[n:])
+	defer done()
 	if err != nil {
 		return err
 	}
-	n, size := len(mine), r.Bytes
-	for n > 0 && mine[n-1].Bytes < 2*size {
-		n--
-		size += mine[n].Bytes
-	}
-	if n < len(mine) {
-		if r, err = f.mergeRuns(id, append(mine[n:len(mine):len(mine)], r)); err != nil {
-			return err
-		}
+	r, err := f.write(id, append(in, &gatheredStream{g: g}))
+	if err != nil {
+		return err
 	}
 	mine = mine[:n:n]
 	if r.Rows > 0 {
@@ -228,15 +281,6 @@ func (f *fold) collection(id uint64, in []stream) error {
 	}
 	f.m.Runs = append(kept, mine...)
 	return nil
-}
-
-func (f *fold) mergeRuns(id uint64, runs []run) (run, error) {
-	in, done, err := f.j.openRuns(runs)
-	defer done()
-	if err != nil {
-		return run{}, err
-	}
-	return f.write(id, in)
 }
 
 // openRuns opens the streams of runs; done closes them.
@@ -261,24 +305,20 @@ func (f *fold) write(id uint64, in []stream) (run, error) {
 	r := run{Collection: id, File: fmt.Sprintf("%s%016x", runPrefix, f.m.NextRun)}
 	f.m.NextRun++
 	name := filepath.Join(f.j.opts.Dir, r.File)
-	w, err := newRunWriter(f.j.opts.FS, name, id, !f.j.opts.Plain)
+	w, err := newRunWriter(f.j.opts.FS, name, id, f.j.room.out)
 	if err != nil {
 		return r, err
 	}
 	f.made = append(f.made, name)
-	err = merge(in, func(row []byte, diff int64) error {
-		if err := f.halt(); err != nil {
-			return err
-		}
-		return w.add(row, diff)
-	})
-	if err == nil {
+	w.compress, w.halt = f.j.opts.Compress, f.halt
+	if err = merge(in, w); err == nil {
 		err = w.finish()
 	}
 	if cerr := w.f.Close(); err == nil {
 		err = cerr
 	}
-	r.Rows, r.Bytes = w.rows, w.at
+	f.j.room.out = w.out
+	r.Rows, r.Bytes, r.Size, r.Live = w.rows, w.at, w.size, w.live
 	return r, err
 }
 

@@ -19,7 +19,7 @@ type Options struct {
 	FS           disk.FS // default the machine's
 	Dir          string
 	SegmentBytes int64 // when a segment of the log ends; default 32 MiB
-	Plain        bool  // nothing is compressed
+	Compress     bool  // costs processor time, and saves space on the disk
 	Log          *slog.Logger
 }
 
@@ -45,13 +45,16 @@ type Journal struct {
 	turn chan struct{} // who folds holds it
 	wait sync.WaitGroup
 
-	file   disk.File // of the newest segment; with buf and commit it belongs to the goroutine that appends
+	file   disk.File // of the newest segment; with what follows it belongs to the goroutine that appends
 	space  int64     // reserved in it
-	buf    []byte
+	tail   tail
 	body   []byte
 	commit *Commit // the last one
 
-	buffers atomic.Int64 // the room of buf and body
+	buffers atomic.Int64 // the room of tail and body
+
+	room      foldRoom // who has the turn has it
+	roomBytes atomic.Int64
 
 	mu        sync.Mutex // guards all below
 	newest    *segment
@@ -190,7 +193,15 @@ func (j *Journal) reopen(torn bool) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("mend the end of %s: %w", s.name, err), f.Close())
 	}
-	j.file, j.space = f, s.end
+	return j.goOnWith(f, s.end, s.end)
+}
+
+// goOnWith makes a file with records up to end the one that is written.
+func (j *Journal) goOnWith(f disk.File, end, space int64) error {
+	if err := j.tail.load(f, end); err != nil {
+		return errors.Join(fmt.Errorf("read the end of the log: %w", err), f.Close())
+	}
+	j.file, j.space = f, space
 	return nil
 }
 
@@ -217,7 +228,8 @@ func (j *Journal) begin(first uint64) error {
 	if err != nil {
 		return err
 	}
-	err = f.Allocate(j.opts.SegmentBytes)
+	space := blocks(min(j.opts.SegmentBytes, leastAhead))
+	err = f.Allocate(space)
 	if err == nil {
 		_, err = f.WriteAt(appendSegmentHeader(nil, first), 0)
 	}
@@ -234,7 +246,9 @@ func (j *Journal) begin(first uint64) error {
 		}
 		return err
 	}
-	j.file, j.space = f, j.opts.SegmentBytes
+	if err := j.goOnWith(f, segmentHeader, space); err != nil {
+		return err
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.newest != nil { // at one moment: no record may be out of sight
@@ -252,21 +266,26 @@ func (j *Journal) Append(r *Record) (*Commit, error) {
 		return nil, err
 	}
 	j.body = appendBody(j.body[:0], r)
-	j.buf = appendRecord(j.buf[:0], j.newest.next, r.Time, j.body, !j.opts.Plain)
-	j.buffers.Store(int64(cap(j.body) + cap(j.buf)))
-	if len(j.buf)-recordHeader > maxStored {
-		return nil, fmt.Errorf("a tick of %d bytes is too large for the log", len(j.buf))
+	if len(j.body) > maxStored {
+		return nil, fmt.Errorf("a tick of %d bytes is too large for the log", len(j.body))
 	}
-	if err := j.room(int64(len(j.buf))); err != nil {
+	s := j.newest
+	size := j.tail.record(s.next, r.Time, j.body, j.opts.Compress)
+	j.buffers.Store(int64(cap(j.body) + cap(j.tail.b)))
+	if err := j.makeRoom(size); err != nil {
 		return nil, err
 	}
-	if _, err := j.file.WriteAt(j.buf, j.newest.end); err != nil {
+	if j.newest != s { // what stands before the record is another
+		size = j.tail.record(s.next, r.Time, j.body, j.opts.Compress)
+	}
+	if err := j.tail.write(j.file, j.newest.end); err != nil {
 		return nil, j.notWritten(err)
 	}
+	j.tail.wrote(size)
 	c := &Commit{file: j.file, done: make(chan struct{})}
 	j.commit = c
 	j.mu.Lock()
-	j.newest.end += int64(len(j.buf))
+	j.newest.end += size
 	j.newest.next++
 	j.newest.last = r.Time
 	set(j.notes, r.Notes)
@@ -303,22 +322,29 @@ func (j *Journal) notWritten(err error) error {
 	return j.breakDown(fmt.Errorf("write %s: %w", j.newest.name, err))
 }
 
-// room makes space for n bytes, and a seal behind them: in the segment, or in a new one when it has come to its end.
-func (j *Journal) room(n int64) error {
+// A segment grows as it is written: by some records of the size that there is, within these bounds.
+const (
+	aheadRecords = 4
+	leastAhead   = 256 << 10
+	mostAhead    = 4 << 20
+)
+
+// makeRoom makes space for n bytes, and a seal behind them: in the segment, or in a new one when it has come to its end.
+func (j *Journal) makeRoom(n int64) error {
 	s := j.newest
 	end := s.end + n + sealSize
 	if end <= j.space {
 		return nil
 	}
-	if s.end >= j.opts.SegmentBytes/2 && s.next > s.first {
-		return j.roll()
+	if s.end+n > j.opts.SegmentBytes && s.end >= j.opts.SegmentBytes/2 && s.next > s.first {
+		return j.roll(n)
 	}
-	want := max(end, j.opts.SegmentBytes)
+	want := blocks(max(min(end+max(leastAhead, min(mostAhead, aheadRecords*n)), j.opts.SegmentBytes), end))
 	if err := j.file.Allocate(want); err != nil {
 		if !disk.IsFull(err) {
 			return j.breakDown(fmt.Errorf("reserve space in %s: %w", s.name, err))
 		}
-		if want = end; j.file.Allocate(want) != nil {
+		if want = blocks(end); j.file.Allocate(want) != nil {
 			return ErrFull
 		}
 	}
@@ -326,8 +352,8 @@ func (j *Journal) room(n int64) error {
 	return nil
 }
 
-// roll ends the newest segment and starts another, and takes the record that did not fit to it.
-func (j *Journal) roll() error {
+// roll ends the newest segment and starts another, and takes a record of n bytes that did not fit to it.
+func (j *Journal) roll(n int64) error {
 	if j.commit != nil {
 		if err := j.commit.Wait(); err != nil {
 			return err
@@ -351,7 +377,7 @@ func (j *Journal) roll() error {
 	old.open, old.sealed = false, sealed
 	j.mu.Unlock()
 	j.nudge()
-	return j.room(int64(len(j.buf)))
+	return j.makeRoom(n)
 }
 
 // seal ends a segment for good, now that the next one is durable. Where there is no space for the seal there is none, as when a
@@ -428,7 +454,7 @@ type Stats struct {
 	Last     uint64 // the time of the last record
 	FoldErr  error  // why the last fold failed; it is tried again
 
-	BufferBytes int64 // memory of what is being written
+	BufferBytes int64 // memory of what is being written and folded
 }
 
 // Stats is the size of the journal.
@@ -436,7 +462,7 @@ func (j *Journal) Stats() Stats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := Stats{Segments: len(j.older) + 1, Runs: len(j.manifest.Runs), Folded: j.manifest.Folded, Last: j.last(), FoldErr: j.foldErr,
-		BufferBytes: j.buffers.Load()}
+		BufferBytes: j.buffers.Load() + j.roomBytes.Load()}
 	for _, seg := range append(j.older[:len(j.older):len(j.older)], j.newest) {
 		s.LogBytes += seg.end
 	}

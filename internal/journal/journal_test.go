@@ -162,7 +162,7 @@ type life struct {
 
 func (l *life) open() {
 	l.t.Helper()
-	j, err := Open(Options{FS: l.d, Dir: "data", SegmentBytes: 4 << 10, Plain: l.r.IntN(2) == 0})
+	j, err := Open(Options{FS: l.d, Dir: "data", SegmentBytes: 8 << 10, Compress: l.r.IntN(2) == 0})
 	if err != nil {
 		l.t.Fatalf("open: %v", err)
 	}
@@ -241,7 +241,7 @@ func TestCrashes(t *testing.T) {
 				l.d.Restart()
 				for l.r.IntN(3) == 0 { // a crash at the start
 					l.d.CrashAfter(l.r.IntN(8))
-					if j, err := Open(Options{FS: l.d, Dir: "data", SegmentBytes: 4 << 10}); err == nil {
+					if j, err := Open(Options{FS: l.d, Dir: "data", SegmentBytes: 8 << 10}); err == nil {
 						l.d.Crash()
 						_ = j.Close()
 					} else if !l.d.Down() {
@@ -277,7 +277,7 @@ func fill(t *testing.T, j *Journal, m *model, n int, r *rand.Rand) *model {
 
 func open(t *testing.T, d *sim.Disk) *Journal {
 	t.Helper()
-	j, err := Open(Options{FS: d, Dir: "data", SegmentBytes: 4 << 10})
+	j, err := Open(Options{FS: d, Dir: "data", SegmentBytes: 8 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -545,7 +545,7 @@ func TestMissingFiles(t *testing.T) {
 
 // readAll opens a journal, reads everything and closes it.
 func readAll(d *sim.Disk) error {
-	j, err := Open(Options{FS: d, Dir: "data", SegmentBytes: 4 << 10})
+	j, err := Open(Options{FS: d, Dir: "data", SegmentBytes: 8 << 10})
 	if err != nil {
 		return err
 	}
@@ -590,7 +590,7 @@ func TestCopy(t *testing.T) {
 
 func copyFile(t *testing.T, d *sim.Disk, from File, to string) {
 	t.Helper()
-	b, err := content(d, from.Name)
+	b, err := content(d, from.Name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

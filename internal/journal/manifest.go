@@ -75,7 +75,7 @@ func readManifest(fs disk.FS, dir string, names []string) (*manifest, error) {
 		return m, nil
 	}
 	name := filepath.Join(dir, newest)
-	b, err := content(fs, name)
+	b, err := content(fs, name, nil)
 	if err != nil {
 		return nil, err
 	}

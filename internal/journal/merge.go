@@ -5,48 +5,49 @@ import (
 	"encoding/binary"
 )
 
+// stream gives rows in order, block by block; an empty one is behind the last. A block is valid until the call after the next, so
+// that the last row of one can be compared with the first of the next.
+type stream interface {
+	next() (block, error)
+	// damaged is the error to tell when the block that came last does not parse.
+	damaged() error
+}
+
+// outlet takes what merge gives. What it is shown is valid during the call.
+type outlet interface {
+	// row takes a row; span is the row as it was encoded with that count, nil when it was not.
+	row(row []byte, diff int64, span []byte) error
+	// block takes the rows of a block that no other stream has rows between. They are counted.
+	block(b *block) error
+}
+
 // merge gives the rows of several streams in order, each once with the sum of its counts; rows whose counts cancel out are
-// left out. A row is valid during the call.
+// left out.
 //
 // It is a tournament: each inner node of a tree over the streams holds the loser of the two below it, so that taking the
 // least row costs one comparison a level. Nearly all of them are settled by the first eight bytes, which are held as a number.
-func merge(in []stream, emit func(row []byte, diff int64) error) error {
+// A stream that wins some times in a row is likely to go on: then it is compared with the second best alone, and whole blocks that
+// come before that are handed on as they are.
+func merge(in []stream, out outlet) error {
 	t, err := newTournament(in)
-	if err != nil {
-		return err
-	}
-	var row []byte
-	for {
-		h := &t.heads[t.losers[0]]
-		if h.ended {
-			return nil
-		}
-		if t.live == 1 {
-			return h.drain(emit)
-		}
-		row = append(row[:0], h.row...)
-		prefix, sum := h.prefix, int64(0)
-		for !h.ended && h.prefix == prefix && bytes.Equal(h.row, row) {
-			sum += h.diff
-			if err := t.advance(); err != nil {
-				return err
-			}
-			h = &t.heads[t.losers[0]]
-		}
-		if sum == 0 {
-			continue
-		}
-		if err := emit(row, sum); err != nil {
-			return err
+	for err == nil && !t.heads[t.losers[0]].ended {
+		if t.streak < streakFrom {
+			err = t.step(out)
+		} else {
+			err = t.run(out)
 		}
 	}
+	return err
 }
+
+// streakFrom is after how many rows of one stream it is taken to have more.
+const streakFrom = 6
 
 // tournament is streams and which of them has the least row: losers[0].
 type tournament struct {
 	heads  []head
 	losers []int32
-	live   int // streams that have not ended
+	streak int // how many rows the winner has given since another had won
 }
 
 func newTournament(in []stream) (*tournament, error) {
@@ -55,21 +56,21 @@ func newTournament(in []stream) (*tournament, error) {
 	for i, s := range in {
 		h := &t.heads[i]
 		h.stream, h.ended = s, false
-		if err := h.advance(); err != nil {
+		if err := h.load(); err != nil {
 			return nil, err
-		}
-		if !h.ended {
-			t.live++
 		}
 	}
 	n := len(t.heads)
+	if n == 1 {
+		t.streak = streakFrom
+	}
 	winners := make([]int32, 2*n) // of the subtree at a node; leaves stand behind the inner nodes
 	for i := range n {
 		winners[n+i] = int32(i)
 	}
 	for i := n - 1; i > 0; i-- {
 		a, b := winners[2*i], winners[2*i+1]
-		if t.less(b, a) {
+		if t.heads[b].less(&t.heads[a]) {
 			a, b = b, a
 		}
 		winners[i], t.losers[i] = a, b
@@ -80,76 +81,139 @@ func newTournament(in []stream) (*tournament, error) {
 	return t, nil
 }
 
-// less says whether the row of stream a comes before that of b; a stream that has ended comes last.
-func (t *tournament) less(a, b int32) bool {
-	x, y := &t.heads[a], &t.heads[b]
-	switch {
-	case x.ended || y.ended:
-		return !x.ended
-	case x.prefix != y.prefix:
-		return x.prefix < y.prefix
-	}
-	return bytes.Compare(x.row, y.row) < 0
-}
-
-// advance takes the least row off.
-func (t *tournament) advance() error {
+// step gives the least row.
+func (t *tournament) step(out outlet) error {
 	w := t.losers[0]
 	h := &t.heads[w]
-	if err := h.advance(); err != nil {
-		return err
+	row, prefix, sum, span := h.row, h.prefix, h.diff, h.span()
+	for {
+		if err := h.advance(); err != nil {
+			return err
+		}
+		t.replay()
+		h = &t.heads[t.losers[0]]
+		if h.ended || h.prefix != prefix || !bytes.Equal(h.row, row) {
+			break
+		}
+		sum, span = sum+h.diff, nil
 	}
-	if h.ended {
-		t.live--
+	if t.streak++; t.losers[0] != w {
+		t.streak = 0
 	}
+	if sum == 0 {
+		return nil
+	}
+	return out.row(row, sum, span)
+}
+
+// run gives the rows of the winner that come before all others.
+func (t *tournament) run(out outlet) error {
+	t.streak = 0
+	h, rival := &t.heads[t.losers[0]], t.second()
+	for !h.ended && (rival == nil || h.less(rival)) {
+		before, err := h.blockBefore(rival)
+		if err != nil {
+			return err
+		}
+		if before {
+			if err = out.block(&h.block); err == nil {
+				err = h.load()
+			}
+		} else {
+			if err = out.row(h.row, h.diff, h.span()); err == nil {
+				err = h.advance()
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	t.replay()
+	return nil
+}
+
+// second is the stream that has the least row of those that the winner beat; nil when all others have ended.
+func (t *tournament) second() *head {
+	var best *head
+	for i := (int(t.losers[0]) + len(t.heads)) / 2; i > 0; i /= 2 {
+		if h := &t.heads[t.losers[i]]; !h.ended && (best == nil || h.less(best)) {
+			best = h
+		}
+	}
+	return best
+}
+
+// replay finds the winner anew, after the last one has another row.
+func (t *tournament) replay() {
+	w := t.losers[0]
 	for i := (int(w) + len(t.heads)) / 2; i > 0; i /= 2 {
-		if t.less(t.losers[i], w) {
+		if t.heads[t.losers[i]].less(&t.heads[w]) {
 			t.losers[i], w = w, t.losers[i]
 		}
 	}
 	t.losers[0] = w
-	return nil
 }
 
 // head is the next row of a stream.
 type head struct {
-	prefix uint64 // the first bytes of the row
-	row    []byte
-	diff   int64
-	ended  bool
-	block  *rows
-	i      int
-	stream stream
+	prefix  uint64 // the first bytes of the row
+	row     []byte
+	diff    int64
+	ended   bool
+	at, end int // where the row lies in the block
+	block   block
+	stream  stream
+}
+
+// less says whether a row comes before another; a stream that has ended comes last.
+func (h *head) less(o *head) bool {
+	switch {
+	case h.ended || o.ended:
+		return !h.ended
+	case h.prefix != o.prefix:
+		return h.prefix < o.prefix
+	}
+	return bytes.Compare(h.row, o.row) < 0
+}
+
+// span is the row with its length and count.
+func (h *head) span() []byte { return h.block.body[h.at:h.end] }
+
+// blockBefore says whether the row begins a block that comes as a whole before another row.
+func (h *head) blockBefore(rival *head) (bool, error) {
+	if h.at > 0 {
+		return false, nil
+	}
+	if !h.block.look() {
+		return false, h.stream.damaged()
+	}
+	return rival == nil || bytes.Compare(h.block.last, rival.row) < 0, nil
+}
+
+// load goes to the first row of the next block.
+func (h *head) load() error {
+	var err error
+	if h.block, err = h.stream.next(); err != nil {
+		return err
+	}
+	if len(h.block.body) == 0 {
+		h.ended = true
+		return nil
+	}
+	h.end = 0
+	return h.advance()
 }
 
 func (h *head) advance() error {
-	h.i++
-	for h.block == nil || h.i >= h.block.Len() {
-		block, err := h.stream.next()
-		if err != nil {
-			return err
-		}
-		if block == nil {
-			h.ended, h.block = true, nil
-			return nil
-		}
-		h.block, h.i = block, 0
+	if h.end == len(h.block.body) {
+		return h.load()
 	}
-	h.row, h.diff = h.block.list[h.i], h.block.diffs[h.i]
-	h.prefix = prefixOf(h.row)
-	return nil
-}
-
-// drain gives what is left of the only stream that has not ended.
-func (h *head) drain(emit func(row []byte, diff int64) error) error {
-	for !h.ended {
-		if err := emit(h.row, h.diff); err != nil {
-			return err
-		}
-		if err := h.advance(); err != nil {
-			return err
-		}
+	row, diff, n := rowAt(h.block.body[h.end:])
+	if n == 0 {
+		return h.stream.damaged()
 	}
+	h.at, h.end = h.end, h.end+n
+	h.row, h.diff, h.prefix = row, diff, prefixOf(row)
 	return nil
 }
 
@@ -164,21 +228,18 @@ func prefixOf(row []byte) uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-// batchStream is the stream of a batch.
-type batchStream struct{ b Batch }
+// eachRow is the outlet that shows rows one by one.
+type eachRow func(row []byte, diff int64) error
 
-func (s *batchStream) next() (*rows, error) {
-	b := s.b
-	s.b = nil
-	switch b := b.(type) {
-	case nil:
-		return nil, nil
-	case *rows:
-		return b, nil
+func (f eachRow) row(row []byte, diff int64, _ []byte) error { return f(row, diff) }
+
+func (f eachRow) block(b *block) error {
+	for rest := b.body; len(rest) > 0; {
+		row, diff, n := rowAt(rest)
+		if err := f(row, diff); err != nil {
+			return err
+		}
+		rest = rest[n:]
 	}
-	out := &rows{}
-	for i := range b.Len() {
-		out.add(b.Row(i), b.Diff(i))
-	}
-	return out, nil
+	return nil
 }

@@ -71,7 +71,7 @@ func (j *Journal) Read(collection uint64, f func(row []byte, diff int64) error) 
 	if err != nil {
 		return err
 	}
-	return merge(in, f)
+	return merge(in, eachRow(f))
 }
 
 // Ticks gives the records after the fold, in order. What a record holds is valid during the call.

@@ -77,10 +77,7 @@ func appendRows(dst []byte, b Batch) []byte {
 	n := b.Len()
 	dst = binary.AppendUvarint(dst, uint64(n))
 	for i := range n {
-		row := b.Row(i)
-		dst = binary.AppendUvarint(dst, uint64(len(row)))
-		dst = append(dst, row...)
-		dst = binary.AppendVarint(dst, b.Diff(i))
+		dst = appendRow(dst, b.Row(i), b.Diff(i))
 	}
 	return dst
 }
@@ -99,6 +96,14 @@ func pack(dst, body []byte, compress bool) []byte {
 	at := len(dst)
 	dst = slices.Grow(dst, s2.MaxEncodedLen(len(body)))
 	return dst[:at+len(s2.Encode(dst[at:cap(dst)], body))]
+}
+
+// packRoom is the most that pack appends.
+func packRoom(n int, compress bool) int {
+	if !compress || n < compressFrom {
+		return 1 + n
+	}
+	return 1 + s2.MaxEncodedLen(n)
 }
 
 var errBody = errors.New("a body that does not parse")
@@ -196,6 +201,16 @@ func (r *reader) rows() *rows {
 // parseBody reads a record back. What it holds aliases the body.
 func parseBody(time uint64, body []byte) (*Record, error) {
 	r := &reader{b: body}
+	out := r.head(time)
+	for range r.count() {
+		id := r.uvarint()
+		out.Changes = append(out.Changes, Change{Collection: id, Rows: r.rows()})
+	}
+	return out, r.end()
+}
+
+// head takes what stands before the changes.
+func (r *reader) head(time uint64) *Record {
 	out := &Record{Time: time}
 	for range r.count() {
 		n := Note{Key: string(r.bytes(r.uvarint()))}
@@ -207,12 +222,13 @@ func parseBody(time uint64, body []byte) (*Record, error) {
 	for range r.count() {
 		out.Dropped = append(out.Dropped, r.uvarint())
 	}
-	for range r.count() {
-		id := r.uvarint()
-		out.Changes = append(out.Changes, Change{Collection: id, Rows: r.rows()})
-	}
+	return out
+}
+
+// end says whether all there was has been taken, and nothing else.
+func (r *reader) end() error {
 	if r.bad || len(r.b) > 0 {
-		return nil, errBody
+		return errBody
 	}
-	return out, nil
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 
 	"millrace/internal/disk"
@@ -28,6 +29,10 @@ type run struct {
 	File       string `json:"file"`
 	Rows       int64  `json:"rows"`
 	Bytes      int64  `json:"bytes"`
+	// Size is that of its rows when they are not compressed; 0 where an older release wrote the run.
+	Size int64 `json:"size,omitempty"`
+	// Live is the size of its rows, those of retractions subtracted: over all runs of a collection about the size of what is there.
+	Live int64 `json:"live,omitempty"`
 }
 
 // runWriter writes a run. Rows come in order.
@@ -35,52 +40,100 @@ type runWriter struct {
 	f        disk.File
 	name     string
 	compress bool
+	halt     func(rows int) error // why it is to be broken off
 	at       int64
-	block    []byte
+	pending  []byte // rows of the next block
 	out      []byte
 	blocks   uint32
 	rows     int64
+	size     int64
+	live     int64
 }
 
-func newRunWriter(fs disk.FS, name string, collection uint64, compress bool) (*runWriter, error) {
+func newRunWriter(fs disk.FS, name string, collection uint64, room []byte) (*runWriter, error) {
 	f, err := fs.Create(name)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", name, err)
 	}
-	w := &runWriter{f: f, name: name, compress: compress}
+	w := &runWriter{f: f, name: name, out: room[:0], halt: func(int) error { return nil }}
 	h := binary.LittleEndian.AppendUint32(nil, runMagic)
 	h = binary.LittleEndian.AppendUint32(h, Format)
 	h = binary.LittleEndian.AppendUint64(h, collection)
 	h = binary.LittleEndian.AppendUint32(h, crc32.Checksum(h, castagnoli))
-	w.out = h
+	w.out = append(w.out, h...)
 	return w, nil
 }
 
-// writeBehind is how much is gathered before it goes to the file.
-const writeBehind = 1 << 20
+// So much is gathered before it goes to the file, and read of it at once.
+const (
+	writeBehind = 1 << 20
+	readAhead   = 512 << 10
+)
 
-func (w *runWriter) add(row []byte, diff int64) error {
-	w.block = binary.AppendUvarint(w.block, uint64(len(row)))
-	w.block = append(w.block, row...)
-	w.block = binary.AppendVarint(w.block, diff)
+// row takes a row.
+func (w *runWriter) row(row []byte, diff int64, span []byte) error {
+	if span != nil {
+		w.pending = append(w.pending, span...)
+	} else {
+		w.pending = appendRow(w.pending, row, diff)
+	}
 	w.rows++
-	if len(w.block) < blockSize {
+	w.size += int64(len(row))
+	w.live += liveBytes(row, diff)
+	if len(w.pending) < blockSize {
 		return nil
 	}
-	return w.endBlock()
+	return w.endPending()
 }
 
-func (w *runWriter) endBlock() error {
-	if len(w.block) == 0 {
+// block takes the rows of a block: as it is stored, if the one before it is not too short then, or else behind the pending rows.
+func (w *runWriter) block(b *block) error {
+	w.rows += int64(b.rows)
+	w.size += int64(len(b.body))
+	w.live += b.live
+	if err := w.halt(b.rows); err != nil {
+		return err
+	}
+	if n := len(w.pending); n > 0 && n < blockSize/4 {
+		w.pending = append(w.pending, b.body...)
+		return w.endPending()
+	}
+	if err := w.endPending(); err != nil {
+		return err
+	}
+	if b.stored == nil || w.compress && b.stored[0] == storedPlain {
+		return w.endBlock(b.body)
+	}
+	w.out = binary.LittleEndian.AppendUint32(w.out, uint32(len(b.stored)))
+	w.out = binary.LittleEndian.AppendUint32(w.out, b.sum)
+	w.out = append(w.out, b.stored...)
+	return w.wrote()
+}
+
+func (w *runWriter) endPending() error {
+	if len(w.pending) == 0 {
 		return nil
 	}
+	if err := w.halt(len(w.pending) / 64); err != nil {
+		return err
+	}
+	err := w.endBlock(w.pending)
+	w.pending = w.pending[:0]
+	return err
+}
+
+func (w *runWriter) endBlock(body []byte) error {
 	at := len(w.out)
 	w.out = append(w.out, 0, 0, 0, 0, 0, 0, 0, 0)
-	w.out = pack(w.out, w.block, w.compress)
+	w.out = pack(w.out, body, w.compress)
 	stored := w.out[at+8:]
 	binary.LittleEndian.PutUint32(w.out[at:], uint32(len(stored)))
 	binary.LittleEndian.PutUint32(w.out[at+4:], crc32.Checksum(stored, castagnoli))
-	w.block = w.block[:0]
+	return w.wrote()
+}
+
+// wrote counts a block.
+func (w *runWriter) wrote() error {
 	w.blocks++
 	if len(w.out) < writeBehind {
 		return nil
@@ -88,18 +141,27 @@ func (w *runWriter) endBlock() error {
 	return w.flush()
 }
 
+// flush writes the whole blocks of the disk that there are; what is left waits for more.
 func (w *runWriter) flush() error {
-	if _, err := w.f.WriteAt(w.out, w.at); err != nil {
+	n := len(w.out) / disk.Block * disk.Block
+	if err := w.write(w.out[:n]); err != nil {
+		return err
+	}
+	w.out = w.out[:copy(w.out, w.out[n:])]
+	return nil
+}
+
+func (w *runWriter) write(b []byte) error {
+	if _, err := w.f.WriteAt(b, w.at); err != nil {
 		return fmt.Errorf("write %s: %w", w.name, err)
 	}
-	w.at += int64(len(w.out))
-	w.out = w.out[:0]
+	w.at += int64(len(b))
 	return nil
 }
 
 // finish writes the footer and makes the file durable.
 func (w *runWriter) finish() error {
-	if err := w.endBlock(); err != nil {
+	if err := w.endPending(); err != nil {
 		return err
 	}
 	f := binary.LittleEndian.AppendUint32(nil, 0)
@@ -109,29 +171,30 @@ func (w *runWriter) finish() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
+	if err := w.write(w.out); err != nil {
+		return err
+	}
 	if err := w.f.Sync(); err != nil {
 		return fmt.Errorf("sync %s: %w", w.name, err)
 	}
 	return nil
 }
 
-// stream gives rows in order, block by block; nil is behind the last. A block is valid until the next call.
-type stream interface {
-	next() (*rows, error)
-}
-
 // runReader is the stream of a run.
 type runReader struct {
-	f      disk.File
-	name   string
-	size   int64
-	at     int64
-	stored []byte
-	body   []byte
-	block  rows
-	blocks uint32
-	rows   int64
-	ended  bool
+	f          disk.File
+	name       string
+	collection uint64
+	size       int64
+	at         int64
+	before     int64     // where the last block begins
+	ahead      window    // what is read of the file
+	stored     [2][]byte // room for blocks: the last one stays as it is while the next is read
+	body       [2][]byte
+	turn       int
+	blocks     uint32
+	rows       int64 // as the footer says; 0 before the end
+	ended      bool
 }
 
 func openRun(fs disk.FS, name string, collection uint64) (*runReader, error) {
@@ -142,15 +205,15 @@ func openRun(fs disk.FS, name string, collection uint64) (*runReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a run: %w", err)
 	}
-	r := &runReader{f: f, name: name, at: runHeader}
-	if err := r.check(collection); err != nil {
+	r := &runReader{f: f, name: name, collection: collection, at: runHeader}
+	if err := r.check(); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func (r *runReader) check(collection uint64) error {
+func (r *runReader) check() error {
 	var err error
 	if r.size, err = r.f.Size(); err != nil {
 		return fmt.Errorf("read %s: %w", r.name, err)
@@ -169,7 +232,7 @@ func (r *runReader) check(collection uint64) error {
 		return damage(r.name, 0, "the header does not agree with its checksum")
 	case binary.LittleEndian.Uint32(h[4:]) > Format:
 		return &VersionError{File: r.name, Found: binary.LittleEndian.Uint32(h[4:]), Supported: Format}
-	case binary.LittleEndian.Uint64(h[8:]) != collection:
+	case binary.LittleEndian.Uint64(h[8:]) != r.collection:
 		return damage(r.name, 8, "the header says collection %d", binary.LittleEndian.Uint64(h[8:]))
 	}
 	return nil
@@ -179,62 +242,89 @@ func (r *runReader) read(at int64, n int) ([]byte, error) {
 	if at+int64(n) > r.size {
 		return nil, damage(r.name, at, "the file ends early")
 	}
-	if cap(r.stored) < n {
-		r.stored = make([]byte, n)
+	room := &r.stored[r.turn]
+	if cap(*room) < n {
+		*room = make([]byte, n)
 	}
-	b := r.stored[:n]
-	if _, err := r.f.ReadAt(b, at); err != nil {
+	b := (*room)[:n]
+	if err := r.ahead.read(r.f, r.size, b, at); err != nil {
 		return nil, fmt.Errorf("read %s: %w", r.name, err)
 	}
 	return b, nil
 }
 
-func (r *runReader) next() (*rows, error) {
-	if r.ended {
-		return nil, nil
+// window is a part of a file that was read ahead, in whole blocks of the disk.
+type window struct {
+	b  []byte
+	at int64
+}
+
+// read gives len(dst) bytes of a file of a size.
+func (w *window) read(f disk.File, size int64, dst []byte, at int64) error {
+	for len(dst) > 0 {
+		if at < w.at || at >= w.at+int64(len(w.b)) {
+			if err := w.fill(f, size, at); err != nil {
+				return err
+			}
+		}
+		n := copy(dst, w.b[at-w.at:])
+		dst, at = dst[n:], at+int64(n)
 	}
+	return nil
+}
+
+func (w *window) fill(f disk.File, size, at int64) error {
+	w.at = at / disk.Block * disk.Block
+	n := int(min(readAhead, blocks(size-w.at)))
+	if cap(w.b) < n {
+		w.b = disk.Buffer(n)
+	}
+	n, err := f.ReadAt(w.b[:n], w.at)
+	w.b = w.b[:n]
+	if errors.Is(err, io.EOF) && w.at+int64(n) > at {
+		err = nil
+	}
+	return err
+}
+
+func (r *runReader) next() (block, error) {
+	if r.ended {
+		return block{}, nil
+	}
+	r.turn ^= 1
 	h, err := r.read(r.at, 8)
 	if err != nil {
-		return nil, err
+		return block{}, err
 	}
 	n, sum := binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:])
 	if n == 0 {
 		r.ended = true
-		return nil, r.checkFooter()
+		return block{}, r.checkFooter()
 	}
 	stored, err := r.read(r.at+8, int(n))
 	if err != nil {
-		return nil, err
+		return block{}, err
 	}
 	if crc32.Checksum(stored, castagnoli) != sum {
-		return nil, damage(r.name, r.at, "a block does not agree with its checksum")
+		return block{}, damage(r.name, r.at, "a block does not agree with its checksum")
 	}
-	body, err := unpack(r.body, stored)
+	body, err := unpack(r.body[r.turn], stored)
 	if err != nil {
-		return nil, damage(r.name, r.at, "a block does not unpack")
+		return block{}, damage(r.name, r.at, "a block does not unpack")
 	}
 	if stored[0] == storedCompressed {
-		r.body = body
+		r.body[r.turn] = body
 	}
-	if !r.parse(body) {
-		return nil, damage(r.name, r.at, "a block does not parse")
+	if len(body) == 0 {
+		return block{}, damage(r.name, r.at, "a block is empty")
 	}
+	r.before = r.at
 	r.at += 8 + int64(n)
 	r.blocks++
-	r.rows += int64(r.block.Len())
-	return &r.block, nil
+	return block{body: body, stored: stored, sum: sum}, nil
 }
 
-// parse reads the rows of a block, which alias it.
-func (r *runReader) parse(body []byte) bool {
-	r.block.list, r.block.diffs = r.block.list[:0], r.block.diffs[:0]
-	rest := reader{b: body}
-	for len(rest.b) > 0 {
-		row := rest.bytes(rest.uvarint())
-		r.block.add(row, rest.varint())
-	}
-	return !rest.bad
-}
+func (r *runReader) damaged() error { return damage(r.name, r.before, "a block does not parse") }
 
 func (r *runReader) checkFooter() error {
 	f, err := r.read(r.at, runFooter)
@@ -244,9 +334,10 @@ func (r *runReader) checkFooter() error {
 	switch {
 	case crc32.Checksum(f[:16], castagnoli) != binary.LittleEndian.Uint32(f[16:]), r.at+runFooter != r.size:
 		return damage(r.name, r.at, "the footer does not agree with its checksum")
-	case binary.LittleEndian.Uint32(f[4:]) != r.blocks || binary.LittleEndian.Uint64(f[8:]) != uint64(r.rows):
+	case binary.LittleEndian.Uint32(f[4:]) != r.blocks:
 		return damage(r.name, r.at, "the file has lost blocks")
 	}
+	r.rows = int64(binary.LittleEndian.Uint64(f[8:]))
 	return nil
 }
 

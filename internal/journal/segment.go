@@ -3,8 +3,10 @@ package journal
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"strconv"
 	"strings"
 
@@ -143,19 +145,27 @@ func (f found) record() (*Record, error) {
 			return r, nil
 		}
 	}
-	return nil, fmt.Errorf("record %d: %w", f.number, err)
+	return nil, f.bad(err)
 }
 
-// content reads a file whole.
-func content(fs disk.FS, name string) ([]byte, error) {
+func (f found) bad(err error) error { return fmt.Errorf("record %d: %w", f.number, err) }
+
+// content reads a file whole, into room when that suffices.
+func content(fs disk.FS, name string, room []byte) ([]byte, error) {
 	f, err := fs.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	size, err := f.Size()
-	b := make([]byte, size)
+	whole := blocks(size)
+	if int64(cap(room)) < whole {
+		room = disk.Buffer(int(whole))
+	}
+	n := 0
 	if err == nil && size > 0 {
-		_, err = f.ReadAt(b, 0)
+		if n, err = f.ReadAt(room[:whole], 0); errors.Is(err, io.EOF) && int64(n) >= size {
+			err = nil
+		}
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
@@ -163,17 +173,22 @@ func content(fs disk.FS, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	return b, nil
+	return room[:size], nil
 }
 
 // readSegment goes through the records of a segment, behind which the one that begins with the record follows stands; 0 says that
 // it is the newest. In that a damaged tail is no error: torn says that there is one, behind s.end.
 func readSegment(fs disk.FS, name string, first, follows uint64, see func(found) error) (s *segment, torn bool, err error) {
-	s = &segment{name: name, first: first, next: first}
-	b, err := content(fs, s.name)
+	b, err := content(fs, name, nil)
 	if err != nil {
 		return nil, false, err
 	}
+	return scanSegment(b, name, first, follows, see)
+}
+
+// scanSegment is readSegment of a segment that is in memory.
+func scanSegment(b []byte, name string, first, follows uint64, see func(found) error) (s *segment, torn bool, err error) {
+	s = &segment{name: name, first: first, next: first}
 	if ok, err := checkSegmentHeader(s.name, b, first); !ok {
 		if follows == 0 && err == nil {
 			return s, true, nil // the crash came before the header was there

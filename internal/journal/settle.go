@@ -40,7 +40,7 @@ func (j *Journal) Settle(ctx context.Context) error {
 		old = j.older[0]
 	}
 	j.mu.Unlock()
-	return j.split(hold, &fold{j: j, m: m, ctx: ctx, changes: map[uint64][]stream{}}, old)
+	return j.split(hold, &fold{j: j, m: m, ctx: ctx, changes: map[uint64]*gathered{}}, old)
 }
 
 // split folds the records of the oldest segment up to a time, and copies those behind it to a segment of their own. The
@@ -89,12 +89,18 @@ func (j *Journal) split(hold uint64, f *fold, old *segment) error {
 	j.mu.Lock()
 	j.garbage = append(j.garbage, f.gone(j.manifest, old.name)...)
 	j.manifest = f.m
-	if old == j.newest {
-		file, j.file, j.space, j.newest = j.file, file, end, rest
+	newest := old == j.newest
+	if newest {
+		file, j.file, j.newest = j.file, file, rest
 	} else {
 		j.older[0] = rest
 	}
 	j.mu.Unlock()
+	if newest {
+		if err := j.goOnWith(j.file, end, end); err != nil {
+			return j.breakDown(err)
+		}
+	}
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("close a segment: %w", err)
 	}

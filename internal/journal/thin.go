@@ -79,7 +79,7 @@ func (j *Journal) thick() *segment {
 
 // thin makes a segment thin. Who calls it has the turn to fold.
 func (j *Journal) thin(ctx context.Context, s *segment, m *manifest, each map[uint64]uint64) error {
-	t := &thinning{fold: &fold{j: j, m: m, ctx: ctx, changes: map[uint64][]stream{}}, each: each, last: s.last,
+	t := &thinning{fold: &fold{j: j, m: m, ctx: ctx, changes: map[uint64]*gathered{}}, each: each, last: s.last,
 		out: appendSegmentHeader(nil, s.first), has: map[uint64]bool{}}
 	if _, _, err := readSegment(j.opts.FS, s.name, s.first, s.next, t.see); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (t *thinning) see(r found) error {
 		}
 	}
 	t.body = appendBody(t.body[:0], rest)
-	t.out = appendRecord(t.out, r.number, r.time, t.body, !t.j.opts.Plain)
+	t.out = appendRecord(t.out, r.number, r.time, t.body, t.j.opts.Compress)
 	return nil
 }
 

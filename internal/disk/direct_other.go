@@ -1,0 +1,7 @@
+//go:build !linux
+
+package disk
+
+func (f *systemFile) openDirect() {}
+
+func refused(error) bool { return false }
