@@ -39,9 +39,11 @@ type change struct {
 	after     []byte
 	pos       position
 	snapshot  string
-	txn       int64 // what else tells changes apart that share a position
-	order     int64
-	stamp     int64 // when the connector made the event
+	// sweeps: all rows of a snapshot bear its position, so at its end what stands before it is not there any more.
+	sweeps bool
+	txn    int64 // what else tells changes apart that share a position
+	order  int64
+	stamp  int64 // when the connector made the event
 }
 
 // changes decodes messages of one format to changes.
@@ -305,7 +307,7 @@ func (d *Debezium) remove(dst []sources.Update, c *change, e *entry, keyChanges 
 
 // sweep ends a snapshot: what is older than it, and was not in it, was deleted while nobody listened.
 func (d *Debezium) sweep(dst []sources.Update, c *change) []sources.Update {
-	if c.op != opRead || !c.pos.known || (c.snapshot != "last" && c.snapshot != "last_in_data_collection") {
+	if c.op != opRead || !c.pos.known || !c.sweeps || (c.snapshot != "last" && c.snapshot != "last_in_data_collection") {
 		return dst
 	}
 	d.swept = c.pos

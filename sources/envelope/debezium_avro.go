@@ -163,7 +163,8 @@ func (a *avroChanges) decode(ctx context.Context, m *Message, c *change) (bool, 
 		c.after = after
 	}
 	c.document = p.document
-	c.pos = avroPosition(x)
+	o := avroOrigin(x)
+	o.place(c)
 	c.snapshot = x.Value(slotSnapshot).Str()
 	if m.Key == nil {
 		avroIdentity(x, c)
@@ -185,7 +186,7 @@ func opOf(before, after bool) byte {
 	}
 }
 
-func avroPosition(x *avro.Extractor) position {
+func avroOrigin(x *avro.Extractor) origin {
 	o := origin{millis: x.Value(slotMillis).Int()}
 	o.lsn, o.hasLSN = whole(x, slotLSN)
 	o.pos, o.hasPos = whole(x, slotPos)
@@ -197,7 +198,7 @@ func avroPosition(x *avro.Extractor) position {
 		o.commit, o.hasCommit = parseLSN(commit.Bytes())
 		o.change, _ = parseLSN(x.Value(slotChange).Bytes())
 	}
-	return o.position()
+	return o
 }
 
 func whole(x *avro.Extractor, slot int) (n int64, ok bool) {

@@ -43,7 +43,7 @@ func (j *jsonChanges) decode(ctx context.Context, m *Message, c *change) (bool, 
 	}
 	_, c.document = jsonb.Field(event, "updateDescription")
 	source, _ := field(event, "source")
-	c.pos = jsonPosition(source)
+	jsonOrigin(source).place(c)
 	c.snapshot = text(source, "snapshot")
 	if m.Key != nil {
 		return true, j.identify(ctx, m, c)
@@ -73,7 +73,7 @@ func jsonOp(event []byte) (byte, error) {
 	return 0, notAChange("it has no field op of one letter")
 }
 
-func jsonPosition(source []byte) position {
+func jsonOrigin(source []byte) *origin {
 	var o origin
 	o.millis, _ = number(source, "ts_ms")
 	o.lsn, o.hasLSN = number(source, "lsn")
@@ -84,7 +84,7 @@ func jsonPosition(source []byte) position {
 	o.file = []byte(text(source, "file"))
 	o.commit, o.hasCommit = parseLSN([]byte(text(source, "commit_lsn")))
 	o.change, _ = parseLSN([]byte(text(source, "change_lsn")))
-	return o.position()
+	return &o
 }
 
 func jsonStamp(event []byte) int64 {

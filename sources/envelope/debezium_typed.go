@@ -118,7 +118,7 @@ func (t *typedChanges) decode(ctx context.Context, m *Message, c *change) (bool,
 	if c.op == opMessage {
 		return false, nil
 	}
-	c.pos = e.from.position()
+	e.from.place(c)
 	c.stamp = e.stamp()
 	if m.Key == nil {
 		return true, nil

@@ -21,6 +21,12 @@ type origin struct {
 	hasCommit bool
 }
 
+// place says where a change stands. The rows of a snapshot of PostgreSQL, MySQL and MariaDB have one position all together.
+func (o *origin) place(c *change) {
+	c.pos = o.position()
+	c.sweeps = o.hasLSN || o.hasPos && !o.hasCommit
+}
+
 // position makes the positions of all connectors alike. For SQL Server the commit comes first, and the change within it; for
 // MongoDB the time of its cluster.
 func (o *origin) position() position {

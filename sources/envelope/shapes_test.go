@@ -80,6 +80,10 @@ func TestShapes(t *testing.T) {
 			shaped("u", `{"id":"{\"$oid\": \"aa\"}"}`, document(2), mongo(1000, 2), `,"updateDescription":{"updatedFields":"{}"}`),
 			shaped("c", `{"id":"{\"$oid\": \"aa\"}"}`, document(1), mongo(1000, 1), ""),
 		}, `|2`},
+		{"MongoDB: the rows of a snapshot bear different times", []*Message{
+			{Key: []byte(`1`), Value: []byte(`{"op":"r","after":"{\"v\": 1}","source":{"ts_ms":1,"ord":1,"snapshot":"first"}}`)},
+			{Key: []byte(`2`), Value: []byte(`{"op":"r","after":"{\"v\": 2}","source":{"ts_ms":2,"ord":1,"snapshot":"last"}}`)},
+		}, `|1 |2`},
 		{"MongoDB: an update without the document", []*Message{
 			shaped("c", `{"id":"1"}`, document(1), mongo(1000, 1), ""),
 			shaped("u", `{"id":"1"}`, `null`, mongo(1001, 1), `,"updateDescription":{"updatedFields":"{}"}`),

@@ -33,6 +33,8 @@ type Upsert struct {
 	Key    ValueDecoder
 	Value  ValueDecoder
 	Inline bool // a column behind those of the value says what is wrong with it
+	// NullDeletes: a value of null is none, as Kafka Connect's JSON converter writes it where it writes no schemas.
+	NullDeletes bool
 
 	live   *entries // by key: the row, or the row of errors
 	healed []sources.Update
@@ -70,7 +72,7 @@ func (u *Upsert) Apply(ctx context.Context, dst []sources.Update, m *Message) ([
 	u.key = key
 	u.canon = canonical(u.canon[:0], key)
 	u.keyed = true
-	if m.Value == nil {
+	if m.Value == nil || u.NullDeletes && string(m.Value) == "null" {
 		return u.remove(dst), nil
 	}
 	row, err := u.Value.Append(ctx, append(u.row[:0], u.key...), m.Value)

@@ -176,7 +176,9 @@ func (s *Source) buildUpsert(ctx context.Context, d *described) error {
 	if s.cfg.InlineErrors != "" {
 		of = append(nullables(of), repr.Column{Name: s.cfg.InlineErrors, Type: repr.TypeOf(repr.KindText)})
 	}
-	d.env = envelope.NewUpsert(key, value, s.cfg.InlineErrors != "")
+	env := envelope.NewUpsert(key, value, s.cfg.InlineErrors != "")
+	env.NullDeletes = s.cfg.ValueFormat == FormatJSON
+	d.env = env
 	unique := make([]int, len(cols))
 	for i := range cols {
 		unique[i] = i

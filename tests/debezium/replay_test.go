@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/coord"
+	"millrace/internal/journal"
 	"millrace/tests/inside"
 )
 
@@ -51,16 +53,29 @@ func newWorld(t *testing.T, workers int) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.kafka.Close)
-	srv, err := inside.Serve(coord.Options{Workers: workers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = srv.Close() })
-	if w.sql, err = srv.Connect(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.sql.Close() })
+	w.serve(coord.Options{Workers: workers})
 	return w
+}
+
+// serve starts the server, in the place of the one that ran before.
+func (w *world) serve(opts coord.Options) (stop func()) {
+	w.t.Helper()
+	srv, err := inside.Serve(opts)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if w.sql, err = srv.Connect(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	conn := w.sql
+	stop = sync.OnceFunc(func() {
+		_ = conn.Close() // the server closes its end as well
+		if err := srv.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.t.Cleanup(stop)
+	return stop
 }
 
 func (w *world) ask(sql string) *inside.Answer {
@@ -281,4 +296,56 @@ func TestOtherTopics(t *testing.T) {
 			t.Errorf("%s: rows and errors %v %v, want %v", topic, a.Rows, a.Err, want)
 		}
 	}
+}
+
+// TestRestart stops the server in the middle of the topics, and has it go on from its data directory: with the columns it found at
+// first, behind what it read, and with what the envelopes remember, so that what comes again changes nothing.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	var list []capture
+	for _, c := range captures(w.topics) {
+		if c.mode == "main" && !strings.HasSuffix(c.topic, "audit") {
+			list = append(list, c)
+		}
+	}
+	dir := t.TempDir()
+	life := func(f func()) {
+		j, err := journal.Open(journal.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := w.serve(coord.Options{Journal: j})
+		f()
+		stop()
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	r := rand.New(rand.NewPCG(7, 7))
+	life(func() {
+		for i := range list {
+			w.write(w.topics[list[i].topic][:w.middle(&list[i])]...)
+		}
+		w.create(list, false)
+		for i := range list { // some of it has been read at least
+			w.ask(`SELECT count(*) FROM v_` + list[i].name())
+		}
+	})
+	life(func() {
+		for i := range list {
+			from := r.IntN(w.middle(&list[i]) + 1)
+			w.write(window(r, w.topics[list[i].topic][from:])...)
+		}
+		w.check(list)
+	})
+	life(func() { w.check(list) })
+}
+
+// middle is how many records are written before the restart: all of those that say what the columns are.
+func (w *world) middle(c *capture) int {
+	if c.format == "jsonschema" {
+		return len(w.topics[c.topic])
+	}
+	return len(w.topics[c.topic]) / 2
 }

@@ -173,9 +173,7 @@ func captures(topics map[string][]record) []capture {
 				c.mode = p
 			}
 		}
-		if c.mode != "flat" {
-			out = append(out, c)
-		}
+		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b capture) int { return strings.Compare(a.topic, b.topic) })
 	return out
@@ -211,11 +209,13 @@ var declared = map[string]string{
 var modes = map[string]string{
 	"double": ` (DECIMAL HANDLING MODE = 'double', TIME PRECISION MODE = 'connect')`,
 	"string": ` (DECIMAL HANDLING MODE = 'string', TIME PRECISION MODE = 'isostring', BINARY HANDLING MODE = 'hex')`,
-	"flat":   ``,
 }
 
 // statement creates the source of a capture. declare: the columns are declared for JSON with schemas too.
 func (c *capture) statement(broker, registry string, declare bool) string {
+	if c.mode == "flat" {
+		return c.upsert(broker, registry)
+	}
 	c.declared = c.format == "json" || c.format == "jsonschema" && declare
 	cols, format, options := "", "JSON", ""
 	switch {
@@ -226,4 +226,14 @@ func (c *capture) statement(broker, registry string, declare bool) string {
 		options = modes[c.mode]
 	}
 	return fmt.Sprintf(`CREATE SOURCE %s%s FROM KAFKA BROKER '%s' TOPIC '%s' FORMAT %s ENVELOPE DEBEZIUM%s`, c.name(), cols, broker, c.topic, format, options)
+}
+
+// upsert creates the source of a capture that ExtractNewRecordState made flat: its records are rows, and the key counts.
+func (c *capture) upsert(broker, registry string) string {
+	from := fmt.Sprintf(` FROM KAFKA BROKER '%s' TOPIC '%s' `, broker, c.topic)
+	if c.format == "avro" {
+		return `CREATE SOURCE ` + c.name() + from + `FORMAT AVRO USING CONFLUENT SCHEMA REGISTRY '` + registry + `' ENVELOPE UPSERT`
+	}
+	c.declared = true
+	return `CREATE SOURCE ` + c.name() + ` (` + strings.Replace(declared[c.table], ", PRIMARY KEY (id) NOT ENFORCED", "", 1) + `)` + from + `KEY FORMAT JSON VALUE FORMAT JSON ENVELOPE UPSERT`
 }

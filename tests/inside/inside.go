@@ -26,7 +26,8 @@ type Server struct {
 	done  chan error
 }
 
-// Serve starts a server with nothing in it. Close must be called in the end.
+// Serve starts a server with nothing in it, or with what the journal has when there is one. Close must be called in the end; it
+// leaves the journal open.
 func Serve(opts coord.Options) (*Server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -35,10 +36,24 @@ func Serve(opts coord.Options) (*Server, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	c := coord.New(opts)
+	c, err := begin(opts)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	s := &Server{URL: "postgres://materialize@" + l.Addr().String() + "/materialize", coord: c, wire: pgwire.NewServer(c, pgwire.Options{Log: opts.Log}), done: make(chan error, 1)}
 	go func() { s.done <- s.wire.Serve(l) }()
 	return s, nil
+}
+
+func begin(opts coord.Options) (*coord.Coordinator, error) {
+	if opts.Journal == nil {
+		return coord.New(opts), nil
+	}
+	c, err := coord.Open(opts)
+	if err != nil {
+		return nil, fmt.Errorf("start from the journal: %w", err)
+	}
+	return c, nil
 }
 
 // Close ends the server and all it runs.
