@@ -23,6 +23,7 @@ type Progress struct {
 // Batch is what a connector hands over at once; it lands in one tick.
 type Batch struct {
 	Updates  []Update   // rows of the source's collection
+	Parts    []Part     // of a source that feeds several tables: what changes in each
 	Errors   []Update   // rows of <source>_errors, shaped as ErrorColumns
 	State    []Update   // changes of what a Stateful connector remembers
 	Progress []Progress // for the partitions that moved
@@ -30,6 +31,16 @@ type Batch struct {
 	Bad      int64      // records that went to Errors
 	Bytes    int64      // of keys and values read
 	NewestMS int64      // the newest record timestamp in it, milliseconds since 1970; 0 when unknown
+}
+
+// Part is what a batch changes in one table of a source that feeds several. All parts of a batch land in one tick, so what belongs
+// to one transaction of the other side goes into one batch, whatever tables it is about.
+type Part struct {
+	Table   uint64   // as Feed was given it
+	Replace bool     // Updates are the whole content from this tick on: what was there before goes, also what waits for a tick
+	Updates []Update // in no order
+	Joined  bool     // its first content is complete, and as of the same moment as that of the source's other tables
+	Total   int64    // while the first content comes: about how many rows it has; 0 when that is not known
 }
 
 // State is what a connector is doing, in words for people.
@@ -61,6 +72,51 @@ type Described interface {
 	Grows() bool
 	// Schemas are what its values and keys are read with, as found by Describe; empty where there are none.
 	Schemas() (value, key string)
+}
+
+// Offer is a table that a source can feed.
+type Offer struct {
+	Schema, Name string
+	Columns      repr.RowDesc
+	Keys         [][]int // sets of columns by which its rows are unique
+	Upstream     string  // what the connector has to know of it; it is kept with the table
+}
+
+// Table is a table that a source feeds.
+type Table struct {
+	ID       uint64
+	Columns  repr.RowDesc
+	Upstream string                       // of its offer
+	Rows     iter.Seq2[[]byte, repr.Diff] // after a restart: what it holds; nil of a new one
+}
+
+// Several is a connector that feeds several tables. They come and go while it runs; a new one begins with a content of its own
+// that is joined to what the others are changed by.
+type Several interface {
+	Described
+	// Offers reaches for what is read, and gives the tables there are.
+	Offers(ctx context.Context) ([]Offer, error)
+	// Feed adds a table, after Restore; Starve takes one away. Any goroutine may call them.
+	Feed(t Table) error
+	Starve(table uint64)
+}
+
+// Durable is a connector that has to know how far what it gave is safe, so that the other side may forget it.
+type Durable interface {
+	// Durable is told, when the tick that bound it is durable, what comes next of a partition. It must not block.
+	Durable(partition int32, next int64)
+}
+
+// Renewer is a connector that can read all of its tables anew, when what it would have gone on with is lost.
+type Renewer interface {
+	// Renew has the next Run put the content that there is then in the place of what was read, in one batch.
+	Renew()
+}
+
+// Leaver is a connector that has something of its own on the other side, which goes when the source is dropped.
+type Leaver interface {
+	// Leave takes it away, after the end of Run. The error says what is left and how to take it away.
+	Leave(ctx context.Context) error
 }
 
 // Stateful is a connector that remembers more than offsets: what its batches do to its State is kept with their ticks, and is

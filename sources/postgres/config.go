@@ -1,0 +1,185 @@
+package postgres
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pglogrepl"
+
+	"millrace/internal/clock"
+	"millrace/repr"
+	"millrace/sources"
+)
+
+// Config says what a Source reads.
+type Config struct {
+	Address     Address
+	Publication string
+	Slot        string // the name of the replication slot that belongs to the source
+	Temporary   bool   // the slot goes when the source stops
+
+	Log   *slog.Logger // none when nil
+	Clock clock.Clock  // the machine's when nil
+}
+
+// Source is a publication to be read. It keeps what it knows of its tables from one Run to the next.
+type Source struct {
+	cfg Config
+
+	mu      sync.Mutex // guards what follows, which is changed from outside
+	tables  map[uint64]*table
+	saved   map[string]savedRow // what was told to be kept, by key
+	changed bool                // tables came or went since Run looked
+	renew   bool
+
+	// at is how far the stream was read: what committed before was handed over. It belongs to Run.
+	at       pglogrepl.LSN
+	durable  atomic.Uint64 // what of it is safe
+	held     atomic.Int64  // bytes of the rows remembered by key
+	fetched  atomic.Int64  // bytes of a transaction that has not ended
+	identity identity
+}
+
+// identity is which database system was read last.
+type identity struct {
+	System   string `json:"system,omitempty"`
+	Timeline int32  `json:"timeline,omitempty"`
+}
+
+// New checks a configuration.
+func New(cfg Config) (*Source, error) {
+	if cfg.Publication == "" {
+		return nil, repr.NewError(repr.CodeInvalidParameter, "a Postgres source needs a PUBLICATION").
+			WithHint("CREATE PUBLICATION p FOR TABLE … makes one in the database that is read")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System{}
+	}
+	return &Source{cfg: cfg, tables: map[uint64]*table{}, saved: map[string]savedRow{}}, nil
+}
+
+// Describe tries whether the publication can be read. The rows are in the tables, and the source has none of its own.
+func (s *Source) Describe(ctx context.Context) (repr.RowDesc, [][]int, error) {
+	conn, err := s.cfg.Address.connect(ctx, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer conn.close(ctx)
+	if err := conn.checkServer(ctx, s.cfg.Slot); err != nil {
+		return nil, nil, err
+	}
+	return nil, nil, conn.checkPublication(ctx, s.cfg.Publication)
+}
+
+// Grows says that rows are taken back.
+func (s *Source) Grows() bool { return false }
+
+// Schemas are none: each table has what it is read with.
+func (s *Source) Schemas() (value, key string) { return "", "" }
+
+// Offers are the tables of the publication.
+func (s *Source) Offers(ctx context.Context) ([]sources.Offer, error) {
+	conn, err := s.cfg.Address.connect(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.close(ctx)
+	list, err := conn.upstream(ctx, s.cfg.Publication)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]sources.Offer, len(list))
+	for i, u := range list {
+		out[i] = u.offer()
+	}
+	return out, nil
+}
+
+// Feed adds a table.
+func (s *Source) Feed(t sources.Table) error {
+	u, err := parseUpstream(t.Upstream)
+	if err != nil {
+		return err
+	}
+	made := newTable(t.ID, u, t.Columns)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := made.restore(s.saved[tableKey(t.ID)].row); err != nil {
+		return err
+	}
+	if t.Rows != nil {
+		if err := made.recall(t.Rows); err != nil {
+			return err
+		}
+	}
+	s.tables[t.ID], s.changed = made, true
+	return nil
+}
+
+// Starve takes a table away.
+func (s *Source) Starve(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tables, id)
+	s.changed = true
+}
+
+// Renew has the next Run read all tables anew.
+func (s *Source) Renew() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.renew = true
+}
+
+// Durable is told how far the stream is safe.
+func (s *Source) Durable(partition int32, next int64) {
+	if partition == 0 {
+		s.durable.Store(uint64(next))
+	}
+}
+
+// Held gives the bytes of the rows remembered by key, and of a transaction that has not ended.
+func (s *Source) Held() (remembered, fetched int64) { return s.held.Load(), s.fetched.Load() }
+
+// Check tries whether an address can be read from: the connection, wal_level, the role's rights, free slots.
+func Check(ctx context.Context, a Address) error {
+	conn, err := a.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer conn.close(ctx)
+	return conn.checkServer(ctx, "")
+}
+
+// Leave drops the slot.
+func (s *Source) Leave(ctx context.Context) error {
+	conn, err := s.cfg.Address.connect(ctx, false)
+	if err == nil {
+		defer conn.close(ctx)
+		err = conn.dropSlot(ctx, s.cfg.Slot)
+	}
+	if err == nil {
+		return nil
+	}
+	return repr.NewError(repr.CodeObjectNotReady, "the replication slot \""+s.cfg.Slot+"\" is still at "+s.cfg.Address.String()).
+		WithDetail(explain(err, s.cfg.Address).Message).
+		WithHint("It keeps the server from deleting its log. Drop it there with SELECT pg_drop_replication_slot('" + s.cfg.Slot + "').")
+}
+
+// quoteIdent quotes a name for the other side.
+func quoteIdent(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// quoteText quotes a string for the other side, whatever its standard_conforming_strings.
+func quoteText(s string) string {
+	s = strings.ReplaceAll(s, `'`, `''`)
+	if strings.Contains(s, `\`) {
+		return ` E'` + strings.ReplaceAll(s, `\`, `\\`) + `'`
+	}
+	return `'` + s + `'`
+}

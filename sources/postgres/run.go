@@ -1,0 +1,307 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+
+	"millrace/repr"
+	"millrace/sources"
+)
+
+// The states that a source reports.
+const (
+	statusStarting = "starting"
+	statusRunning  = "running"
+	statusStalled  = "stalled"
+	statusFailed   = "failed"
+)
+
+// How long to wait before the next attempt, at first and at most.
+const (
+	retryWait    = 200 * time.Millisecond
+	maxRetryWait = 5 * time.Second
+)
+
+// reader is one Run.
+type reader struct {
+	*Source
+	out   sources.Events
+	batch *sources.Batch
+	parts map[uint64]*part
+	size  int64 // bytes of what the batch was made of
+	state sources.State
+	hint  string // of the state running
+	wait  time.Duration
+}
+
+// errTables has the stream end because tables came or went.
+var errTables = errors.New("the tables of the source are others")
+
+// Run reads from the given position until ctx ends. It returns early only with what no retry can mend.
+func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
+	r := &reader{Source: s, out: out, wait: retryWait}
+	if s.at == 0 {
+		s.at = pglogrepl.LSN(from[0])
+		s.durable.Store(uint64(s.at))
+	}
+	r.reset()
+	r.report(sources.State{Status: statusStarting})
+	for ctx.Err() == nil {
+		err := r.once(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if errors.Is(err, errTables) {
+			continue
+		}
+		e := explain(err, s.cfg.Address)
+		if !canMend(e) {
+			r.report(sources.State{Status: statusFailed, Error: e.Message, Hint: e.Hint})
+			return e
+		}
+		r.report(sources.State{Status: statusStalled, Error: e.Message, Hint: e.Hint})
+		if err := s.cfg.Clock.Sleep(ctx, r.wait); err != nil {
+			break
+		}
+		r.wait = min(2*r.wait, maxRetryWait)
+	}
+	r.leaveIfTemporary(ctx)
+	return ctx.Err()
+}
+
+// once connects, brings the tables to the stream, and follows it.
+func (r *reader) once(ctx context.Context) error {
+	r.reset()
+	conn, err := r.cfg.Address.connect(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer conn.close(ctx)
+	if err := conn.checkPublication(ctx, r.cfg.Publication); err != nil {
+		return err
+	}
+	if err := r.slot(ctx, conn); err != nil {
+		return err
+	}
+	tables, renew := r.missing()
+	if len(tables) > 0 || renew {
+		if err := r.fill(ctx, tables, renew); err != nil {
+			return err
+		}
+	}
+	if renew {
+		if err := r.renewed(ctx); err != nil {
+			return err
+		}
+	}
+	return r.stream(ctx, conn)
+}
+
+// missing gives the tables that have no first content yet, or all when they are to be read anew.
+func (r *reader) missing() (tables []*table, renew bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = false
+	for _, t := range r.tables {
+		if t.joined == 0 || r.renew {
+			tables = append(tables, t)
+		}
+	}
+	slices.SortFunc(tables, func(a, b *table) int { return cmp.Compare(a.id, b.id) })
+	return tables, r.renew
+}
+
+// renewed hands over what was read anew, at once.
+func (r *reader) renewed(ctx context.Context) error {
+	r.mu.Lock()
+	for _, t := range r.tables {
+		r.partOf(t).Joined = true
+		t.told = true
+	}
+	r.mu.Unlock()
+	if err := r.push(ctx); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.renew = false
+	r.mu.Unlock()
+	return nil
+}
+
+// slot makes sure that the slot holds what comes next: it is made when nothing was read yet, and else has to be as we left it.
+func (r *reader) slot(ctx context.Context, c *conn) error {
+	who, err := c.system(ctx)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	anew := r.renew || r.at == 0
+	r.mu.Unlock()
+	if !anew {
+		return r.checkSlot(ctx, c, who)
+	}
+	if err := c.dropSlot(ctx, r.cfg.Slot); err != nil {
+		return err
+	}
+	rows, err := c.query(ctx, "SELECT lsn FROM pg_create_logical_replication_slot("+quoteText(r.cfg.Slot)+", 'pgoutput')")
+	if err != nil {
+		return err
+	}
+	at, err := pglogrepl.ParseLSN(string(rows[0][0]))
+	if err != nil {
+		return err
+	}
+	r.at, r.identity = at, who
+	r.durable.Store(0)
+	return nil
+}
+
+// system says which database system this is.
+func (c *conn) system(ctx context.Context) (identity, error) {
+	rows, err := c.query(ctx, "SELECT s.system_identifier, c.timeline_id FROM pg_control_system() s, pg_control_checkpoint() c")
+	if err != nil {
+		return identity{}, err
+	}
+	return identity{System: string(rows[0][0]), Timeline: int32(number(rows[0][1]))}, nil
+}
+
+// checkSlot makes sure that nothing is missing between what was read and what the slot gives.
+func (r *reader) checkSlot(ctx context.Context, c *conn, who identity) error {
+	lost := func(what string) *repr.Error {
+		return repr.NewError(repr.CodeObjectNotReady, what).
+			WithHint("what changed meanwhile cannot be had any more: ALTER SOURCE … RESNAPSHOT reads the tables anew and takes over the difference")
+	}
+	if r.identity.System != "" && who.System != r.identity.System {
+		return lost("PostgreSQL at " + r.cfg.Address.String() + " is another database system than the one that was read")
+	}
+	if r.identity.Timeline != 0 && who.Timeline != r.identity.Timeline {
+		return lost("PostgreSQL at " + r.cfg.Address.String() + " was restored or failed over: its log is on another timeline")
+	}
+	r.identity = who
+	rows, err := c.query(ctx, "SELECT coalesce(wal_status, ''), confirmed_flush_lsn, coalesce(plugin, ''), coalesce(database, '') FROM pg_replication_slots WHERE slot_name = "+quoteText(r.cfg.Slot))
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.cfg.Address.String() + " is gone")
+	}
+	if string(rows[0][0]) == "lost" {
+		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.cfg.Address.String() + " has lost log that was not read: max_slot_wal_keep_size was too small")
+	}
+	flushed, err := pglogrepl.ParseLSN(string(rows[0][1]))
+	if err != nil {
+		return err
+	}
+	if flushed > r.at {
+		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.cfg.Address.String() + " is ahead of what was read: somebody else has read from it")
+	}
+	return nil
+}
+
+// dropSlot drops a slot if it is there, also when a session that was cut still has it.
+func (c *conn) dropSlot(ctx context.Context, name string) error {
+	where := " FROM pg_replication_slots WHERE slot_name = " + quoteText(name)
+	for range 3 {
+		if _, err := c.query(ctx, "SELECT pg_terminate_backend(active_pid), pg_sleep(0.2)"+where+" AND active_pid IS NOT NULL"); err != nil {
+			if e := explain(err, c.addr); e.Code != repr.CodeInsufficientPrivilege {
+				return err
+			}
+		}
+		_, err := c.query(ctx, "SELECT pg_drop_replication_slot(slot_name)"+where)
+		if err == nil {
+			return nil
+		}
+		if e := explain(err, c.addr); e.Code != "55006" {
+			return err
+		}
+	}
+	return repr.NewError("55006", "replication slot \""+name+"\" of PostgreSQL at "+c.addr.String()+" is in use")
+}
+
+// leaveIfTemporary drops a slot that is to live no longer than the run.
+func (r *reader) leaveIfTemporary(ctx context.Context) {
+	if !r.cfg.Temporary {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := r.Leave(ctx); err != nil {
+		r.log().Warn("a replication slot is left", "slot", r.cfg.Slot, "err", err)
+	}
+}
+
+func (r *reader) log() *slog.Logger { return r.cfg.Log }
+
+// report says what changed, once.
+func (r *reader) report(s sources.State) {
+	if s == r.state {
+		return
+	}
+	r.state = s
+	r.out.Report(s)
+}
+
+// partOf is what the batch changes in a table.
+func (r *reader) partOf(t *table) *part {
+	p := r.parts[t.id]
+	if p == nil {
+		p = &part{Part: sources.Part{Table: t.id}}
+		r.parts[t.id] = p
+	}
+	return p
+}
+
+// pending counts bytes that the batch was made of.
+func (r *reader) pending(n int) int64 {
+	r.size += int64(n)
+	return r.size
+}
+
+// push hands the batch over, with how far the stream was read. It waits while the coordinator is busy.
+func (r *reader) push(ctx context.Context) error {
+	b := r.batch
+	ids := make([]uint64, 0, len(r.parts))
+	for id := range r.parts {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		b.Parts = append(b.Parts, r.parts[id].Part)
+	}
+	b.State = r.Source.state()
+	b.Progress = append(b.Progress, sources.Progress{Partition: 0, Next: int64(r.at), High: int64(r.at)})
+	r.reset()
+	return r.out.Push(ctx, b)
+}
+
+func (r *reader) reset() {
+	r.batch, r.parts, r.size = &sources.Batch{}, map[uint64]*part{}, 0
+	r.fetched.Store(0)
+	held := int64(0)
+	r.mu.Lock()
+	for _, t := range r.tables {
+		if t.rows != nil {
+			held += t.rows.Bytes()
+		}
+	}
+	r.mu.Unlock()
+	r.held.Store(held)
+}
+
+// quarantine tells of a row that cannot be had.
+func (r *reader) quarantine(t *table, bad *repr.Error, text []byte) {
+	message := bad.Message
+	if bad.Detail != "" {
+		message += ". " + bad.Detail
+	}
+	row := repr.AppendRow(nil, []repr.Datum{repr.Null, repr.Text(message), repr.Text(bad.Code), repr.Text(t.up.String()), repr.Null,
+		repr.IntOf(repr.KindInt8, int64(r.at)), repr.Null, repr.Null, repr.Bytea(text)})
+	r.batch.Errors = append(r.batch.Errors, sources.Update{Row: row, Diff: 1})
+	r.batch.Bad++
+}

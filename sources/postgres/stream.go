@@ -1,0 +1,330 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"millrace/repr"
+	"millrace/sources"
+)
+
+// How long the stream is listened to before something else is looked after, and how often the other side is told how far we are.
+const (
+	listenFor = 100 * time.Millisecond
+	tellEvery = time.Second
+	noteEvery = time.Second // how far an idle stream was read is bound to a tick
+)
+
+// stream follows the changes.
+type stream struct {
+	*reader
+	repl   *conn
+	ask    *conn // for what the stream does not tell
+	byOID  map[uint32]*table
+	open   bool // inside a transaction
+	tx     begin
+	moved  bool // the position is not handed over yet
+	told   time.Time
+	noted  time.Time
+	stated uint64 // what was told to be safe
+	vals   [2][]value
+}
+
+// stream reads changes until ctx ends or something has to be seen to.
+func (r *reader) stream(ctx context.Context, ask *conn) error {
+	repl, err := r.cfg.Address.connect(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer repl.close(ctx)
+	err = pglogrepl.StartReplication(ctx, repl.PgConn, r.cfg.Slot, r.at, pglogrepl.StartReplicationOptions{
+		PluginArgs: []string{"proto_version '1'", "publication_names '" + strings.ReplaceAll(quoteIdent(r.cfg.Publication), "'", "''") + "'"}})
+	if err != nil {
+		return explain(err, r.cfg.Address)
+	}
+	s := &stream{reader: r, repl: repl, ask: ask, byOID: map[uint32]*table{}, told: r.cfg.Clock.Now(), noted: r.cfg.Clock.Now()}
+	r.mu.Lock()
+	for _, t := range r.tables {
+		t.seen = nil
+	}
+	r.mu.Unlock()
+	for ctx.Err() == nil {
+		if err := s.step(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// step takes a message, or sees to what else there is when none comes.
+func (s *stream) step(ctx context.Context) error {
+	now := s.cfg.Clock.Now()
+	if err := s.repl.Conn().SetReadDeadline(now.Add(listenFor)); err != nil {
+		return err
+	}
+	msg, err := s.repl.Frontend().Receive()
+	var timeout net.Error
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+	case err != nil:
+		return err
+	default:
+		if err := s.take(ctx, msg); err != nil {
+			return err
+		}
+	}
+	if s.open {
+		return s.tell(false)
+	}
+	if s.due() {
+		if err := s.hand(ctx); err != nil {
+			return err
+		}
+	}
+	if s.hasChanged() {
+		if err := s.hand(ctx); err != nil {
+			return err
+		}
+		return errTables
+	}
+	return s.tell(false)
+}
+
+// hasChanged says whether tables came or went, or are to be read anew.
+func (s *stream) hasChanged() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed || s.renew
+}
+
+// due says whether what was read is handed over now: when no more is there, or enough.
+func (s *stream) due() bool {
+	if len(s.parts) == 0 && len(s.batch.Errors) == 0 {
+		return s.moved && s.cfg.Clock.Now().Sub(s.noted) >= noteEvery
+	}
+	return s.repl.Frontend().ReadBufferLen() == 0 || s.batch.Records >= batchRows || s.size >= batchBytes
+}
+
+// hand hands over.
+func (s *stream) hand(ctx context.Context) error {
+	if !s.moved && len(s.parts) == 0 {
+		return nil
+	}
+	s.moved, s.noted = false, s.cfg.Clock.Now()
+	return s.push(ctx)
+}
+
+// tell says how far what was read is safe, now and then or when it is asked for. Nothing is said before something is: the library
+// takes 0 for everything.
+func (s *stream) tell(now bool) error {
+	at := s.durable.Load()
+	late := s.cfg.Clock.Now().Sub(s.told)
+	if at == 0 || !now && late < tellEvery {
+		if !now || at != 0 {
+			return nil
+		}
+		at = 1 // an answer that says nothing
+	}
+	s.told, s.stated = s.cfg.Clock.Now(), at
+	if err := s.repl.Conn().SetWriteDeadline(s.told.Add(connectPatience)); err != nil {
+		return err
+	}
+	err := pglogrepl.SendStandbyStatusUpdate(context.Background(), s.repl.PgConn, pglogrepl.StandbyStatusUpdate{WALWritePosition: pglogrepl.LSN(at),
+		WALFlushPosition: pglogrepl.LSN(at), WALApplyPosition: pglogrepl.LSN(at), ClientTime: s.told})
+	if err != nil {
+		return fmt.Errorf("tell how far the log was read: %w", err)
+	}
+	return nil
+}
+
+// take takes a message of the connection.
+func (s *stream) take(ctx context.Context, msg pgproto3.BackendMessage) error {
+	switch m := msg.(type) {
+	case *pgproto3.CopyData:
+		return s.data(ctx, m.Data)
+	case *pgproto3.ErrorResponse:
+		return pgconn.ErrorResponseToPgError(m)
+	case *pgproto3.CopyDone:
+		return repr.NewError(repr.CodeConnectionFailure, "PostgreSQL at "+s.cfg.Address.String()+" has ended the replication")
+	default: // notices and changed settings
+		return nil
+	}
+}
+
+// data takes a message of the replication protocol.
+func (s *stream) data(ctx context.Context, b []byte) error {
+	if len(b) == 0 {
+		return errMessage
+	}
+	switch b[0] {
+	case pglogrepl.PrimaryKeepaliveMessageByteID:
+		k, err := pglogrepl.ParsePrimaryKeepaliveMessage(b[1:])
+		if err != nil {
+			return err
+		}
+		if !s.open && k.ServerWALEnd > s.at {
+			s.advance(k.ServerWALEnd)
+		}
+		s.report(sources.State{Status: statusRunning, Hint: s.hint})
+		if k.ReplyRequested {
+			return s.tell(true)
+		}
+		return nil
+	case pglogrepl.XLogDataByteID:
+		x, err := pglogrepl.ParseXLogData(b[1:])
+		if err != nil {
+			return err
+		}
+		s.size += int64(len(x.WALData))
+		s.fetched.Store(s.size)
+		return s.message(ctx, x.WALData)
+	}
+	return nil
+}
+
+// advance notes that everything up to a position was read, and which tables are complete by that.
+func (s *stream) advance(to pglogrepl.LSN) {
+	s.at, s.moved, s.wait = max(s.at, to), true, retryWait
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tables {
+		if !t.told && t.joined != 0 && s.at >= t.joined {
+			t.told = true
+			s.partOf(t).Joined = true
+		}
+	}
+}
+
+// message takes a message of pgoutput.
+func (s *stream) message(ctx context.Context, b []byte) error {
+	if len(b) == 0 {
+		return errMessage
+	}
+	m := &message{b: b[1:]}
+	var err error
+	switch b[0] {
+	case 'B':
+		s.tx, s.open = m.begin(), true
+	case 'C':
+		end := m.commit()
+		if s.open = false; !m.bad {
+			s.batch.NewestMS = max(s.batch.NewestMS, s.tx.micros/1000+epochMillis)
+			s.advance(end)
+		}
+		s.report(sources.State{Status: statusRunning, Hint: s.hint})
+	case 'R':
+		if rel := m.relation(); !m.bad {
+			err = s.relation(ctx, rel)
+		}
+	case 'I', 'U', 'D':
+		err = s.change(b[0], m, b)
+	case 'T':
+		for _, oid := range m.truncated() {
+			if t := s.byOID[oid]; t != nil && s.tx.commit >= t.joined {
+				t.truncate(s.partOf(t))
+			}
+		}
+	default: // types, origins and messages of users say nothing here
+	}
+	if m.bad {
+		return errMessage
+	}
+	return err
+}
+
+// epochMillis is 2000-01-01 in milliseconds since 1970.
+const epochMillis = 946684800 * 1000
+
+// relation learns how a table looks from now on.
+func (s *stream) relation(ctx context.Context, rel *relation) error {
+	delete(s.byOID, rel.oid)
+	s.mu.Lock()
+	var found []*table
+	for _, t := range s.tables {
+		if t.up.OID == rel.oid && t.joined != 0 {
+			found = append(found, t)
+		} else if t.up.Schema == rel.schema && t.up.Name == rel.name && t.joined != 0 && s.tx.commit >= t.joined {
+			s.mu.Unlock()
+			return repr.NewError(repr.CodeObjectNotReady, "table "+t.up.String()+" was dropped and made anew").
+				WithHint("ALTER SOURCE … RESNAPSHOT reads it anew, and takes over the difference")
+		}
+	}
+	s.mu.Unlock()
+	for _, t := range found {
+		if err := s.describe(ctx, t, rel); err != nil {
+			return err
+		}
+		t.also, s.byOID[rel.oid] = s.byOID[rel.oid], t
+	}
+	return nil
+}
+
+// describe brings a table to what the stream says of it.
+func (s *stream) describe(ctx context.Context, t *table, rel *relation) error {
+	s.mu.Lock() // what is kept of the table is read from outside
+	kept, gone, err := t.describe(rel, func() (map[int16]string, error) { return s.ask.attributes(ctx, rel.oid) })
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if e := t.blank(s.partOf(t), gone); e != nil {
+		return e
+	}
+	if kept {
+		s.log().Info("columns of a table are others", "table", t.up.String())
+	}
+	if more := t.unread(); len(more) > 0 {
+		s.hint = "new columns of " + t.up.String() + " are not read: " + strings.Join(more, ", ") + "; drop the table here and create it again to read them"
+		s.log().Warn("new columns are not read", "table", t.up.String(), "columns", more)
+	}
+	return nil
+}
+
+// change applies a change of a row to the tables that it is about.
+func (s *stream) change(op byte, m *message, text []byte) error {
+	oid := m.uint32()
+	c := &change{op: op}
+	switch kind := m.byte(); kind {
+	case 'K', 'O':
+		s.vals[0] = m.tuple(s.vals[0][:0])
+		c.old = s.vals[0]
+		if op == 'D' {
+			break
+		}
+		kind = m.byte()
+		fallthrough
+	default:
+		if kind != 'N' {
+			m.bad = true
+			return nil
+		}
+		s.vals[1] = m.tuple(s.vals[1][:0])
+		c.new = s.vals[1]
+	}
+	if m.bad {
+		return nil
+	}
+	s.batch.Records++
+	s.batch.Bytes += int64(len(text))
+	for t := s.byOID[oid]; t != nil; t = t.also {
+		if s.tx.commit < t.joined {
+			continue
+		}
+		bad, err := t.apply(s.partOf(t), c)
+		if err != nil {
+			return err
+		}
+		if bad != nil {
+			s.quarantine(t, bad, text)
+		}
+	}
+	return nil
+}
