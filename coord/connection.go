@@ -69,6 +69,7 @@ func (s *Session) createConnection(ctx context.Context, st *ast.CreateConnection
 		if err := s.c.validateConnection(ctx, spec); err != nil {
 			return nil, err
 		}
+		s.noteReplication(ctx, spec)
 	}
 	it.CreateSQL, it.Statement, it.Def = createText(withoutPassword(st)), ast.Format(st), spec
 	if err := s.add(ctx, it, nil); err != nil {
@@ -97,7 +98,7 @@ var credentials = regexp.MustCompile(`://[^/@'\s]+@`)
 
 // createText is the text of a statement that makes an object, without the credentials in its addresses.
 func createText(st ast.Statement) string {
-	return credentials.ReplaceAllString(ast.Format(st), "://"+hidden+"@")
+	return passwords.ReplaceAllString(credentials.ReplaceAllString(ast.Format(st), "://"+hidden+"@"), "${1}"+hidden)
 }
 
 // validates says whether a connection is tried when it is made: yes, unless WITH (VALIDATE = false).
@@ -228,7 +229,11 @@ func (s *Session) validateConnection(ctx context.Context, st *ast.ValidateConnec
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Tag: "VALIDATE CONNECTION"}, s.c.validateConnection(ctx, spec)
+	if err := s.c.validateConnection(ctx, spec); err != nil {
+		return nil, err
+	}
+	s.noteReplication(ctx, spec)
+	return &Result{Tag: "VALIDATE CONNECTION"}, nil
 }
 
 // connection finds a connection by name; kind, when given, is what it has to be.

@@ -107,6 +107,8 @@ type Coordinator struct {
 	views        []*view       // in an order in which each comes after its inputs
 	sharing      sharing
 	sources      map[uint64]*sourceRun
+	fed          map[uint64]*fedTable // tables that sources feed
+	leaving      []*sourceRun         // sources that were dropped, with something left on the other side
 	sinks        map[uint64]*sinkRun
 	named        map[uint64]*named    // subscriptions of the catalog
 	acknowledged map[uint64]repr.Time // to be durable with the next tick, by subscription
@@ -195,6 +197,7 @@ func prepare(opts Options) *Coordinator {
 		batches:      make(chan sourceBatch, batchesAhead(opts.MemoryLimit)),
 		collections:  map[uint64]*collection{},
 		sources:      map[uint64]*sourceRun{},
+		fed:          map[uint64]*fedTable{},
 		sinks:        map[uint64]*sinkRun{},
 		named:        map[uint64]*named{},
 		acknowledged: map[uint64]repr.Time{},

@@ -55,7 +55,8 @@ func (s *Session) findFor(kind ast.ObjectKind, name ast.Name, ifExists bool) (*c
 	if it.Hidden {
 		return nil, repr.NewError(repr.CodeDependentObjects, "\""+it.Name+"\" belongs to a source and goes with it").At(name.Pos)
 	}
-	if !slices.Contains(kinds, it.Kind) {
+	fed := it.From != 0 && (kind == ast.KindView || kind == ast.KindMaterializedView || kind == ast.KindSource) // as it was called in 2021
+	if !slices.Contains(kinds, it.Kind) && !fed {
 		return nil, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" is not a "+word).
 			WithHint("it is " + a(it.Kind)).At(name.Pos)
 	}
@@ -103,7 +104,12 @@ type removal struct {
 func (s *Session) dropItems(ctx context.Context, items []*catalog.Item, cascade, undo bool) *repr.Error {
 	var failure *repr.Error
 	var gone []*catalog.Item
-	err := s.c.do(ctx, func() { gone, failure = s.c.dropItems(removal{items: items, cascade: cascade, undo: undo}) })
+	var left []*sourceRun
+	err := s.c.do(ctx, func() {
+		gone, failure = s.c.dropItems(removal{items: items, cascade: cascade, undo: undo})
+		left = s.c.takeLeaving()
+	})
+	s.leave(ctx, left)
 	if err == nil {
 		err = failure
 	}
@@ -204,6 +210,7 @@ func (c *Coordinator) end(it *catalog.Item) {
 	case catalog.MaterializedView, catalog.Index:
 		c.uninstall(it.ID)
 	case catalog.Table:
+		c.starve(it)
 		c.dropBase(it.ID)
 	case catalog.Source:
 		c.stopSource(it.ID)

@@ -122,7 +122,7 @@ func (c *Coordinator) fedBySource(col *collection) bool {
 		}
 	}
 	for _, r := range c.sources {
-		if r.col == col || r.errCol == col {
+		if r.col == col || r.errCol == col || c.fed[col.id] != nil {
 			return true
 		}
 	}
@@ -177,6 +177,9 @@ func (c *Coordinator) catalogNotes(next *catalog.Snapshot, ch *catalog.Change) [
 	notes := []journal.Note{{Key: frameNote, Value: encode(next.Frame())}}
 	for _, it := range ch.Gone {
 		notes = append(notes, journal.Note{Key: itemNote(it.ID)}, journal.Note{Key: openNote(it.ID)})
+		if it.From != 0 {
+			notes = append(notes, journal.Note{Key: readyNote(it.ID)})
+		}
 		if it.Kind == catalog.Source {
 			notes = append(notes, journal.Note{Key: readyNote(it.ID)})
 			for p := range c.offsetsOf(it) {

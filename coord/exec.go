@@ -55,6 +55,10 @@ func (s *Session) define(ctx context.Context, p *Prepared) (*Result, *repr.Error
 		return s.createIndex(ctx, st)
 	case *ast.CreateSource:
 		return s.createSource(ctx, st)
+	case *ast.CreateTableFromSource:
+		return s.createTableFromSource(ctx, st)
+	case *ast.CreateViewsFromSource:
+		return s.createViews(ctx, st)
 	case *ast.CreateSink:
 		return s.createSink(ctx, st)
 	case *ast.CreateSubscription:
@@ -71,6 +75,8 @@ func (s *Session) define(ctx context.Context, p *Prepared) (*Result, *repr.Error
 		return s.rename(ctx, st)
 	case *ast.AlterOptions:
 		return s.alterOptions(ctx, st)
+	case *ast.AlterResnapshot:
+		return s.resnapshot(ctx, st)
 	case *ast.Comment:
 		return s.comment(ctx, st)
 	case *ast.Unsupported:
@@ -88,10 +94,6 @@ func unsupported(what string, pos int) *repr.Error {
 // statementName is the SQL name of a statement that has no case in define.
 func statementName(stmt ast.Statement) string {
 	switch stmt.(type) {
-	case *ast.CreateTableFromSource:
-		return "CREATE TABLE … FROM SOURCE"
-	case *ast.CreateViewsFromSource:
-		return "CREATE VIEWS FROM SOURCE"
 	case *ast.CreateSecret:
 		return "CREATE SECRET"
 	case *ast.CreateDatabase:
@@ -116,7 +118,7 @@ func (s *Session) checkDefine(stmt ast.Statement) *repr.Error {
 		return repr.NewError("25006", "cannot execute a statement that changes the catalog in a read-only transaction")
 	}
 	switch stmt.(type) {
-	case *ast.Drop, *ast.AlterRename, *ast.AlterOptions, *ast.AlterOwner, *ast.AlterSetSchema, *ast.AlterSecret, *ast.Comment:
+	case *ast.Drop, *ast.AlterRename, *ast.AlterOptions, *ast.AlterResnapshot, *ast.AlterOwner, *ast.AlterSetSchema, *ast.AlterSecret, *ast.Comment:
 		return repr.NewError(repr.CodeActiveTransaction, "DROP, ALTER and COMMENT cannot run inside a transaction block").
 			WithHint("run it outside of BEGIN and COMMIT; a driver does so in autocommit mode")
 	}

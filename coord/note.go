@@ -20,6 +20,7 @@ type objectNote struct {
 	Path     []string       `json:"path,omitempty"`
 	Depends  []uint64       `json:"depends,omitempty"`
 	On       uint64         `json:"on,omitempty"`
+	From     uint64         `json:"from,omitempty"`
 	Index    []int          `json:"index,omitempty"`
 	Hidden   bool           `json:"hidden,omitempty"`
 	Comments map[int]string `json:"comments,omitempty"`
@@ -37,15 +38,15 @@ type columnNote struct {
 
 func noteOf(it *catalog.Item) *objectNote {
 	n := &objectNote{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: it.Kind.String(), SQL: it.Statement,
-		Path: it.Path, Depends: it.Depends, On: it.On, Index: it.IndexCols, Hidden: it.Hidden, Comments: it.Comments, Keys: it.Keys, Grows: it.Grows}
+		Path: it.Path, Depends: it.Depends, On: it.On, From: it.From, Index: it.IndexCols, Hidden: it.Hidden, Comments: it.Comments, Keys: it.Keys, Grows: it.Grows}
 	if it.CreateSQL != it.Statement {
 		n.Shown = it.CreateSQL
 	}
-	if it.Kind == catalog.Source {
+	if it.Kind == catalog.Source || it.From != 0 {
 		for _, c := range it.Desc {
 			n.Columns = append(n.Columns, columnNote{Name: c.Name, Type: c.Type.String(), NotNull: c.NotNull})
 		}
-		if spec, ok := it.Def.(sourceSpec); ok {
+		if spec, ok := it.Def.(interface{ schemas() *foundSchemas }); ok {
 			found := spec.schemas()
 			n.Schemas = []string{found.value, found.key}
 		}
@@ -57,7 +58,7 @@ func noteOf(it *catalog.Item) *objectNote {
 // kind is not known.
 func (n *objectNote) item() (*catalog.Item, *repr.Error) {
 	it := &catalog.Item{ID: n.ID, OID: n.OID, Schema: n.Schema, Name: n.Name, Statement: n.SQL, CreateSQL: n.SQL, Path: n.Path,
-		Depends: n.Depends, On: n.On, IndexCols: n.Index, Hidden: n.Hidden, Comments: n.Comments, Keys: n.Keys, Grows: n.Grows}
+		Depends: n.Depends, On: n.On, From: n.From, IndexCols: n.Index, Hidden: n.Hidden, Comments: n.Comments, Keys: n.Keys, Grows: n.Grows}
 	if n.Shown != "" {
 		it.CreateSQL = n.Shown
 	}

@@ -170,7 +170,8 @@ func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
 		var waits []string
 		var wake <-chan struct{}
 		var broken error
-		if err := s.c.do(ctx, func() { waits, wake = s.c.unready(ids); broken = s.c.broken }); err != nil {
+		var failed *repr.Error
+		if err := s.c.do(ctx, func() { waits, wake = s.c.unready(ids); broken = s.c.broken; failed = s.c.failedTable(ids) }); err != nil {
 			return err
 		}
 		switch {
@@ -178,6 +179,8 @@ func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
 			return nil
 		case broken != nil:
 			return asError(broken) // what is waited for will not come
+		case failed != nil:
+			return failed
 		}
 		if said {
 			for _, w := range waits {
@@ -212,6 +215,10 @@ func (c *Coordinator) unready(ids []uint64) (waits []string, wake <-chan struct{
 		}
 	}
 	for _, id := range c.sourcesBehind(ids) {
+		if what, w := c.unreadyTable(id); what != "" {
+			waits, wake = append(waits, what), w
+			continue
+		}
 		run := c.sources[id]
 		if run == nil || run.caughtUp || slices.Contains(stopped, run.current().Status) {
 			continue

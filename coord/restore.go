@@ -168,7 +168,7 @@ func (r *restoring) object(n *objectNote) (*catalog.Item, *repr.Error) {
 		r.c.opts.Log.Error("an object cannot be made again: it is in the catalog as failed, the rest goes on", "kind", n.Kind,
 			"object", it.FullName(), "err", err)
 		it = &catalog.Item{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: it.Kind, CreateSQL: it.CreateSQL,
-			Statement: it.Statement, Path: it.Path, Depends: it.Depends, On: it.On, Hidden: it.Hidden, Failed: err}
+			Statement: it.Statement, Path: it.Path, Depends: it.Depends, On: it.On, From: it.From, Hidden: it.Hidden, Failed: err}
 	}
 	return it, nil
 }
@@ -197,6 +197,12 @@ func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) 
 		if it.Desc, _, err = plan.Columns(st.Columns, st.Constraints); err == nil {
 			it.Columns, err = s.columnDefs(st, it.Desc)
 		}
+	case *ast.CreateTableFromSource:
+		def := &fedDef{}
+		if len(n.Schemas) > 0 {
+			def.value = n.Schemas[0]
+		}
+		it.Def = def
 	case *ast.CreateView:
 		err = s.queryOf(it, st.Query, st.Columns)
 	case *ast.CreateMaterializedView:
@@ -211,7 +217,7 @@ func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) 
 				found := spec.schemas()
 				found.value, found.key = n.Schemas[0], n.Schemas[1]
 			}
-			it.Def = spec
+			it.Def, it.System = spec, systemOf(st)
 		}
 	case *ast.CreateSubscription:
 		it.Def, err = subscriptionSpecOf(st.Options)

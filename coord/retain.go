@@ -28,6 +28,8 @@ func optionsOf(stmt ast.Statement) *[]ast.Option {
 		return &st.Options
 	case *ast.CreateSource:
 		return &st.Options
+	case *ast.CreateTableFromSource:
+		return &st.Options
 	case *ast.CreateMaterializedView:
 		return &st.Options
 	default:

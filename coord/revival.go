@@ -3,6 +3,7 @@ package coord
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"millrace/coord/catalog"
@@ -209,6 +210,9 @@ func (v *revival) source(ctx context.Context, it *catalog.Item) {
 			err = asError(e)
 		}
 	}
+	if err == nil {
+		err = v.c.refeed(ctx, it, connector)
+	}
 	if err != nil {
 		v.c.opts.Log.Error("a source cannot go on", "object", it.Name, "err", err)
 	}
@@ -220,8 +224,16 @@ func (v *revival) source(ctx context.Context, it *catalog.Item) {
 			return
 		}
 		made := &openSource{connector: connector, desc: it.Desc, keys: it.Keys, place: spec.world().place, from: from, caughtUp: ready, failed: err}
-		v.c.runSource(it, v.c.collections[it.ID], v.c.collections[errs.ID], made)
+		v.goOn(v.c.newRun(it, v.c.collections[it.ID], v.c.collections[errs.ID], made))
 	})
+}
+
+// goOn lets a source run that feeds what it did before. It runs in the loop.
+func (v *revival) goOn(r *sourceRun) {
+	for _, t := range v.c.tablesFrom(r.id) {
+		v.c.fed[t.ID] = &fedTable{run: r, col: v.c.collections[t.ID], ready: v.r.notes[readyNote(t.ID)] != nil}
+	}
+	r.start(maps.Clone(r.next))
 }
 
 // errorsOf is the relation that keeps the bad records of a source.

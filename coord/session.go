@@ -178,12 +178,19 @@ func (p planCatalog) Resolve(parts, path []string) (*plan.Item, *repr.Error) {
 	if it.Failed != nil {
 		return nil, errFailed(it)
 	}
+	if it.Kind == catalog.Source && len(it.Desc) == 0 {
+		return nil, repr.NewError(repr.CodeWrongObjectType, "source \""+it.Name+"\" has no rows of its own").
+			WithHint("the tables that it feeds have them: SHOW TABLES lists them, and CREATE TABLE … FROM SOURCE makes one")
+	}
 	return planItem(it), nil
 }
 
 func planItem(it *catalog.Item) *plan.Item {
 	out := &plan.Item{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: itemKinds[it.Kind],
 		Desc: it.Desc, Keys: it.Keys, Grows: it.Grows}
+	if it.From != 0 {
+		out.Kind = plan.ItemSource
+	}
 	if it.Kind == catalog.View {
 		out.View, out.ViewPath = it.Query, it.Path
 	}

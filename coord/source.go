@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"millrace/arrangement"
 	"millrace/coord/catalog"
@@ -27,6 +28,8 @@ type sourceRun struct {
 	next      map[int32]int64 // offsets bound by complete ticks and by the one that waits
 	high      map[int32]int64
 	moved     map[int32]bool       // partitions that the next tick binds
+	ended     chan struct{}        // closed when the connector runs no more
+	rerun     bool                 // it begins again when it has ended
 	bound     []int32              // those that the last tick bound
 	remembers *arrangement.Builder // what the connector wants kept with the next tick
 	kept      arrangement.Batch    // what it had kept with the last
@@ -61,7 +64,11 @@ const updateBytes = 32
 // batchSize is about the memory of a batch.
 func batchSize(b *sources.Batch) int64 {
 	var n int64
-	for _, list := range [][]sources.Update{b.Updates, b.Errors, b.State} {
+	lists := [][]sources.Update{b.Updates, b.Errors, b.State}
+	for i := range b.Parts {
+		lists = append(lists, b.Parts[i].Updates)
+	}
+	for _, list := range lists {
 		n += int64(cap(list)) * updateBytes
 		for i := range list {
 			n += int64(len(list[i].Row))
@@ -117,6 +124,9 @@ func (c *Coordinator) queueBatch(b sourceBatch) {
 	}
 	for _, u := range b.batch.Updates {
 		r.col.queue(u.Row, u.Diff)
+	}
+	for i := range b.batch.Parts {
+		c.queuePart(r, &b.batch.Parts[i])
 	}
 	if c.opts.Journal != nil {
 		for _, u := range b.batch.State {
@@ -227,8 +237,14 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 		return nil, err
 	}
 	it.Grows, errs.Grows = made.grows, made.grows
-	it.Desc, it.Keys, it.CreateSQL, it.Depends, it.Def = made.desc, made.keys, createText(st), spec.world().depends, spec
-	it.Statement = ast.Format(st)
+	it.Desc, it.Keys, it.Depends, it.Def = made.desc, made.keys, spec.world().depends, spec
+	tables, err := s.tablesOf(ctx, st, it, made.connector)
+	if err != nil {
+		return nil, err
+	}
+	alone := *st // each of its tables has a statement of its own
+	alone.Tables = nil
+	it.CreateSQL, it.Statement, it.System = createText(&alone), ast.Format(&alone), systemOf(st)
 	if it.Retain, err = retention(&st.Options); err != nil {
 		return nil, err
 	}
@@ -236,10 +252,8 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 		return nil, err
 	}
 	errs.On, errs.Retain = it.ID, it.Retain
-	err = s.add(ctx, it, func() *repr.Error {
-		s.c.startSource(it, errs, made)
-		return nil
-	}, errs)
+	belongTo(it, tables)
+	err = s.add(ctx, it, func() *repr.Error { return s.c.startSource(it, errs, made, tables) }, append(tables, errs)...)
 	if err != nil {
 		return nil, err
 	}
@@ -261,27 +275,49 @@ type openSource struct {
 	failed    *repr.Error     // why it cannot run
 }
 
-// startSource makes the collections of a source and runs its connector. It runs in the loop.
-func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource) {
-	c.runSource(it, c.addBase(it.ID, it.Name), c.addBase(errs.ID, errs.Name), made)
+// systemOf is the kind of system that a source reads, as mz_sources calls it.
+func systemOf(st *ast.CreateSource) string {
+	return strings.ReplaceAll(strings.ToLower(st.From.Kind.String()), " ", "-")
 }
 
-// runSource runs the connector of a source into its collections. It runs in the loop.
-func (c *Coordinator) runSource(it *catalog.Item, col, errCol *collection, made *openSource) {
-	ctx, cancel := context.WithCancel(c.ctx)
-	r := &sourceRun{c: c, id: it.ID, place: made.place, cancel: cancel, connector: made.connector, state: sources.State{Status: "starting"},
+// startSource makes the collections of a source and of the tables that it feeds, and runs its connector. It runs in the loop.
+func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource, tables []*catalog.Item) *repr.Error {
+	r := c.newRun(it, c.addBase(it.ID, it.Name), c.addBase(errs.ID, errs.Name), made)
+	if err := c.startTables(r, tables); err != nil {
+		return err
+	}
+	r.start(made.from)
+	return nil
+}
+
+// newRun is a source that is about to run into its collections. It runs in the loop.
+func (c *Coordinator) newRun(it *catalog.Item, col, errCol *collection, made *openSource) *sourceRun {
+	r := &sourceRun{c: c, id: it.ID, place: made.place, cancel: func() {}, connector: made.connector, state: sources.State{Status: "starting"},
 		next: map[int32]int64{}, high: map[int32]int64{}, moved: map[int32]bool{}, target: map[int32]int64{},
 		ready: make(chan struct{}), col: col, errCol: errCol, remembers: arrangement.NewBuilder(), caughtUp: made.caughtUp}
 	maps.Copy(r.next, made.from)
 	c.sources[it.ID] = r
 	if made.failed != nil {
 		r.state = sources.State{Status: "failed", Error: made.failed.Error(), Hint: made.failed.Hint}
+		r.connector = nil
+	}
+	return r
+}
+
+// start runs the connector. It runs in the loop.
+func (r *sourceRun) start(from map[int32]int64) {
+	ctx, cancel := context.WithCancel(r.c.ctx)
+	r.cancel, r.ended, r.rerun = cancel, make(chan struct{}), false
+	if r.connector == nil {
+		close(r.ended)
 		return
 	}
-	c.running.Add(1)
+	r.c.running.Add(1)
 	go func() {
-		defer c.running.Done()
-		err := c.guarded("source "+it.Name, func() error { return made.connector.Run(ctx, made.from, r) })
+		defer r.c.running.Done()
+		defer r.c.later(r.begin)
+		defer close(r.ended)
+		err := r.c.guarded("source "+r.col.name, func() error { return r.connector.Run(ctx, from, r) })
 		if err != nil && ctx.Err() == nil {
 			e := asError(err)
 			r.Report(sources.State{Status: "failed", Error: e.Error(), Hint: e.Hint})
@@ -289,11 +325,34 @@ func (c *Coordinator) runSource(it *catalog.Item, col, errCol *collection, made 
 	}()
 }
 
+// again has a connector that has given up begin again, for something is otherwise now. It runs in the loop.
+func (r *sourceRun) again() {
+	if r.ended == nil {
+		return // it has not begun
+	}
+	r.rerun = true
+	select {
+	case <-r.ended:
+		r.begin()
+	default:
+	}
+}
+
+// begin begins again where that was asked for. It runs in the loop.
+func (r *sourceRun) begin() {
+	if r.rerun && !r.stopped && r.c.ctx.Err() == nil {
+		r.start(maps.Clone(r.next))
+	}
+}
+
 // stopSource ends a source. It runs in the loop.
 func (c *Coordinator) stopSource(id uint64) {
 	if r := c.sources[id]; r != nil {
 		r.stopped = true
 		r.cancel()
+		if _, ok := r.connector.(sources.Leaver); ok && r.ended != nil {
+			c.leaving = append(c.leaving, r)
+		}
 		r.wake()
 		delete(c.sources, id)
 	}
@@ -302,12 +361,14 @@ func (c *Coordinator) stopSource(id uint64) {
 // warnBadRecords tells a reader of sources whose records could not all be decoded, once a statement.
 func (s *Session) warnBadRecords(ctx context.Context, ids []uint64) {
 	var notes []Notice
+	var told []*sourceRun
 	_ = s.c.do(ctx, func() {
 		for _, id := range s.c.sourcesBehind(ids) {
-			r := s.c.sources[id]
-			if r == nil {
+			r := s.c.runOf(id)
+			if r == nil || slices.Contains(told, r) {
 				continue
 			}
+			told = append(told, r)
 			if r.bad > 0 {
 				notes = append(notes, Notice{Severity: "NOTICE", Code: "MR004",
 					Message: "source \"" + r.col.name + "\" has " + itoa(r.bad) + " records that could not be decoded",

@@ -68,6 +68,12 @@ func (c *Coordinator) status() *catalog.Status {
 		}
 		st.Objects[id] = o
 	}
+	for id, f := range c.fed {
+		o := st.Objects[id]
+		now := f.run.current()
+		o.Status, o.Error, o.Hint, o.CaughtUp, o.Filled, o.FillTotal = now.Status, now.Error, now.Hint, f.ready, f.filled, f.total
+		st.Objects[id] = o
+	}
 	st.Held = c.held()
 	st.Named = c.namedStatus()
 	if c.revival != nil {

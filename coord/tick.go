@@ -44,6 +44,8 @@ func (c *Coordinator) tick(t repr.Time) {
 	c.stats.Ticks.Add(1)
 	c.publish(t)
 	c.settleSources()
+	c.settleTables()
+	c.settleOffsets()
 	for _, col := range c.collections {
 		c.settleShared(col)
 		col.settle()

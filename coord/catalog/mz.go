@@ -21,11 +21,7 @@ var mzTables = []builtin{
 	}},
 	{schema: "mz_catalog", name: "mz_sources", cols: "id text!, oid oid!, schema_id text!, name text!, type text!, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.each(func(it *Item) []repr.Datum {
-			kind := "kafka"
-			if it.Hidden {
-				kind = "progress"
-			}
-			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text(kind), text(it.CreateSQL)}
+			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text(it.sourceType()), text(it.CreateSQL)}
 		}, Source)
 	}},
 	{schema: "mz_catalog", name: "mz_sinks", cols: "id text!, oid oid!, schema_id text!, name text!, type text!, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
@@ -71,10 +67,10 @@ var mzTables = []builtin{
 		return [][]repr.Datum{{text("u1"), oid(5), text(DefaultDatabase)}}
 	}},
 	{schema: "mz_internal", name: "mz_source_statuses", cols: "id text!, name text!, type text!, status text!, error text, hint text", rows: func(e *SystemEnv) [][]repr.Datum {
-		return e.each(func(it *Item) []repr.Datum {
+		return e.eachFed(func(it *Item) []repr.Datum {
 			o := e.Status.Of(it)
-			return []repr.Datum{id(it), text(it.Name), text("kafka"), text(o.Status), orNull(o.Error), orNull(o.Hint)}
-		}, Source)
+			return []repr.Datum{id(it), text(it.Name), text(it.sourceType()), text(o.Status), orNull(o.Error), orNull(o.Hint)}
+		})
 	}},
 	{schema: "mz_internal", name: "mz_sink_statuses", cols: "id text!, name text!, type text!, status text!, error text, hint text, messages_committed int8", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.each(func(it *Item) []repr.Datum {
@@ -82,17 +78,21 @@ var mzTables = []builtin{
 			return []repr.Datum{id(it), text(it.Name), text("kafka"), text(o.Status), orNull(o.Error), orNull(o.Hint), i8(o.Good)}
 		}, Sink)
 	}},
-	{schema: "mz_internal", name: "mz_source_statistics", cols: "id text!, name text!, messages_received int8!, bytes_received int8!, records_bad int8!, offset_known int8!, offset_committed int8!, snapshot_complete bool!",
+	{schema: "mz_internal", name: "mz_source_statistics", cols: "id text!, name text!, messages_received int8!, bytes_received int8!, records_bad int8!, offset_known int8!, offset_committed int8!, snapshot_complete bool!, snapshot_records_known int8, snapshot_records_staged int8",
 		rows: func(e *SystemEnv) [][]repr.Datum {
-			return e.each(func(it *Item) []repr.Datum {
+			return e.eachFed(func(it *Item) []repr.Datum {
 				o := e.Status.Of(it)
 				var next, high int64
 				for _, p := range o.Partitions {
 					next += p.Next
 					high += p.High
 				}
-				return []repr.Datum{id(it), text(it.Name), i8(o.Good + o.Bad), i8(o.ReadBytes), i8(o.Bad), i8(high), i8(next), yes(o.CaughtUp)}
-			}, Source)
+				known, staged := null, null
+				if it.From != 0 {
+					known, staged = i8(o.FillTotal), i8(o.Filled)
+				}
+				return []repr.Datum{id(it), text(it.Name), i8(o.Good + o.Bad), i8(o.ReadBytes), i8(o.Bad), i8(high), i8(next), yes(o.CaughtUp), known, staged}
+			})
 		}},
 	{schema: "mz_internal", name: "mz_source_partitions", cols: "id text!, name text!, partition int4!, offset_committed int8!, offset_known int8!, lag int8!", rows: func(e *SystemEnv) [][]repr.Datum {
 		var out [][]repr.Datum
@@ -171,7 +171,11 @@ var mzTables = []builtin{
 			if on := e.Snapshot.Item(it.On); on != nil {
 				onSchema, onName = text(on.Schema), text(on.Name)
 			}
-			out = append(out, []repr.Datum{id(it), oid(it.OID), i8(int64(n)), text(it.Schema), text(it.Name), text(it.Kind.String()),
+			kind := it.Kind.String()
+			if it.From != 0 {
+				kind = "table from source"
+			}
+			out = append(out, []repr.Datum{id(it), oid(it.OID), i8(int64(n)), text(it.Schema), text(it.Name), text(kind),
 				text(jsonList(it.Path)), onSchema, onName, text(it.CreateSQL)})
 		}
 		return out
@@ -205,6 +209,31 @@ var mzTables = []builtin{
 		}
 		return out
 	}},
+}
+
+// eachFed is each of the sources, and of the tables that they feed.
+func (e *SystemEnv) eachFed(row func(*Item) []repr.Datum) [][]repr.Datum {
+	var out [][]repr.Datum
+	for _, it := range e.Snapshot.Items() {
+		if it.Kind == Source || it.From != 0 {
+			out = append(out, row(it))
+		}
+	}
+	return out
+}
+
+// sourceType is the type of a source in the words of mz_sources.
+func (i *Item) sourceType() string {
+	switch {
+	case i.Hidden:
+		return "progress"
+	case i.From != 0:
+		return "subsource"
+	case i.System != "":
+		return i.System
+	default:
+		return "kafka"
+	}
 }
 
 // id is the number of an object as Materialize writes it.

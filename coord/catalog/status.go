@@ -70,6 +70,8 @@ type ObjectStatus struct {
 	ReadBytes  int64
 	NewestMS   int64 // the newest record's timestamp
 	CaughtUp   bool
+	Filled     int64 // rows of the first content of a table that a source feeds
+	FillTotal  int64 // about how many it has
 	Partitions []PartitionStatus
 	Operators  []OperatorStatus
 }

@@ -37,6 +37,7 @@ type Source struct {
 
 	// at is how far the stream was read: what committed before was handed over. It belongs to Run.
 	at       pglogrepl.LSN
+	handed   pglogrepl.LSN // what of it was handed over
 	durable  atomic.Uint64 // what of it is safe
 	held     atomic.Int64  // bytes of the rows remembered by key
 	fetched  atomic.Int64  // bytes of a transaction that has not ended
@@ -80,8 +81,8 @@ func (s *Source) Describe(ctx context.Context) (repr.RowDesc, [][]int, error) {
 // Grows says that rows are taken back.
 func (s *Source) Grows() bool { return false }
 
-// Schemas are none: each table has what it is read with.
-func (s *Source) Schemas() (value, key string) { return "", "" }
+// Schemas is the name of the slot, which is to be kept.
+func (s *Source) Schemas() (value, key string) { return s.cfg.Slot, "" }
 
 // Offers are the tables of the publication.
 func (s *Source) Offers(ctx context.Context) ([]sources.Offer, error) {

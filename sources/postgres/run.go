@@ -48,6 +48,7 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 	r := &reader{Source: s, out: out, wait: retryWait}
 	if s.at == 0 {
 		s.at = pglogrepl.LSN(from[0])
+		s.handed = s.at
 		s.durable.Store(uint64(s.at))
 	}
 	r.reset()
@@ -60,6 +61,7 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 		if errors.Is(err, errTables) {
 			continue
 		}
+		r.undo()
 		e := explain(err, s.cfg.Address)
 		if !canMend(e) {
 			r.report(sources.State{Status: statusFailed, Error: e.Message, Hint: e.Hint})
@@ -101,6 +103,19 @@ func (r *reader) once(ctx context.Context) error {
 		}
 	}
 	return r.stream(ctx, conn)
+}
+
+// undo makes all what it was when a batch was handed over last.
+func (r *reader) undo() {
+	r.mu.Lock()
+	for id, p := range r.parts {
+		if t := r.tables[id]; t != nil && t.joined != 0 {
+			t.undo(p)
+		}
+	}
+	r.mu.Unlock()
+	r.at = r.handed
+	r.reset()
 }
 
 // missing gives the tables that have no first content yet, or all when they are to be read anew.
@@ -157,7 +172,7 @@ func (r *reader) slot(ctx context.Context, c *conn) error {
 	if err != nil {
 		return err
 	}
-	r.at, r.identity = at, who
+	r.at, r.handed, r.identity = at, at, who
 	r.durable.Store(0)
 	return nil
 }
@@ -276,8 +291,13 @@ func (r *reader) push(ctx context.Context) error {
 	}
 	b.State = r.Source.state()
 	b.Progress = append(b.Progress, sources.Progress{Partition: 0, Next: int64(r.at), High: int64(r.at)})
+	at := r.at
 	r.reset()
-	return r.out.Push(ctx, b)
+	if err := r.out.Push(ctx, b); err != nil {
+		return err
+	}
+	r.handed = at
+	return nil
 }
 
 func (r *reader) reset() {

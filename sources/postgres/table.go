@@ -131,6 +131,41 @@ func (t *table) row(dst []byte, vals []value, old []byte) ([]byte, *repr.Error) 
 // part is what a batch changes in the table.
 type part struct {
 	sources.Part
+	before []checkpoint
+}
+
+// checkpoint is what a table was before something that its updates do not tell.
+type checkpoint struct {
+	rows    *envelope.Rows
+	updates []sources.Update // of the part until then
+	gone    []int            // columns that were there
+}
+
+// undo makes a table what it was before a part that is not handed over.
+func (t *table) undo(p *part) {
+	t.back(p.Updates)
+	for _, c := range slices.Backward(p.before) {
+		t.rows = c.rows
+		t.back(c.updates)
+		for _, i := range c.gone {
+			t.up.Columns[i].Gone = false
+		}
+	}
+	t.told = t.told && !p.Joined
+}
+
+// back takes updates back, the last first.
+func (t *table) back(updates []sources.Update) {
+	if t.rows == nil {
+		return
+	}
+	for _, u := range slices.Backward(updates) {
+		if key := t.keyOf(u.Row); u.Diff > 0 {
+			t.rows.Remove(key)
+		} else {
+			t.rows.Put(key, u.Row)
+		}
+	}
 }
 
 func (p *part) add(row []byte, diff repr.Diff) {
@@ -208,7 +243,8 @@ func (t *table) applyWhole(p *part, c *change) (bad, err *repr.Error) {
 
 // truncate takes all rows away.
 func (t *table) truncate(p *part) {
-	p.Updates, p.Replace = p.Updates[:0], true
+	p.before = append(p.before, checkpoint{rows: t.rows, updates: p.Updates})
+	p.Updates, p.Replace = nil, true
 	t.forget()
 }
 
@@ -272,6 +308,7 @@ func (t *table) blank(p *part, gone []int) *repr.Error {
 		return nil
 	}
 	rows := t.rows
+	p.before = append(p.before, checkpoint{rows: rows, updates: slices.Clone(p.Updates), gone: gone})
 	t.rows = envelope.NewRows()
 	for key, row := range rows.All() {
 		p.add(row, -1)

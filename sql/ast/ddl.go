@@ -194,6 +194,13 @@ type AlterOptions struct {
 	Options  []Option
 }
 
+// AlterResnapshot is ALTER SOURCE name RESNAPSHOT: its tables are read anew.
+type AlterResnapshot struct {
+	At
+	IfExists bool
+	Name     Name
+}
+
 // AlterSecret is ALTER SECRET name AS value.
 type AlterSecret struct {
 	At
@@ -247,6 +254,7 @@ func (*CreateDatabase) statement()         {}
 func (*Drop) statement()                   {}
 func (*AlterRename) statement()            {}
 func (*AlterOptions) statement()           {}
+func (*AlterResnapshot) statement()        {}
 func (*AlterSecret) statement()            {}
 func (*AlterOwner) statement()             {}
 func (*AlterSetSchema) statement()         {}

@@ -6,6 +6,8 @@ func Made(stmt Statement) *Name {
 	switch st := stmt.(type) {
 	case *CreateTable:
 		return &st.Name
+	case *CreateTableFromSource:
+		return &st.Name
 	case *CreateView:
 		return &st.Name
 	case *CreateMaterializedView:

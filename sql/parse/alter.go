@@ -78,6 +78,8 @@ func (p *parser) alter() ast.Statement {
 		return p.rename(&ast.AlterRename{At: at, Kind: kind, IfExists: ifExists, Name: name})
 	case kind == ast.KindSecret && p.accept("as"):
 		return &ast.AlterSecret{At: at, IfExists: ifExists, Name: name, Value: p.exprIn(p.pos, p.end())}
+	case kind == ast.KindSource && p.accept("resnapshot"):
+		return &ast.AlterResnapshot{At: at, IfExists: ifExists, Name: name}
 	case p.accept("owner", "to"):
 		return &ast.AlterOwner{At: at, Kind: kind, IfExists: ifExists, Name: name, Owner: p.roleName()}
 	case p.accept("set", "schema"):
