@@ -256,24 +256,19 @@ func (t *table) describe(rel *relation, names func() (map[int16]string, error)) 
 	for i, c := range rel.columns {
 		place[c.name] = i
 	}
-	var now map[int16]string
 	for i := range t.up.Columns {
 		c := &t.up.Columns[i]
 		at, ok := place[c.Name]
-		if c.Gone {
-			at, ok = -1, true
-		}
-		if !ok {
-			if now == nil {
-				if now, err = names(); err != nil {
-					return kept, gone, err
-				}
-			}
+		switch {
+		case c.Gone:
+			at = -1
+		case !ok:
 			kept = true
-			if at, ok = place[now[c.Number]]; ok {
-				c.Name = now[c.Number]
-			} else {
-				at, c.Gone, gone = -1, true, append(gone, i)
+			if at, err = t.follow(c, place, names); err != nil {
+				return kept, gone, err
+			}
+			if at < 0 {
+				c.Gone, gone = true, append(gone, i)
 			}
 		}
 		if at >= 0 && rel.columns[at].typ != c.Type {
@@ -283,6 +278,20 @@ func (t *table) describe(rel *relation, names func() (map[int16]string, error)) 
 		t.at[i] = at
 	}
 	return kept, gone, nil
+}
+
+// follow finds a column that is not called as it was; -1 when it is not there any more.
+func (t *table) follow(c *upstreamed, place map[string]int, names func() (map[int16]string, error)) (int, error) {
+	now, err := names()
+	if err != nil {
+		return -1, err
+	}
+	at, ok := place[now[c.Number]]
+	if !ok {
+		return -1, nil
+	}
+	c.Name = now[c.Number]
+	return at, nil
 }
 
 // unread are the columns of the stream that the table here does not have.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"math"
 	"unicode/utf8"
 
 	"millrace/repr"
@@ -11,7 +12,7 @@ import (
 func appendValue(dst []byte, t repr.Type, text []byte) ([]byte, *repr.Error) {
 	switch t.Kind {
 	case repr.KindInt2, repr.KindInt4, repr.KindInt8:
-		if n, ok := integer(text); ok {
+		if n, ok := integer(text); ok && n >= -mostOf[t.Kind]-1 && n <= mostOf[t.Kind] {
 			return repr.Append(dst, repr.IntOf(t.Kind, n)), nil
 		}
 	case repr.KindText:
@@ -35,6 +36,9 @@ func appendValue(dst []byte, t repr.Type, text []byte) ([]byte, *repr.Error) {
 	}
 	return repr.Append(dst, d), nil
 }
+
+// mostOf are the greatest values of the whole numbers.
+var mostOf = [...]int64{repr.KindInt2: math.MaxInt16, repr.KindInt4: math.MaxInt32, repr.KindInt8: math.MaxInt64}
 
 // integer reads a number of at most 18 digits.
 func integer(b []byte) (int64, bool) {
@@ -65,6 +69,9 @@ const (
 	microDigits = 6
 )
 
+// momentMost are the greatest year, month, day, hour, minute and second; the other side sends no day that does not exist.
+var momentMost = [...]int64{9999, 12, 31, 23, 59, 59}
+
 // moment reads a timestamp as our settings have the other side print it, as microseconds since 2000.
 func moment(b []byte, zone bool) (int64, bool) {
 	if zone {
@@ -79,7 +86,7 @@ func moment(b []byte, zone bool) (int64, bool) {
 	var f [6]int64
 	for i, at := range [...][2]int{{0, 4}, {5, 7}, {8, 10}, {11, 13}, {14, 16}, {17, 19}} {
 		n, ok := integer(b[at[0]:at[1]])
-		if !ok || n < 0 {
+		if !ok || n < 0 || n > momentMost[i] {
 			return 0, false
 		}
 		f[i] = n

@@ -1,0 +1,223 @@
+package postgres
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"millrace/repr"
+	"millrace/sources"
+)
+
+// example is a table of id, n and a large text; by key, or with whole old rows.
+func example(byKey bool) *table {
+	u := &upstream{OID: 1, Schema: "public", Name: "t", identity: "f", Columns: []upstreamed{
+		{Name: "id", Number: 1, Type: 23}, {Name: "n", Number: 2, Type: 20}, {Name: "large", Number: 3, Type: 25}}}
+	if byKey {
+		u.identity, u.Key = "d", []int16{1}
+	}
+	t := newTable(1, u, repr.RowDesc{{Name: "id", Type: repr.TypeOf(repr.KindInt4)}, {Name: "n", Type: repr.TypeOf(repr.KindInt8)},
+		{Name: "large", Type: repr.TypeOf(repr.KindText)}})
+	t.at = map[int]int{0: 0, 1: 1, 2: 2}
+	return t
+}
+
+func values(t *testing.T, texts ...string) []value {
+	t.Helper()
+	m := &message{b: tupleBytes(texts...)}
+	out := m.tuple(nil)
+	if m.bad {
+		t.Fatal("a tuple does not parse")
+	}
+	return out
+}
+
+// world is what the other side holds, and what the collection does.
+type world struct {
+	rng  *rand.Rand
+	rows map[int][2]string
+	here map[string]int64
+}
+
+// packed is a row of the world as it has to be here.
+func (w *world) packed(id int) string {
+	r := w.rows[id]
+	n, _ := strconv.ParseInt(r[0], 10, 64)
+	return string(repr.AppendRow(nil, []repr.Datum{repr.IntOf(repr.KindInt4, int64(id)), repr.IntOf(repr.KindInt8, n), repr.Text(r[1])}))
+}
+
+// change makes a change there, and gives it as the stream does.
+func (w *world) change(t *testing.T, byKey bool) *change {
+	id := w.rng.IntN(20)
+	old, ok := w.rows[id]
+	text := strconv.Itoa(id)
+	fresh := [2]string{strconv.Itoa(w.rng.IntN(1000)), fmt.Sprintf("large %d", w.rng.IntN(1000))}
+	if !ok {
+		w.rows[id] = fresh
+		return &change{op: 'I', new: values(t, text, fresh[0], fresh[1])}
+	}
+	before := values(t, text, old[0], old[1])
+	key := values(t, text, `\N`, `\N`)
+	if w.rng.IntN(3) == 0 {
+		delete(w.rows, id)
+		if byKey {
+			return &change{op: 'D', old: key}
+		}
+		return &change{op: 'D', old: before}
+	}
+	sent := fresh[1]
+	if w.rng.IntN(2) == 0 {
+		fresh[1], sent = old[1], `\u`
+	}
+	c := &change{op: 'U', old: before}
+	to := id
+	if _, taken := w.rows[id+100]; w.rng.IntN(4) == 0 && !taken {
+		to = id + 100
+	}
+	if byKey {
+		if c.old = nil; to != id {
+			c.old = key
+		}
+	}
+	c.new = values(t, strconv.Itoa(to), fresh[0], sent)
+	delete(w.rows, id)
+	w.rows[to] = fresh
+	return c
+}
+
+// take applies a part to the collection.
+func (w *world) take(p *part) {
+	if p.Replace {
+		clear(w.here)
+	}
+	for _, u := range p.Updates {
+		if w.here[string(u.Row)] += int64(u.Diff); w.here[string(u.Row)] == 0 {
+			delete(w.here, string(u.Row))
+		}
+	}
+}
+
+func (w *world) compare(t *testing.T, step int) {
+	t.Helper()
+	want := map[string]int64{}
+	for id := range w.rows {
+		want[w.packed(id)]++
+	}
+	if !maps.Equal(want, w.here) {
+		t.Fatalf("step %d: %d rows here, %d there, or others", step, len(w.here), len(want))
+	}
+}
+
+// TestApply holds random histories, with truncations and batches that are lost and come again, to what the other side holds.
+func TestApply(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		byKey := seed%2 == 0
+		w := &world{rng: rand.New(rand.NewPCG(seed, 1)), rows: map[int][2]string{}, here: map[string]int64{}}
+		tab := example(byKey)
+		for step := range 60 {
+			var history []*change // nil: TRUNCATE
+			for range w.rng.IntN(12) {
+				if w.rng.IntN(15) == 0 {
+					clear(w.rows)
+					history = append(history, nil)
+					continue
+				}
+				history = append(history, w.change(t, byKey))
+			}
+			p := &part{Part: sources.Part{Table: 1}}
+			for range w.rng.IntN(3) { // the connection is cut in the middle
+				play(t, tab, p, history[:w.rng.IntN(len(history)+1)])
+				tab.undo(p)
+				p = &part{Part: sources.Part{Table: 1}}
+			}
+			play(t, tab, p, history)
+			w.take(p)
+			w.compare(t, step)
+		}
+	}
+}
+
+func play(t *testing.T, tab *table, p *part, history []*change) {
+	t.Helper()
+	for _, c := range history {
+		if c == nil {
+			tab.truncate(p)
+			continue
+		}
+		if bad, err := tab.apply(p, c); bad != nil || err != nil {
+			t.Fatal(bad, err)
+		}
+	}
+}
+
+// TestBadRow holds that a row that cannot be had is left out until it can, and that its change takes nothing else away.
+func TestBadRow(t *testing.T) {
+	t.Parallel()
+	for _, byKey := range []bool{true, false} {
+		tab := example(byKey)
+		p := &part{}
+		good, worse := values(t, "1", "5", "x"), values(t, "1", "99999999999999999999", "x")
+		steps := []struct {
+			c    *change
+			bad  bool
+			rows int
+		}{
+			{&change{op: 'I', new: worse}, true, 0},
+			{&change{op: 'U', old: worse, new: good}, false, 1},
+			{&change{op: 'U', old: good, new: worse}, true, 0},
+			{&change{op: 'D', old: worse}, false, 0},
+		}
+		w := &world{here: map[string]int64{}}
+		for i, s := range steps {
+			p.Updates = nil
+			bad, err := tab.apply(p, s.c)
+			if err != nil || (bad != nil) != s.bad {
+				t.Fatalf("step %d: %v, %v", i, bad, err)
+			}
+			if w.take(p); len(w.here) != s.rows {
+				t.Errorf("step %d, by key %v: %d rows, want %d", i, byKey, len(w.here), s.rows)
+			}
+		}
+	}
+}
+
+// TestColumns holds that columns are followed by name and number.
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	tab := example(true)
+	p := &part{}
+	if _, err := tab.apply(p, &change{op: 'I', new: values(t, "1", "5", "x")}); err != nil {
+		t.Fatal(err)
+	}
+	rel := &relation{columns: []relationColumn{{"fresh", 25}, {"id", 23}, {"text", 25}}}
+	kept, gone, err := tab.describe(rel, func() (map[int16]string, error) { return map[int16]string{1: "id", 3: "text", 4: "fresh"}, nil })
+	if err != nil || !kept || len(gone) != 1 || gone[0] != 1 {
+		t.Fatalf("kept %v, gone %v, %v", kept, gone, err)
+	}
+	if more := tab.unread(); len(more) != 1 || more[0] != "fresh" {
+		t.Errorf("new columns: %v", more)
+	}
+	if err := tab.blank(p, gone); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tab.apply(p, &change{op: 'U', new: values(t, "new", "1", `\u`)}); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{here: map[string]int64{}}
+	w.take(p)
+	want := string(repr.AppendRow(nil, []repr.Datum{repr.IntOf(repr.KindInt4, 1), repr.Null, repr.Text("x")}))
+	if len(w.here) != 1 || w.here[want] != 1 {
+		t.Errorf("the collection is %v, want %q", w.here, want)
+	}
+	tab.undo(p)
+	if tab.rows.Len() != 0 || tab.up.Columns[1].Gone {
+		t.Errorf("after a batch that was lost %d rows are remembered, and the column is gone: %v", tab.rows.Len(), tab.up.Columns[1].Gone)
+	}
+	rel.columns[1].typ = 20
+	if _, _, err := tab.describe(rel, nil); err == nil {
+		t.Error("a column of another type was taken")
+	}
+}
