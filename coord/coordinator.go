@@ -113,6 +113,7 @@ type Coordinator struct {
 	named        map[uint64]*named    // subscriptions of the catalog
 	acknowledged map[uint64]repr.Time // to be durable with the next tick, by subscription
 	holds        map[*hold]struct{}
+	bases        map[uint64][]uint64      // what objects are computed from, as far as it was asked for
 	retained     map[uint64]time.Duration // how much history is kept of collections of which that was said
 	waiting      []chan<- error           // writers whose tick has not run
 	writers      int                      // how many the last tick answered
@@ -202,6 +203,7 @@ func prepare(opts Options) *Coordinator {
 		named:        map[uint64]*named{},
 		acknowledged: map[uint64]repr.Time{},
 		holds:        map[*hold]struct{}{},
+		bases:        map[uint64][]uint64{},
 		retained:     map[uint64]time.Duration{},
 		identity:     &identity{},
 		memory:       newMemory(opts.MemoryLimit, opts.LiveBytes, opts.heapBytes),

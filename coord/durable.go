@@ -225,15 +225,6 @@ func encode(v any) []byte {
 // isFull says whether a record found no space.
 func isFull(err error) bool { return errors.Is(err, journal.ErrFull) }
 
-// keepFrom is the time whose content must still be read from the journal after a restart: what readers hold, and what sinks
-// have not written. It runs in the loop.
-func (c *Coordinator) keepFrom(since repr.Time) repr.Time {
-	for _, r := range c.sinks {
-		since = min(since, r.needs())
-	}
-	return since
-}
-
 // waitingView is a view that a restart has not filled yet; nil for others. It runs in the loop.
 func (c *Coordinator) waitingView(id uint64) *waitingView {
 	if c.revival == nil {

@@ -242,7 +242,6 @@ func (s *Session) queryOf(it *catalog.Item, q *ast.Query, columns []ast.Ident) *
 // chooseBases says from which time on the times of each collection can be told apart: as far back as AS OF reaches in it and in
 // what is computed from it, or as far as the journal does where a sink may still have to write what is older.
 func (r *restoring) chooseBases() {
-	folded := max(r.base, 1)
 	byID := map[uint64]*catalog.Item{}
 	for _, it := range r.items {
 		byID[it.ID] = it
@@ -264,16 +263,26 @@ func (r *restoring) chooseBases() {
 		if it.Retain > 0 {
 			keep = it.Retain
 		}
-		t := max(reachBack(r.last, keep), folded)
+		known := r.knownFrom(it.ID)
+		t := max(reachBack(r.last, keep), known)
 		if it.Kind == catalog.Sink {
-			t = folded
+			t = known
 		}
 		if n := r.c.named[it.ID]; n != nil {
-			t = max(n.needs(r.last), folded)
+			t = max(n.needs(r.last), known)
 		}
 		need(it.ID, t)
 		r.base = min(r.base, t)
 	}
+}
+
+// knownFrom is the time from which on the journal can tell the times of an object apart, and of all that it is computed from.
+func (r *restoring) knownFrom(id uint64) repr.Time {
+	since := max(r.folded, 1)
+	for _, base := range basesIn(r.c.Catalog().Item, id) {
+		since = max(since, repr.Time(r.j.Since(base)))
+	}
+	return since
 }
 
 // first raises what begins with time itself to just before the first record: nothing was there before it. It leaves room for the

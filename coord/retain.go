@@ -98,6 +98,7 @@ func reachBack(from repr.Time, keep time.Duration) repr.Time {
 
 // retain takes over what a change of the catalog says about history. It runs in the loop.
 func (c *Coordinator) retain(ch *catalog.Change) {
+	clear(c.bases)
 	for _, it := range ch.Set {
 		if delete(c.retained, it.ID); it.Retain > 0 {
 			c.retained[it.ID] = it.Retain

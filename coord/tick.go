@@ -50,10 +50,7 @@ func (c *Coordinator) tick(t repr.Time) {
 		c.settleShared(col)
 		col.settle()
 	}
-	since := c.advance()
-	if c.opts.Journal != nil {
-		c.opts.Journal.Hold(uint64(c.keepFrom(since)))
-	}
+	c.holdLog(c.advance())
 	c.work()
 	c.weigh()
 	for _, w := range c.waiting {
