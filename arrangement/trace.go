@@ -28,6 +28,7 @@ type Trace struct {
 	settled int       // steps of which it is decided whether they keep their snapshot
 	gap     int       // updates of the settled steps behind the last that has one
 	held    int       // updates of all steps
+	past    int64     // bytes of their batches
 	made    []made    // contents that were asked for and put together, oldest first
 	rows    int64
 	bytes   int64
@@ -76,6 +77,7 @@ func (t *Trace) Append(at repr.Time, b Batch) {
 	if b.Len() > 0 && !t.filling {
 		t.steps = append(t.steps, step{time: at, batch: b, after: t.arr.Snapshot()})
 		t.held += b.Len()
+		t.past += int64(b.Bytes())
 		if len(t.steps)-t.settled > recentSteps {
 			t.settle()
 		}
@@ -131,10 +133,7 @@ func (t *Trace) Since() repr.Time {
 func (t *Trace) History() (ticks int, bytes int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, s := range t.steps {
-		bytes += int64(s.batch.Bytes())
-	}
-	return len(t.steps), bytes
+	return len(t.steps), t.past
 }
 
 // Advance gives up the times before since.
@@ -155,6 +154,7 @@ func (t *Trace) Advance(since repr.Time) {
 	t.base = t.steps[n].after
 	for i := range t.steps[:n+1] {
 		t.held -= t.steps[i].batch.Len()
+		t.past -= int64(t.steps[i].batch.Bytes())
 	}
 	if n >= t.settled {
 		t.gap = 0

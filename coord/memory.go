@@ -103,13 +103,14 @@ func runtimeMetric(name string) int64 {
 	return int64(sample[0].Value.Uint64())
 }
 
-// weigh counts what is kept, and sees whether the server nears its limit. Then sources are held back and writes refused, until
+// weigh counts what is kept, with the history of it, and sees whether the server nears its limit. Then sources are held back and writes refused, until
 // it has room again. It runs in the loop.
 func (c *Coordinator) weigh() {
 	m := c.memory
 	var kept int64
 	for _, col := range c.collections {
-		kept += col.bytes()
+		_, past := col.history()
+		kept += col.bytes() + past
 	}
 	m.kept.Set(kept)
 	if m.limit == 0 {

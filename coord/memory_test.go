@@ -188,6 +188,32 @@ func (cl *client) grow(table string, n int) *repr.Error {
 	return nil
 }
 
+// TestHistoryCountsTowardsTheLimit: history that is kept brings a server near its limit as rows do, and giving it up brings it back.
+func TestHistoryCountsTowardsTheLimit(t *testing.T) {
+	t.Parallel()
+	cl := connect(t, start(t, limited(64<<20)))
+	cl.must("CREATE TABLE t (n int, pad text) WITH (RETAIN HISTORY FOR '1 hour')")
+	if err := cl.grow("t", 20_000); err != nil {
+		t.Fatal(err)
+	}
+	const update = "UPDATE t SET n = n + 1"
+	var refused *repr.Error
+	for range 60 {
+		if _, refused = cl.run(context.Background(), update); refused != nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if refused == nil || refused.Code != repr.CodeOutOfMemory {
+		t.Fatalf("%v after a history of %v", refused, cl.must("SELECT ticks, bytes FROM mz_internal.mz_object_history WHERE name = 't'"))
+	}
+	cl.must("ALTER TABLE t RESET (RETAIN HISTORY)")
+	eventually(t, "rows are taken again", func() bool {
+		_, err := cl.run(context.Background(), update)
+		return err == nil
+	})
+}
+
 // eventually waits until something is so.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"millrace/arrangement"
 	"millrace/coord/catalog"
@@ -201,7 +202,10 @@ func (s *Session) queryAsOf(ctx context.Context, q *ast.Query, given bindings) (
 	return s.runQuery(ctx, p, &hold{at: at})
 }
 
-// awaitTime waits until a time is complete.
+// mostAhead is how far ahead of the newest time one may lie that is waited for: as far as clocks may differ, or one may plan for.
+const mostAhead = time.Minute
+
+// awaitTime waits until a time is complete. One that is far ahead is refused: it is another unit, or a slip.
 func (s *Session) awaitTime(ctx context.Context, at repr.Time) *repr.Error {
 	for {
 		var newest repr.Time
@@ -211,6 +215,9 @@ func (s *Session) awaitTime(ctx context.Context, at repr.Time) *repr.Error {
 		if newest >= at {
 			return nil
 		}
+		if at-newest > repr.Time(mostAhead.Milliseconds()) {
+			return errFarAhead(at, newest)
+		}
 		s.noticef("waiting for the time " + itoa(int64(at)) + "; the newest is " + itoa(int64(newest)))
 		select {
 		case <-s.c.opts.Clock.After(noticeEvery):
@@ -218,6 +225,13 @@ func (s *Session) awaitTime(ctx context.Context, at repr.Time) *repr.Error {
 			return ctxError(ctx)
 		}
 	}
+}
+
+// errFarAhead refuses to wait for a time.
+func errFarAhead(at, newest repr.Time) *repr.Error {
+	return repr.NewError(repr.CodeInvalidParameter, "the time "+itoa(int64(at))+" lies too far ahead").
+		WithDetail("The newest time is " + itoa(int64(newest)) + "; one that is at most " + mostAhead.String() + " ahead is waited for.").
+		WithHint("a time is a timestamp, or a number of milliseconds since 1970")
 }
 
 // runQuery reads at one time and gives the rows.

@@ -111,7 +111,7 @@ func TestGoroutinesEnd(t *testing.T) {
 		for range 3 {
 			waiter := connect(t, c)
 			go func() {
-				_, err := waiter.run(context.Background(), "SUBSCRIBE m AS OF "+strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10))
+				_, err := waiter.run(context.Background(), "SUBSCRIBE m AS OF "+strconv.FormatInt(time.Now().Add(30*time.Second).UnixMilli(), 10))
 				ended <- err
 			}()
 		}
