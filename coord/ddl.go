@@ -431,11 +431,9 @@ func (s *Session) createSchema(ctx context.Context, st *ast.CreateSchema) (*Resu
 		s.notice(Notice{Severity: "NOTICE", Code: exists.Code, Message: exists.Message + ", skipping"})
 	}
 	if err == nil && !skipped && s.tx.open {
-		s.tx.undo = append(s.tx.undo, func(ctx context.Context) (failure *repr.Error) {
-			if err := s.c.do(ctx, func() { _, failure = s.c.dropSchemas(removal{schemas: []string{name}, cascade: true, undo: true}) }); err != nil {
-				return err
-			}
-			return failure
+		s.tx.undo = append(s.tx.undo, func(ctx context.Context) *repr.Error {
+			_, err := s.removeBy(ctx, s.c.dropSchemas, removal{schemas: []string{name}, cascade: true, undo: true})
+			return err
 		})
 	}
 	return &Result{Tag: "CREATE SCHEMA"}, err

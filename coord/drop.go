@@ -102,21 +102,26 @@ type removal struct {
 
 // dropItems drops objects at one moment, and with cascade what depends on them.
 func (s *Session) dropItems(ctx context.Context, items []*catalog.Item, cascade, undo bool) *repr.Error {
+	gone, err := s.removeBy(ctx, s.c.dropItems, removal{items: items, cascade: cascade, undo: undo})
+	if err == nil {
+		s.noticeCascade(gone)
+	}
+	return err
+}
+
+// removeBy has the loop drop things, and takes away what they leave on the other side.
+func (s *Session) removeBy(ctx context.Context, drop func(removal) ([]*catalog.Item, *repr.Error), r removal) (gone []*catalog.Item, err *repr.Error) {
 	var failure *repr.Error
-	var gone []*catalog.Item
 	var left []*sourceRun
-	err := s.c.do(ctx, func() {
-		gone, failure = s.c.dropItems(removal{items: items, cascade: cascade, undo: undo})
+	err = s.c.do(ctx, func() {
+		gone, failure = drop(r)
 		left = s.c.takeLeaving()
 	})
 	s.leave(ctx, left)
 	if err == nil {
 		err = failure
 	}
-	if err == nil {
-		s.noticeCascade(gone)
-	}
-	return err
+	return gone, err
 }
 
 // dropItems is the part that runs in the loop. It gives the objects that went because others did, without those that are parts
@@ -246,12 +251,7 @@ func (s *Session) dropSchemas(ctx context.Context, st *ast.Drop) *repr.Error {
 		}
 		s.noticef("schema \"" + schema + "\" does not exist, skipping")
 	}
-	var failure *repr.Error
-	var gone []*catalog.Item
-	err := s.c.do(ctx, func() { gone, failure = s.c.dropSchemas(removal{schemas: schemas, cascade: st.Cascade}) })
-	if err == nil {
-		err = failure
-	}
+	gone, err := s.removeBy(ctx, s.c.dropSchemas, removal{schemas: schemas, cascade: st.Cascade})
 	if err == nil {
 		s.noticeCascade(gone)
 	}

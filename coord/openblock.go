@@ -105,6 +105,7 @@ func (r *restoring) leaveOut() *repr.Error {
 	for _, id := range slices.Sorted(maps.Keys(gone)) {
 		r.forget(itemNote(id))
 		r.forget(readyNote(id))
+		r.forget(placeNote(id))
 		r.c.dropped = append(r.c.dropped, id, stateOf(id))
 	}
 	r.c.opts.Log.Warn("left out what transaction blocks had made that did not commit", "objects", strings.Join(names, ", "))

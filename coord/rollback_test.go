@@ -63,6 +63,7 @@ func TestCrashInABlock(t *testing.T) {
 	cl.must("CREATE TABLE half.t (a int)")
 	cl.must("CREATE INDEX half_i ON before (a)")
 	cl.must("CREATE MATERIALIZED VIEW half_v AS SELECT a FROM before")
+	cl.must("CREATE SUBSCRIPTION half_s ON half_v")
 	cl.must("INSERT INTO before VALUES (3)")
 	other := connect(t, m.c)
 	other.must("INSERT INTO before VALUES (4)")
