@@ -4,9 +4,10 @@
 //	/livez   /api/livez     200 while the server does its work; else 503 and why
 //	/readyz  /api/readyz    200 when every object can be read, else 503; with ?verbose a line for each object
 //	/metrics            Prometheus's text form; docs/metrics.md lists them
+//	/api/sql, /api/subscribe  SQL and subscriptions: package api
 //	/debug/pprof/       Go's profiles, for callers on the same machine only
 //
-// Contract: nothing here changes the server, and no answer holds the data of a row. Objects are named as in SQL; no
+// Contract: beside package api nothing here changes the server, and no answer holds the data of a row. Objects are named as in SQL; no
 // metric has a label taken from data. Every page forbids the browser whatever it does not need.
 //
 // It asks the server through the functions in Options and the interface Sampler, so that it knows nothing of

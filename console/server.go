@@ -22,6 +22,8 @@ type Options struct {
 	Gatherer prometheus.Gatherer
 	// Backup copies what is kept to a folder and says how much that is. nil: nothing is kept.
 	Backup func(dir string) (bytes int64, err error)
+	// API answers SQL over HTTP, under /api/sql and /api/subscribe. nil: nothing does.
+	API http.Handler
 	// Version and SQLAddr are shown on the page.
 	Version string
 	SQLAddr string
@@ -78,6 +80,10 @@ func New(opts Options) http.Handler {
 	}))
 	mux.Handle("/debug/pprof/", loopbackOnly(profiles()))
 	mux.Handle("POST /api/backup", loopbackOnly(http.HandlerFunc(c.backup)))
+	if opts.API != nil {
+		mux.Handle("/api/sql", opts.API)
+		mux.Handle("/api/subscribe", opts.API)
+	}
 	mux.HandleFunc("GET /{$}", c.page)
 	mux.HandleFunc("GET /console.css", style)
 	return strict(mux)

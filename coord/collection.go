@@ -24,6 +24,7 @@ type collection struct {
 	dirty   bool // delta holds something for the tick that runs
 	next    *arrangement.Builder
 	readers map[*subscription]struct{}
+	lingers *lingering   // of readers that may come back; nil: none may
 	crowd   atomic.Int64 // how many they were at the last tick
 	last    *link        // the newest change that any of them was told of
 }

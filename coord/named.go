@@ -94,10 +94,12 @@ func (n *named) needs(complete repr.Time) repr.Time {
 
 // neededByNamed is from when on history is kept for subscriptions, by relation. It runs in the loop.
 func (c *Coordinator) neededByNamed() map[uint64]repr.Time {
-	if len(c.named) == 0 {
-		return nil
-	}
 	out := make(map[uint64]repr.Time, len(c.named))
+	for id, col := range c.collections {
+		if need, ok := col.needsLingering(c.oracle.complete); ok {
+			out[id] = need
+		}
+	}
 	for _, n := range c.named {
 		need := n.needs(c.oracle.complete)
 		if known, ok := out[n.on]; !ok || need < known {

@@ -269,6 +269,11 @@ type Encoded interface {
 	Live
 	// PollEncoded gives the rows of a whole time encoded, and how many they are; 0 when Poll is to be asked.
 	PollEncoded(e *Encoding) (chunk []byte, rows int)
+	// At is the time that the stream begins at, and WithContent says whether it begins with what was there then.
+	At() repr.Time
+	WithContent() bool
+	// Upper is the first time of which not all was given yet.
+	Upper() repr.Time
 }
 
 // Prepare parses nothing: it types a statement that Split gave. paramOIDs are the types that the client declared, 0

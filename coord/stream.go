@@ -60,6 +60,15 @@ func (r *subscribeRows) Next(ctx context.Context) ([]byte, bool, *repr.Error) {
 	}
 }
 
+// At is the time that the stream begins at.
+func (r *subscribeRows) At() repr.Time { return r.s.at }
+
+// WithContent says whether the stream begins with what was there.
+func (r *subscribeRows) WithContent() bool { return r.o.snapshot }
+
+// Upper is the first time of which not all was given yet.
+func (r *subscribeRows) Upper() repr.Time { return r.upper }
+
 // Wait blocks until Poll may have more to give.
 func (r *subscribeRows) Wait(ctx context.Context) *repr.Error { return r.s.sub.wait(ctx) }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"millrace/coord/catalog"
 	"millrace/dataflow"
@@ -26,13 +27,22 @@ type subscribeOptions struct {
 	snapshot bool
 	anew     bool // SNAPSHOT was asked for by name
 	progress bool
-	at       repr.Time // 0: now
-	upTo     repr.Time // 0: for ever
+	at       repr.Time     // 0: now
+	upTo     repr.Time     // 0: for ever
+	keep     time.Duration // how long what comes is kept for a reader that comes back; 0: as long as of any
 }
 
 func (s *Session) subscribeOptions(st *ast.Subscribe) (subscribeOptions, *repr.Error) {
 	o := subscribeOptions{snapshot: true}
 	for _, opt := range st.Options {
+		if opt.Name == optionRetainFor {
+			keep, err := retainInterval(opt, "RETAIN FOR")
+			if err != nil {
+				return o, err
+			}
+			o.keep = keep
+			continue
+		}
 		v, ok := optionBool(opt)
 		switch {
 		case opt.Name == "snapshot" && ok:
@@ -43,7 +53,7 @@ func (s *Session) subscribeOptions(st *ast.Subscribe) (subscribeOptions, *repr.E
 			return o, repr.NewError(repr.CodeInvalidParameter, "option "+opt.Name+" must be true or false").At(opt.Pos)
 		default:
 			return o, repr.NewError(repr.CodeInvalidParameter, "unknown option \""+opt.Name+"\" of "+subscribeWord(st)).
-				WithHint("the options are SNAPSHOT and PROGRESS").At(opt.Pos)
+				WithHint("the options are SNAPSHOT, PROGRESS and RETAIN FOR").At(opt.Pos)
 		}
 	}
 	var err *repr.Error
@@ -174,7 +184,9 @@ func (s *Session) subscribeResult(ctx context.Context, st *ast.Subscribe, _ []re
 	case target.named != nil:
 		started, err = s.subscribeNamed(ctx, target.named, &o)
 	default:
-		started, err = s.subscribeCollection(ctx, target.id, o.at)
+		if started, err = s.subscribeCollection(ctx, target.id, o.at); err == nil && o.keep > 0 {
+			err = s.linger(ctx, target.id, started, o.keep)
+		}
 	}
 	if err != nil {
 		return nil, err

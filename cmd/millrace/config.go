@@ -21,6 +21,7 @@ type config struct {
 	Volatile    bool
 	SQLListen   string
 	HTTPListen  string
+	HTTPOrigins string
 	Workers     int
 	MemoryLimit string
 	LogFormat   string
@@ -42,6 +43,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.DataDir, "data-dir", "./millrace-data", "`folder` that the server keeps its data in")
 	fs.StringVar(&c.SQLListen, "sql-listen", "127.0.0.1:6875", "`host:port` for psql and drivers")
 	fs.StringVar(&c.HTTPListen, "http-listen", "127.0.0.1:6874", "`host:port` for health, metrics and profiles")
+	fs.StringVar(&c.HTTPOrigins, "http-origins", "", "`origins` of pages that may ask over HTTP beside the server's own, such as http://localhost:8000,…")
 	fs.IntVar(&c.Workers, "workers", runtime.GOMAXPROCS(0), "workers of each dataflow")
 	fs.StringVar(&c.MemoryLimit, "memory-limit", "75%", "memory to stay under: a `size` such as 4GiB, or a share of the machine's such as 75%")
 	fs.StringVar(&c.LogFormat, "log-format", "auto", "text, json, or auto: text on a terminal, json otherwise")
@@ -112,6 +114,11 @@ func readFile(fs *flag.FlagSet, path string) (map[string]string, error) {
 		out[name] = fmt.Sprint(v)
 	}
 	return out, nil
+}
+
+// origins are the origins of pages that may ask over HTTP.
+func (c *config) origins() []string {
+	return strings.FieldsFunc(c.HTTPOrigins, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func (c *config) aliases() (map[string]string, error) { return dial.ParseAliases(c.HostAliases) }

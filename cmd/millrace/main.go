@@ -33,6 +33,7 @@ func commands() []command {
 		{"dump", "write what a server or data directory holds as SQL", dump},
 		{"restore", "run the statements of a dump", restore},
 		{"backup", "let a running server copy its data directory", backup},
+		{"tail", "print a view as it changes", tail},
 		{"check", "look at a data directory, the machine and the connections", checkAll},
 		{"bench", "run one query over an event file and print what it took", runBench},
 		{"version", "print the version", func(context.Context, []string) error {

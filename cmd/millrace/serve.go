@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"millrace/console"
+	"millrace/console/api"
 	"millrace/coord"
 	"millrace/internal/clock"
 	"millrace/internal/disk"
@@ -34,6 +35,7 @@ type server struct {
 	bugs  *crashes
 	sql   *pgwire.Server
 	http  *http.Server
+	api   *api.Server
 	log   *slog.Logger
 	addr  string
 	web   string
@@ -93,6 +95,7 @@ func start(c *config) (*server, error) {
 	metrics := console.NewMetrics(version, runtime.Version(), sampler{co})
 	s.sql = pgwire.NewServer(co, pgwire.Options{Log: log, Observe: metrics.ObserveQuery, Welcome: c.welcome()})
 	go func() { s.fail <- s.sql.Serve(sqlListener) }()
+	s.api = api.New(co, api.Options{Origins: c.origins(), Log: log})
 	web.Handler.(*entrance).open(s.console(metrics))
 	return s, nil
 }
@@ -208,6 +211,7 @@ func (s *server) close() error {
 }
 
 func (s *server) end() error {
+	s.api.Close()
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
@@ -251,7 +255,7 @@ func (s *server) console(metrics *console.Metrics) http.Handler {
 			}
 			return nil
 		},
-		Gatherer: metrics, Version: version, SQLAddr: s.addr, Log: s.log,
+		API: s.api, Gatherer: metrics, Version: version, SQLAddr: s.addr, Log: s.log,
 	})
 }
 

@@ -98,6 +98,7 @@ var repository = Rules{
 		{Path: "github.com/auxten/postgresql-parser", In: []string{"sql/parse", "sql/plan"}},
 		{Path: "github.com/bufbuild/protocompile", In: []string{"repr/format/protobuf"}},
 		{Path: "github.com/cockroachdb/apd/v3", In: []string{"repr", "sql"}, Tests: []string{"dataflow"}},
+		{Path: "github.com/coder/websocket", In: []string{"console/api"}},
 		{Path: "github.com/jackc/pglogrepl", In: []string{"sources/postgres"}},
 		{Path: "github.com/jackc/pgproto3/v2", In: []string{"pgwire"}, Tests: []string{"tests"}},
 		{Path: "github.com/jackc/pgx/v5", In: []string{"sources/postgres", "sinks/postgres", "bench", "cmd", "tests"}, Tests: []string{"pgwire"}},
