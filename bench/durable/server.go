@@ -17,10 +17,12 @@ import (
 
 // server is a millrace of its own process.
 type server struct {
-	cmd *exec.Cmd
-	dir string
-	url string
-	db  *pgx.Conn
+	cmd   *exec.Cmd
+	dir   string
+	sql   string
+	web   string
+	flags []string
+	db    *pgx.Conn
 }
 
 func start(ctx context.Context, o options, flags ...string) (*server, error) {
@@ -28,28 +30,58 @@ func start(ctx context.Context, o options, flags ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sql, err := freeAddress()
-	if err != nil {
+	s := &server{dir: dir, flags: flags}
+	if s.sql, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	web, err := freeAddress()
-	if err != nil {
+	if s.web, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	args := append([]string{"serve", "--data-dir", dir, "--sql-listen", sql, "--http-listen", web, "--log-level", "error"}, flags...)
-	s := &server{cmd: exec.Command(o.binary, args...), dir: dir, url: "postgres://materialize@" + sql + "/materialize?sslmode=disable"}
+	if err := s.run(o); err != nil {
+		return nil, err
+	}
+	if err := s.connect(ctx); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+// run starts the process.
+func (s *server) run(o options) error {
+	args := append([]string{"serve", "--data-dir", s.dir, "--sql-listen", s.sql, "--http-listen", s.web, "--log-level", "error"}, s.flags...)
+	s.cmd = exec.Command(o.binary, args...)
 	s.cmd.Stderr = os.Stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
+		return fmt.Errorf("start the server: %w", err)
 	}
+	return nil
+}
+
+func (s *server) url() string {
+	return "postgres://materialize@" + s.sql + "/materialize?sslmode=disable"
+}
+
+// connect connects once the server listens.
+func (s *server) connect(ctx context.Context) (err error) {
 	for range 200 {
-		if s.db, err = pgx.Connect(ctx, s.url); err == nil {
-			return s, nil
+		if s.db, err = pgx.Connect(ctx, s.url()); err == nil {
+			return nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return nil, errors.Join(fmt.Errorf("reach the server: %w", err), s.stop())
+	return fmt.Errorf("reach the server: %w", err)
+}
+
+// kill ends the process at once, and leaves its data.
+func (s *server) kill() error {
+	_ = s.db.Close(context.Background()) // the server ends anyway
+	s.db = nil
+	if err := s.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = s.cmd.Wait() // it says that it was killed
+	return nil
 }
 
 func (s *server) stop() error {
