@@ -221,35 +221,46 @@ type gatheredStream struct {
 }
 
 func (s *gatheredStream) next() (block, error) {
-	list := s.g.entries
 	s.turn ^= 1
 	b := block{body: s.out[s.turn][:0]}
-	for s.at < len(list) && len(b.body) < blockSize {
-		if s.at >= s.near {
-			s.fetch()
-		}
-		e := list[s.at]
-		row, diff, size := s.g.row(e)
+	row, diff, span := s.peek()
+	for span != nil && len(b.body) < blockSize {
 		sum := diff
-		for s.at++; s.at < len(list); s.at++ {
-			again, d, _ := s.g.row(list[s.at])
-			if !bytes.Equal(row, again) {
+		var after, afterSpan []byte
+		for {
+			s.at++
+			if after, diff, afterSpan = s.peek(); afterSpan == nil || !bytes.Equal(row, after) {
 				break
 			}
-			sum += d
+			sum, span = sum+diff, nil
 		}
-		switch sum {
-		case 0:
-			continue
-		case diff:
-			b.body = append(b.body, s.g.bodies[e.body][e.at:int(e.at)+size]...)
+		switch {
+		case sum == 0:
+		case span != nil:
+			b.body = append(b.body, span...)
+			b.count(row, sum)
 		default:
 			b.body = appendRow(b.body, row, sum)
+			b.count(row, sum)
 		}
-		b.count(row, sum)
+		row, span = after, afterSpan
 	}
 	s.out[s.turn] = b.body
 	return b, nil
+}
+
+// peek is the next row, and it with its length and count; span is nil when there is none.
+func (s *gatheredStream) peek() (row []byte, diff int64, span []byte) {
+	if s.at >= s.near {
+		s.fetch()
+	}
+	if s.at == len(s.g.entries) {
+		return nil, 0, nil
+	}
+	e := s.g.entries[s.at]
+	b := s.g.bodies[e.body][e.at:]
+	row, diff, size := rowAt(b)
+	return row, diff, b[:size]
 }
 
 // near is how many rows are fetched together: the processor waits for one row of them then, not for each.

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 )
 
 // stream gives rows in order, block by block; an empty one is behind the last. A block is valid until the call after the next, so
@@ -52,7 +53,7 @@ type tournament struct {
 
 func newTournament(in []stream) (*tournament, error) {
 	t := &tournament{heads: make([]head, max(len(in), 1)), losers: make([]int32, max(len(in), 1))}
-	t.heads[0].ended = true
+	t.heads[0].finish()
 	for i, s := range in {
 		h := &t.heads[i]
 		h.stream, h.ended = s, false
@@ -111,9 +112,11 @@ func (t *tournament) run(out outlet) error {
 	t.streak = 0
 	h, rival := &t.heads[t.losers[0]], t.second()
 	for !h.ended && (rival == nil || h.less(rival)) {
-		before, err := h.blockBefore(rival)
-		if err != nil {
-			return err
+		before, err := false, error(nil)
+		if h.at == 0 {
+			if before, err = h.blockBefore(rival); err != nil {
+				return err
+			}
 		}
 		if before {
 			if err = out.block(&h.block); err == nil {
@@ -167,23 +170,28 @@ type head struct {
 
 // less says whether a row comes before another; a stream that has ended comes last.
 func (h *head) less(o *head) bool {
-	switch {
-	case h.ended || o.ended:
-		return !h.ended
-	case h.prefix != o.prefix:
+	if h.prefix != o.prefix {
 		return h.prefix < o.prefix
+	}
+	return h.lessBehind(o)
+}
+
+// lessBehind is less of rows with the same prefix.
+func (h *head) lessBehind(o *head) bool {
+	if h.ended || o.ended {
+		return !h.ended
 	}
 	return bytes.Compare(h.row, o.row) < 0
 }
 
+// finish says that there is no row any more.
+func (h *head) finish() { h.ended, h.prefix = true, math.MaxUint64 }
+
 // span is the row with its length and count.
 func (h *head) span() []byte { return h.block.body[h.at:h.end] }
 
-// blockBefore says whether the row begins a block that comes as a whole before another row.
+// blockBefore says whether a block comes as a whole before a row.
 func (h *head) blockBefore(rival *head) (bool, error) {
-	if h.at > 0 {
-		return false, nil
-	}
 	if !h.block.look() {
 		return false, h.stream.damaged()
 	}
@@ -197,7 +205,7 @@ func (h *head) load() error {
 		return err
 	}
 	if len(h.block.body) == 0 {
-		h.ended = true
+		h.finish()
 		return nil
 	}
 	h.end = 0
