@@ -3,6 +3,7 @@ package coord
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"regexp"
 	"slices"
@@ -28,6 +29,9 @@ type connectionSpec struct {
 	host, port, database string // PostgreSQL
 	sslMode              string
 	region               string // object storage, whose address is url
+
+	login
+	secrets []uint64 // the secrets that its options name
 }
 
 // kafkaPort is the port of a broker that is named without one.
@@ -61,7 +65,7 @@ func (s *Session) createConnection(ctx context.Context, st *ast.CreateConnection
 	if err != nil || it == nil {
 		return &Result{Tag: tag}, err
 	}
-	spec, err := connectionOf(st)
+	spec, err := s.connectionOf(st)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +75,7 @@ func (s *Session) createConnection(ctx context.Context, st *ast.CreateConnection
 		}
 		s.noteReplication(ctx, spec)
 	}
-	it.CreateSQL, it.Statement, it.Def = createText(withoutPassword(st)), ast.Format(st), spec
+	it.CreateSQL, it.Statement, it.Def, it.Depends = createText(withoutPassword(st)), ast.Format(st), spec, spec.secrets
 	if err := s.add(ctx, it, nil); err != nil {
 		return nil, err
 	}
@@ -86,7 +90,7 @@ func withoutPassword(st *ast.CreateConnection) *ast.CreateConnection {
 	shown := *st
 	shown.Options = slices.Clone(st.Options)
 	for i := range shown.Options {
-		if o := &shown.Options[i]; o.Name == "password" && o.Value.Kind == ast.OptionString {
+		if o := &shown.Options[i]; slices.Contains(secretOptions, o.Name) && o.Value.Kind == ast.OptionString {
 			o.Value.Text = hidden
 		}
 	}
@@ -113,7 +117,8 @@ func validates(with []ast.Option) bool {
 // connectionKind is how a kind of connection is read and tried.
 type connectionKind struct {
 	options map[string]func(spec *connectionSpec, o *ast.Option) *repr.Error // by name
-	needs   func(spec *connectionSpec) string                                // the option that is missing; empty for none
+	more    []map[string]func(spec *connectionSpec, o *ast.Option) *repr.Error
+	needs   func(spec *connectionSpec) string // the option that is missing; empty for none
 	try     func(c *Coordinator, ctx context.Context, spec *connectionSpec) *repr.Error
 }
 
@@ -121,8 +126,9 @@ type connectionKind struct {
 var connectionKinds = map[ast.ConnectionKind]*connectionKind{
 	ast.ConnectionKafka: {
 		options: map[string]func(*connectionSpec, *ast.Option) *repr.Error{
-			"broker": takeBrokers, "brokers": takeBrokers, "security protocol": takeProtocol,
+			"broker": takeBrokers, "brokers": takeBrokers,
 		},
+		more:  []map[string]func(*connectionSpec, *ast.Option) *repr.Error{kafkaLogin, tlsOptions},
 		needs: func(spec *connectionSpec) string { return missing("BROKER", len(spec.brokers) > 0) },
 		try:   (*Coordinator).tryBrokers,
 	},
@@ -133,6 +139,7 @@ var connectionKinds = map[ast.ConnectionKind]*connectionKind{
 			"username": takeText(func(spec *connectionSpec) *string { return &spec.user }),
 			"password": takeText(func(spec *connectionSpec) *string { return &spec.pass }),
 		},
+		more:  []map[string]func(*connectionSpec, *ast.Option) *repr.Error{tlsOptions},
 		needs: func(spec *connectionSpec) string { return missing("URL", spec.url != "") },
 		try:   (*Coordinator).tryRegistry,
 	},
@@ -173,13 +180,6 @@ func takeBrokers(spec *connectionSpec, o *ast.Option) *repr.Error {
 	return nil
 }
 
-func takeProtocol(_ *connectionSpec, o *ast.Option) *repr.Error {
-	if !strings.EqualFold(o.Value.Text, "plaintext") {
-		return unsupported("SECURITY PROTOCOL "+strings.ToUpper(o.Value.Text), o.Pos)
-	}
-	return nil
-}
-
 // takeText takes an option that is a string.
 func takeText(field func(*connectionSpec) *string) func(*connectionSpec, *ast.Option) *repr.Error {
 	return func(spec *connectionSpec, o *ast.Option) *repr.Error {
@@ -192,14 +192,18 @@ func takeText(field func(*connectionSpec) *string) func(*connectionSpec, *ast.Op
 }
 
 // connectionOf reads the options of CREATE CONNECTION.
-func connectionOf(st *ast.CreateConnection) (*connectionSpec, *repr.Error) {
+func (s *Session) connectionOf(st *ast.CreateConnection) (*connectionSpec, *repr.Error) {
 	spec, kind := &connectionSpec{kind: st.Kind}, connectionKinds[st.Kind]
 	if kind == nil {
 		return nil, unsupported("CREATE CONNECTION … TO "+st.Kind.String(), st.Pos)
 	}
-	for i := range st.Options {
-		o := &st.Options[i]
-		take := kind.options[o.Name]
+	options, err := s.revealed(st.Options, &spec.secrets)
+	if err != nil {
+		return nil, err
+	}
+	for i := range options {
+		o := &options[i]
+		take := kind.option(o.Name)
 		if take == nil {
 			return nil, unsupported("the connection option "+strings.ToUpper(o.Name), o.Pos)
 		}
@@ -210,7 +214,21 @@ func connectionOf(st *ast.CreateConnection) (*connectionSpec, *repr.Error) {
 	if option := kind.needs(spec); option != "" {
 		return nil, repr.NewError(repr.CodeInvalidParameter, "a connection to "+st.Kind.String()+" needs the option "+option).At(st.Pos)
 	}
-	return spec, nil
+	if st.Kind == ast.ConnectionKafka {
+		return spec, spec.settle(st.Pos)
+	}
+	_, err = spec.certificates(st.Pos)
+	return spec, err
+}
+
+// option finds how an option is taken; nil when there is none of that name.
+func (k *connectionKind) option(name string) func(spec *connectionSpec, o *ast.Option) *repr.Error {
+	for _, table := range append(k.more, k.options) {
+		if take := table[name]; take != nil {
+			return take
+		}
+	}
+	return nil
 }
 
 func brokersOf(v ast.OptionValue) []string {
@@ -254,16 +272,15 @@ func (s *Session) connection(name ast.Name, kind *ast.ConnectionKind) (*connecti
 }
 
 // dialer connects by way of the aliases of the server.
-// brokerOptions say how to reach brokers.
-func (c *Coordinator) brokerOptions(addrs []string) broker.Options {
-	return broker.Options{Brokers: addrs, Dialer: c.dialer()}
-}
-
 func (c *Coordinator) dialer() *dial.Dialer { return &dial.Dialer{Aliases: c.opts.HostAliases} }
 
 // registryClient makes a client of a schema registry.
 func (c *Coordinator) registryClient(spec *connectionSpec) (*registry.Client, *repr.Error) {
-	client, err := registry.New(registry.Options{URL: spec.url, User: spec.user, Password: spec.pass, Dialer: c.dialer(), Clock: c.opts.Clock})
+	secure, failed := spec.certificates(0)
+	if failed != nil {
+		return nil, failed
+	}
+	client, err := registry.New(registry.Options{URL: spec.url, User: spec.user, Password: spec.pass, TLS: secure, Dialer: c.dialer(), Clock: c.opts.Clock})
 	if err != nil {
 		return nil, repr.NewError(repr.CodeInvalidParameter, "invalid schema registry address").
 			WithHint("write it like http://localhost:8081")
@@ -295,21 +312,15 @@ func (c *Coordinator) tryRegistry(ctx context.Context, spec *connectionSpec) *re
 }
 
 func (c *Coordinator) tryBrokers(ctx context.Context, spec *connectionSpec) *repr.Error {
-	var last error
-	for _, addr := range spec.brokers {
-		conn, err := c.dialer().DialContext(ctx, "tcp", addr)
-		if err == nil {
-			return asConnectError(conn.Close())
-		}
-		last = err
+	o, err := c.brokerOptions(spec)
+	if err != nil {
+		return err
 	}
-	return repr.NewError(repr.CodeCannotConnect, "cannot reach Kafka broker "+strings.Join(spec.brokers, ", ")).WithDetail(last.Error()).
-		WithHint("check the address, and that the broker runs")
-}
-
-func asConnectError(err error) *repr.Error {
-	if err == nil {
-		return nil
+	var p *broker.Problem
+	if e := o.Try(ctx); errors.As(e, &p) {
+		return &repr.Error{Code: p.Code, Message: p.Message, Hint: p.Hint}
+	} else if e != nil {
+		return repr.NewError(repr.CodeCannotConnect, e.Error())
 	}
-	return repr.NewError(repr.CodeConnectionFailure, err.Error())
+	return nil
 }

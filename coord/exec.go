@@ -65,6 +65,10 @@ func (s *Session) define(ctx context.Context, p *Prepared) (*Result, *repr.Error
 		return s.createSubscription(ctx, st)
 	case *ast.CreateConnection:
 		return s.createConnection(ctx, st)
+	case *ast.CreateSecret:
+		return s.createSecret(ctx, st)
+	case *ast.AlterSecret:
+		return s.alterSecret(ctx, st)
 	case *ast.ValidateConnection:
 		return s.validateConnection(ctx, st)
 	case *ast.CreateSchema:
@@ -94,12 +98,8 @@ func unsupported(what string, pos int) *repr.Error {
 // statementName is the SQL name of a statement that has no case in define.
 func statementName(stmt ast.Statement) string {
 	switch stmt.(type) {
-	case *ast.CreateSecret:
-		return "CREATE SECRET"
 	case *ast.CreateDatabase:
 		return "CREATE DATABASE"
-	case *ast.AlterSecret:
-		return "ALTER SECRET"
 	case *ast.AlterOwner:
 		return "ALTER … OWNER TO"
 	case *ast.AlterSetSchema:

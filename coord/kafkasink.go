@@ -10,7 +10,7 @@ import (
 // kafkaSink is a sink into a topic.
 type kafkaSink struct {
 	outside
-	brokers  []string
+	broker   *connectionSpec
 	topic    string
 	json     bool
 	registry *connectionSpec
@@ -31,10 +31,10 @@ func (s *Session) kafkaSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, *
 	}
 	spec := &kafkaSink{desc: from.Desc}
 	var err *repr.Error
-	if spec.brokers, spec.topic, err = s.kafkaAddress(&st.Into, &spec.depends); err != nil {
+	if spec.broker, spec.topic, err = s.kafkaAddress(&st.Into, &spec.depends); err != nil {
 		return nil, err
 	}
-	spec.outside.at("Kafka "+spec.topic, spec.brokers)
+	spec.outside.at("Kafka "+spec.topic, spec.broker.brokers)
 	switch f := st.Encoding.Both; {
 	case f == nil:
 		return nil, repr.NewError(repr.CodeSyntax, "the sink has no FORMAT").
@@ -56,7 +56,11 @@ func (spec *kafkaSink) connector(c *Coordinator, id uint64) (SinkConnector, *rep
 	if c.opts.Sink != nil {
 		return c.opts.Sink(spec.topic), nil
 	}
-	cfg := sinkkafka.Config{Brokers: spec.brokers, Topic: spec.topic, Format: sinkkafka.Avro, Cols: spec.desc, Key: spec.key,
+	secure, err := c.brokerOptions(spec.broker)
+	if err != nil {
+		return nil, err
+	}
+	cfg := sinkkafka.Config{Brokers: spec.broker.brokers, Secure: secure, Topic: spec.topic, Format: sinkkafka.Avro, Cols: spec.desc, Key: spec.key,
 		TransactionalID: c.sinkName(spec.topic, id), ProgressTopic: "millrace-progress-" + spec.topic, Partitions: 1, Replication: 1,
 		Dialer: c.dialer(), Log: c.opts.Log, Clock: c.opts.Clock}
 	if me := c.identity; me.data != "" {
@@ -66,7 +70,6 @@ func (spec *kafkaSink) connector(c *Coordinator, id uint64) (SinkConnector, *rep
 	if spec.json {
 		cfg.Format = sinkkafka.JSON
 	}
-	var err *repr.Error
 	if cfg.Registry, err = c.registryFor(spec.registry); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ type kafkaSource struct {
 	outside
 	foundSchemas
 	declared
-	brokers  []string
+	broker   *connectionSpec
 	topic    string
 	key      *ast.MessageFormat // nil: the key is not decoded
 	value    *ast.MessageFormat
@@ -34,10 +34,10 @@ func (s *Session) kafkaSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 	}
 	spec := &kafkaSource{envelope: ast.EnvelopeNone, includes: st.Includes}
 	var err *repr.Error
-	if spec.brokers, spec.topic, err = s.kafkaAddress(&st.From, &spec.depends); err != nil {
+	if spec.broker, spec.topic, err = s.kafkaAddress(&st.From, &spec.depends); err != nil {
 		return nil, err
 	}
-	spec.outside.at("Kafka "+spec.topic, spec.brokers)
+	spec.outside.at("Kafka "+spec.topic, spec.broker.brokers)
 	if err := spec.takeOptions(st); err != nil {
 		return nil, err
 	}
@@ -104,13 +104,13 @@ func (spec *kafkaSource) config() (cfg kafka.Config, err *repr.Error) {
 }
 
 // kafkaAddress is where a source or sink connects and which topic it means, in either dialect.
-func (s *Session) kafkaAddress(from *ast.External, depends *[]uint64) (brokers []string, topic string, err *repr.Error) {
+func (s *Session) kafkaAddress(from *ast.External, depends *[]uint64) (to *connectionSpec, topic string, err *repr.Error) {
 	topic, ok := from.TopicName()
 	if !ok {
 		return nil, "", repr.NewError(repr.CodeInvalidParameter, "no TOPIC is given").At(from.Pos)
 	}
 	if from.Broker != "" {
-		return brokerList(from.Broker), topic, nil
+		return &connectionSpec{kind: ast.ConnectionKafka, brokers: brokerList(from.Broker)}, topic, nil
 	}
 	kind := ast.ConnectionKafka
 	spec, id, err := s.connection(from.Connection, &kind)
@@ -118,7 +118,7 @@ func (s *Session) kafkaAddress(from *ast.External, depends *[]uint64) (brokers [
 		return nil, "", err
 	}
 	*depends = append(*depends, id)
-	return spec.brokers, topic, nil
+	return spec, topic, nil
 }
 
 // registryOf is the schema registry that a format names.
@@ -143,7 +143,10 @@ func (spec *kafkaSource) connector(c *Coordinator) (sources.Described, *repr.Err
 	if err != nil {
 		return nil, err
 	}
-	cfg.Broker, cfg.Log, cfg.Clock = c.brokerOptions(spec.brokers), c.opts.Log, c.opts.Clock
+	cfg.Log, cfg.Clock = c.opts.Log, c.opts.Clock
+	if cfg.Broker, err = c.brokerOptions(spec.broker); err != nil {
+		return nil, err
+	}
 	cfg.KeepState, cfg.FetchBytes = c.opts.Journal != nil, c.fetchBytes()
 	if cfg.StartMillis < 0 {
 		cfg.StartMillis += c.opts.Clock.Now().UnixMilli()

@@ -74,7 +74,7 @@ func (c *Coordinator) rename(named []*catalog.Item, name string) {
 // namesWhatItNeeds says whether the statement of an object is only understood while what it needs has the name it had.
 func namesWhatItNeeds(it *catalog.Item) bool {
 	return it.Query != nil || it.Failed != nil || it.Kind == catalog.Source && !it.Hidden || it.Kind == catalog.Sink ||
-		it.Kind == catalog.Subscription || it.From != 0
+		it.Kind == catalog.Subscription || it.Kind == catalog.Connection || it.From != 0
 }
 
 // renamed is the catalog with another name of an object, also in the statement that makes it and in those of its indexes.

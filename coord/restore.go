@@ -209,7 +209,9 @@ func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) 
 		err = s.queryOf(it, st.Query, st.Columns)
 	case *ast.CreateIndex:
 	case *ast.CreateConnection:
-		it.Def, err = connectionOf(st)
+		it.Def, err = s.connectionOf(st)
+	case *ast.CreateSecret:
+		it.Def, err = secretOf(st.Value)
 	case *ast.CreateSource:
 		var spec sourceSpec
 		if spec, err = s.sourceSpec(st); err == nil {

@@ -126,6 +126,9 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 	if it.Failed != nil {
 		return nil, errFailed(it).At(st.Name.Pos)
 	}
+	if it.Kind == catalog.Connection {
+		return res, s.alterConnection(ctx, st, it)
+	}
 	for _, o := range st.Options {
 		if o.Name != optionRetain && (!st.Reset || o.Name != optionReset) {
 			return nil, unsupported("the option "+strings.ToUpper(o.Name)+" in ALTER", o.Pos)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -56,11 +57,21 @@ func (o *Options) Client(more ...kgo.Opt) (*kgo.Client, error) {
 	if len(seeds) == 0 {
 		return nil, fmt.Errorf("no Kafka broker is given")
 	}
-	opts := []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.ClientID(clientID), kgo.Dialer(o.dialer().DialContext),
+	opts := []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.ClientID(clientID),
 		kgo.RetryTimeout(PatienceOnce), kgo.RequestTimeoutOverhead(PatienceOnce),
 		kgo.MetadataMaxAge(10 * time.Second), kgo.MetadataMinAge(250 * time.Millisecond)}
+	secure, err := o.Security()
+	if err != nil {
+		return nil, err
+	}
+	return kgo.NewClient(append(append(opts, secure...), more...)...)
+}
+
+// Security are the options of a client that say how it dials and logs in.
+func (o *Options) Security() ([]kgo.Opt, error) {
+	opts := []kgo.Opt{kgo.Dialer(o.dialer().DialContext)}
 	if o.TLS != nil {
-		opts = append(opts, kgo.Dialer(o.dialTLS))
+		opts[0] = kgo.Dialer(o.dialTLS)
 	}
 	mechanism, err := o.mechanism()
 	if err != nil {
@@ -69,7 +80,25 @@ func (o *Options) Client(more ...kgo.Opt) (*kgo.Client, error) {
 	if mechanism != nil {
 		opts = append(opts, kgo.SASL(mechanism))
 	}
-	return kgo.NewClient(append(opts, more...)...)
+	return opts, nil
+}
+
+// Try finds out whether a broker answers and lets us in. What is wrong is a *Problem.
+func (o *Options) Try(ctx context.Context) error {
+	cl, err := o.Client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, PatienceOnce)
+	defer cancel()
+	if err := cl.Ping(ctx); err != nil {
+		if p := o.Explain(err); p != nil {
+			return p
+		}
+		return err
+	}
+	return nil
 }
 
 func (o *Options) dialer() *dial.Dialer {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -57,6 +58,7 @@ func (o *Options) Explain(err error) *Problem {
 		p.Code, p.Lasting = codeNoAccess, true
 		p.Message = fmt.Sprintf("Kafka broker %s denies access: %v", where, err)
 		p.Hint = "Grant the user of the connection the right to this topic."
+	case explainTLS(p, err, where):
 	case isDial(err):
 		o.explainDial(p, err, where)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -69,6 +71,28 @@ func (o *Options) Explain(err error) *Problem {
 		p.Hint = "The broker may want TLS or another login, or something other than Kafka listens there."
 	}
 	return p
+}
+
+// explainTLS says what two sides of TLS do not agree on; false when the error is none of TLS.
+func explainTLS(p *Problem, err error, where string) bool {
+	var verify *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	switch {
+	case errors.As(err, &verify):
+		p.Message = fmt.Sprintf("the certificate of Kafka broker %s is not trusted: %v", where, verify.Err)
+		p.Hint = "Give the certificate of who signed it as SSL CERTIFICATE AUTHORITY of the connection; it has to bear the name in the address."
+	case errors.As(err, &record):
+		p.Message = fmt.Sprintf("Kafka broker %s does not speak TLS there: %v", where, record.Msg)
+		p.Hint = "Check the port, and SECURITY PROTOCOL of the connection."
+	case errors.As(err, &alert):
+		p.Message = fmt.Sprintf("Kafka broker %s refuses the TLS connection: %v", where, alert)
+		p.Hint = "It may want a certificate: SSL CERTIFICATE and SSL KEY of the connection."
+	default:
+		return false
+	}
+	p.Code = codeUnreachable
+	return true
 }
 
 func isDial(err error) bool {

@@ -3,6 +3,7 @@ package registry
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +45,7 @@ type Options struct {
 	User     string // for basic authentication; none when empty
 	Password string
 	Timeout  time.Duration // of one request; 5 s when zero
+	TLS      *tls.Config   // of https; the machine's certificates when nil
 	Dialer   *dial.Dialer
 	Clock    clock.Clock // the machine's when nil
 }
@@ -122,7 +124,7 @@ func New(o Options) (*Client, error) {
 	c.http = &http.Client{
 		Timeout: o.Timeout,
 		Transport: &http.Transport{DialContext: o.Dialer.DialContext, MaxIdleConnsPerHost: 2,
-			IdleConnTimeout: 30 * time.Second, Proxy: nil, TLSHandshakeTimeout: o.Timeout},
+			IdleConnTimeout: 30 * time.Second, Proxy: nil, TLSHandshakeTimeout: o.Timeout, TLSClientConfig: o.TLS},
 	}
 	return c, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"millrace/internal/broker"
 	"millrace/internal/clock"
 	"millrace/internal/dial"
 	"millrace/internal/registry"
@@ -26,8 +27,9 @@ const (
 
 // Config says what to write, and where.
 type Config struct {
-	Brokers []string // host or host:port
-	Topic   string   // created when missing
+	Brokers []string       // host or host:port
+	Secure  broker.Options // TLS and SASL; the rest of it is not read
+	Topic   string         // created when missing
 	Format  Format
 	Cols    repr.RowDesc
 	Key     []int // columns of the key; none when nil

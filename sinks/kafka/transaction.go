@@ -81,12 +81,17 @@ func (t *trouble) err() error {
 // dial makes a client; it does not connect yet.
 func (s *Sink) dial(more ...kgo.Opt) (*connection, error) {
 	c := &connection{trouble: &trouble{}, byKey: kgo.StickyKeyPartitioner(nil).ForTopic(s.cfg.Topic)}
-	opts := append([]kgo.Opt{
-		kgo.SeedBrokers(s.cfg.Brokers...), kgo.ClientID("millrace"), kgo.Dialer(s.cfg.Dialer.DialContext),
+	secure := s.cfg.Secure
+	secure.Dialer = s.cfg.Dialer
+	opts, err := secure.Security()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(append(opts,
+		kgo.SeedBrokers(s.cfg.Brokers...), kgo.ClientID("millrace"),
 		kgo.WithHooks(c.trouble), kgo.RetryTimeout(s.patience), kgo.RequestTimeoutOverhead(s.patience),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(maxBuffered),
-		kgo.MetadataMinAge(250 * time.Millisecond), kgo.ProducerLinger(0),
-	}, more...)
+		kgo.MetadataMinAge(250*time.Millisecond), kgo.ProducerLinger(0)), more...)
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("set up client of Kafka broker %s: %w", s.brokers(), err)

@@ -112,6 +112,9 @@ type Source struct {
 
 	remembered atomic.Int64 // bytes of the envelope
 	client     atomic.Pointer[kgo.Client]
+
+	to      atomic.Pointer[broker.Options] // how to connect from now on; nil: as before
+	changed chan struct{}                  // to was set
 }
 
 // Held gives the bytes of what the envelope remembers, and of what was fetched and not handed over.
@@ -177,7 +180,7 @@ func New(cfg Config) (*Source, error) {
 	if err := cfg.checkFormats(); err != nil {
 		return nil, err
 	}
-	return &Source{cfg: cfg}, cfg.checkInclude()
+	return &Source{cfg: cfg, changed: make(chan struct{}, 1)}, cfg.checkInclude()
 }
 
 func (c *Config) checkFormats() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -57,17 +58,43 @@ type reader struct {
 func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
 	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}}
 	r.reset()
-	r.report(sources.State{Status: statusStarting})
-	err := r.run(ctx, from)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	for {
+		r.report(sources.State{Status: statusStarting})
+		err := r.run(ctx, from)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !errors.Is(err, errReconnect) {
+			e := toError(err)
+			r.report(sources.State{Status: statusFailed, Error: e.Message, Hint: e.Hint})
+			if e.Code != repr.CodeInvalidAuthorization && e.Code != repr.CodeInsufficientPrivilege {
+				return e
+			}
+			select { // another login may be let in
+			case <-r.changed:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if to := r.to.Swap(nil); to != nil {
+			r.cfg.Broker = *to
+		}
+		if len(r.next) > 0 {
+			from = maps.Clone(r.next) // all before it was handed over
+		}
 	}
-	if err != nil {
-		e := toError(err)
-		r.report(sources.State{Status: statusFailed, Error: e.Message, Hint: e.Hint})
-		return e
+}
+
+// errReconnect ends a connection for another to be made.
+var errReconnect = errors.New("the connection was altered")
+
+// Reconnect has Run connect in another way from now on. What was read is not read again. Any goroutine may call it.
+func (s *Source) Reconnect(to broker.Options) {
+	s.to.Store(&to)
+	select {
+	case s.changed <- struct{}{}:
+	default:
 	}
-	return nil
 }
 
 func (r *reader) run(ctx context.Context, from map[int32]int64) error {
@@ -87,6 +114,9 @@ func (r *reader) run(ctx context.Context, from map[int32]int64) error {
 		return err
 	}
 	for ctx.Err() == nil {
+		if r.to.Load() != nil {
+			return errReconnect
+		}
 		if err := r.look(ctx); err != nil {
 			return err
 		}
@@ -235,6 +265,9 @@ func (r *reader) insist(ctx context.Context, try func() error) error {
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if r.to.Load() != nil {
+			return errReconnect
 		}
 		if !canMend(err) {
 			return err

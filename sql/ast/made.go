@@ -20,6 +20,8 @@ func Made(stmt Statement) *Name {
 		return &st.Name
 	case *CreateConnection:
 		return &st.Name
+	case *CreateSecret:
+		return &st.Name
 	default:
 		return nil
 	}

@@ -1,0 +1,136 @@
+package coord
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"millrace/coord/catalog"
+	"millrace/internal/broker"
+	"millrace/repr"
+	"millrace/sql/ast"
+	"millrace/sql/parse"
+)
+
+// alterConnection runs ALTER CONNECTION … SET (…) and RESET (…). The connection is tried as it will be, and what reads through it
+// connects anew, without reading anything twice.
+func (s *Session) alterConnection(ctx context.Context, st *ast.AlterOptions, it *catalog.Item) *repr.Error {
+	parsed, e := parse.Parse(it.Statement)
+	if e != nil {
+		return asError(e)
+	}
+	made := parsed[0].Stmt.(*ast.CreateConnection)
+	options, validate := slices.Clone(st.Options), true
+	options = slices.DeleteFunc(options, func(o ast.Option) bool {
+		if o.Name != "validate" {
+			return false
+		}
+		validate, _ = optionBool(o)
+		return true
+	})
+	made.Options = slices.DeleteFunc(slices.Clone(made.Options), func(old ast.Option) bool {
+		return slices.ContainsFunc(options, func(o ast.Option) bool { return sameOption(old.Name, o.Name) })
+	})
+	if !st.Reset {
+		made.Options = append(made.Options, options...)
+	}
+	spec, err := s.connectionOf(made)
+	if err != nil {
+		return err.At(st.Name.Pos)
+	}
+	if validate {
+		if err := s.c.validateConnection(ctx, spec); err != nil {
+			return err
+		}
+	}
+	altered := *it
+	altered.CreateSQL, altered.Statement, altered.Def, altered.Depends = createText(withoutPassword(made)), ast.Format(made), spec, spec.secrets
+	return s.replaceOutside(ctx, it, &altered)
+}
+
+// sameOption says whether two names are of one option.
+func sameOption(a, b string) bool {
+	plain := func(name string) string {
+		return strings.TrimSuffix(strings.ReplaceAll(name, "username", "user"), "s")
+	}
+	return plain(a) == plain(b)
+}
+
+// reconnector is a connector that can be told while it runs how to reach what it reads.
+type reconnector interface {
+	Reconnect(to broker.Options)
+}
+
+// replaceOutside puts a connection or secret in the place of what it was, makes again what depends on it, and has the sources that run
+// connect by it.
+func (s *Session) replaceOutside(ctx context.Context, old, altered *catalog.Item) *repr.Error {
+	var sourcesOf []*catalog.Item
+	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
+		now := snap.Item(old.ID)
+		if now == nil || now.Statement != old.Statement {
+			return nil, repr.NewError(repr.CodeUndefinedObject, "\""+old.Name+"\" was changed meanwhile").WithHint("run the statement again")
+		}
+		altered.Name, altered.Comments = now.Name, now.Comments
+		var err *repr.Error
+		snap, sourcesOf, err = s.c.remake(snap.With(altered), altered)
+		return snap, err
+	})
+	if err != nil {
+		return err
+	}
+	return s.c.do(ctx, func() {
+		for _, it := range sourcesOf {
+			s.c.reconnect(it)
+		}
+	})
+}
+
+// remake reads the statements of what depends on a connection or secret again, as these say now where it leads to. It gives the sources
+// among them.
+func (c *Coordinator) remake(snap *catalog.Snapshot, changed *catalog.Item) (*catalog.Snapshot, []*catalog.Item, *repr.Error) {
+	was := c.catalog.Load()
+	c.catalog.Store(snap) // what is read below looks names up in it
+	defer c.catalog.Store(was)
+	var sourcesOf []*catalog.Item
+	for _, id := range dependentIDs(snap, changed.ID) {
+		it := snap.Item(id)
+		if it.Failed != nil || it.Hidden || it.Kind != catalog.Connection && it.Kind != catalog.Source && it.Kind != catalog.Sink {
+			continue
+		}
+		again := *it
+		if err := c.define(&again, noteOf(it)); err != nil {
+			return nil, nil, err
+		}
+		if it.Kind == catalog.Source {
+			sourcesOf = append(sourcesOf, &again)
+		}
+		snap = snap.With(&again)
+		c.catalog.Store(snap)
+	}
+	return snap, sourcesOf, nil
+}
+
+// dependentIDs are the objects that need one, also by way of others, each after what it needs.
+func dependentIDs(snap *catalog.Snapshot, id uint64) []uint64 {
+	var out []uint64
+	for _, d := range snap.Dependents(id) {
+		out = append(out, d.ID)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// reconnect has the connector of a source connect as its definition says now. It runs in the loop.
+func (c *Coordinator) reconnect(it *catalog.Item) {
+	r, spec := c.sources[it.ID], (*kafkaSource)(nil)
+	if it.Def != nil {
+		spec, _ = it.Def.(*kafkaSource)
+	}
+	if r == nil || spec == nil {
+		return
+	}
+	to, err := c.brokerOptions(spec.broker)
+	if again, ok := r.connector.(reconnector); ok && err == nil {
+		again.Reconnect(to)
+	}
+}
