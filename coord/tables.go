@@ -223,12 +223,16 @@ func offered(offers []sources.Offer, name ast.Name) (*sources.Offer, *repr.Error
 			continue
 		}
 		if len(parts) == 1 && o.Schema == catalog.DefaultSchema {
-			return o, nil
+			found = []*sources.Offer{o}
+			break
 		}
 		found = append(found, o)
 	}
 	switch len(found) {
 	case 1:
+		if found[0].Err != nil {
+			return nil, asError(found[0].Err).At(name.Pos)
+		}
 		return found[0], nil
 	case 0:
 		return nil, repr.NewError(repr.CodeUndefinedTable, "there is no table \""+name.String()+"\" to read").WithHint("there are " + offerNames(offers)).At(name.Pos)

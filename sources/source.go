@@ -80,6 +80,7 @@ type Offer struct {
 	Columns      repr.RowDesc
 	Keys         [][]int // sets of columns by which its rows are unique
 	Upstream     string  // what the connector has to know of it; it is kept with the table
+	Err          error   // why it cannot be fed, though it is there
 }
 
 // Table is a table that a source feeds.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -270,7 +271,7 @@ func (s *stream) relation(ctx context.Context, rel *relation) error {
 // describe brings a table to what the stream says of it.
 func (s *stream) describe(ctx context.Context, t *table, rel *relation) error {
 	s.mu.Lock() // what is kept of the table is read from outside
-	kept, gone, err := t.describe(rel, func() (map[int16]string, error) { return s.ask.attributes(ctx, rel.oid) })
+	kept, gone, err := t.describe(rel, func(missing []*upstreamed) (map[int16]string, error) { return s.names(ctx, rel.oid, missing) })
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -286,6 +287,26 @@ func (s *stream) describe(ctx context.Context, t *table, rel *relation) error {
 		s.log().Warn("new columns are not read", "table", t.up.String(), "columns", more)
 	}
 	return nil
+}
+
+// How long the other side is asked again for the names of columns: a commit comes through the stream a moment before it can be seen.
+const (
+	namesTries = 20
+	namesWait  = 20 * time.Millisecond
+)
+
+// names asks what columns are called now that are not called as they were.
+func (s *stream) names(ctx context.Context, oid uint32, missing []*upstreamed) (map[int16]string, error) {
+	for try := 0; ; try++ {
+		now, err := s.ask.attributes(ctx, oid)
+		asItWas := slices.ContainsFunc(missing, func(c *upstreamed) bool { return now[c.Number] == c.Name })
+		if err != nil || !asItWas || try == namesTries {
+			return now, err
+		}
+		if err := s.cfg.Clock.Sleep(ctx, namesWait); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // change applies a change of a row to the tables that it is about.

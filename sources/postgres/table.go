@@ -248,52 +248,6 @@ func (t *table) truncate(p *part) {
 	t.forget()
 }
 
-// describe learns where the stream has the columns. A column that was renamed is known by its number, which the stream does not
-// send; names asks the other side for them. It says whether something is otherwise that has to be kept, and which columns are gone.
-func (t *table) describe(rel *relation, names func() (map[int16]string, error)) (kept bool, gone []int, err error) {
-	t.seen, t.at = rel, map[int]int{}
-	place := map[string]int{}
-	for i, c := range rel.columns {
-		place[c.name] = i
-	}
-	for i := range t.up.Columns {
-		c := &t.up.Columns[i]
-		at, ok := place[c.Name]
-		switch {
-		case c.Gone:
-			at = -1
-		case !ok:
-			kept = true
-			if at, err = t.follow(c, place, names); err != nil {
-				return kept, gone, err
-			}
-			if at < 0 {
-				c.Gone, gone = true, append(gone, i)
-			}
-		}
-		if at >= 0 && rel.columns[at].typ != c.Type {
-			return kept, gone, repr.NewError(repr.CodeObjectNotReady, "the type of column \""+c.Name+"\" of table "+t.up.String()+" has changed").
-				WithHint("drop the table here and create it again: it gets the new type")
-		}
-		t.at[i] = at
-	}
-	return kept, gone, nil
-}
-
-// follow finds a column that is not called as it was; -1 when it is not there any more.
-func (t *table) follow(c *upstreamed, place map[string]int, names func() (map[int16]string, error)) (int, error) {
-	now, err := names()
-	if err != nil {
-		return -1, err
-	}
-	at, ok := place[now[c.Number]]
-	if !ok {
-		return -1, nil
-	}
-	c.Name = now[c.Number]
-	return at, nil
-}
-
 // unread are the columns of the stream that the table here does not have.
 func (t *table) unread() []string {
 	var out []string

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 
 	"millrace/repr"
@@ -184,6 +185,60 @@ func TestBadRow(t *testing.T) {
 	}
 }
 
+// TestFollow holds that columns are found as the stream has them: those that keep their names, and the others between them.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		was, is string // names; what was has the numbers 1, 2, …
+		now     map[int16]string
+		want    string // where each is; - is nowhere; an error otherwise
+	}{
+		{"a b c", "a b c", nil, "0 1 2"},
+		{"a b c", "a b c d", nil, "0 1 2"},
+		{"a b c", "a x c", map[int16]string{1: "a", 2: "x", 3: "c"}, "0 1 2"},
+		{"a b c", "a x c", map[int16]string{1: "a", 2: "later", 3: "c"}, "0 1 2"},
+		{"a b c", "a c", nil, "0 - 1"},
+		{"a b c", "a", nil, "0 - -"},
+		{"a b c", "a d", map[int16]string{1: "a", 4: "d"}, "0 - -"},
+		{"a b c", "a x d", map[int16]string{1: "a", 2: "x", 4: "d"}, "0 1 -"},
+		{"a b c", "a x d", map[int16]string{1: "a", 3: "x", 4: "d"}, "0 - 1"},
+		{"a b c", "a x y d", map[int16]string{1: "a", 2: "p", 3: "q", 4: "d"}, "0 1 2"},
+		{"a b c", "a y", map[int16]string{1: "a", 3: "later"}, "crosswise"},
+		{"a b c", "a c b", nil, "crosswise"},
+		{"a b c", "b c", map[int16]string{2: "b", 3: "c"}, "- 0 1"},
+	} {
+		rel := &relation{}
+		for _, n := range strings.Fields(c.is) {
+			rel.columns = append(rel.columns, relationColumn{name: n, typ: 25})
+		}
+		u := &upstream{Schema: "public", Name: "t"}
+		var cols repr.RowDesc
+		for i, n := range strings.Fields(c.was) {
+			u.Columns = append(u.Columns, upstreamed{Name: n, Number: int16(i + 1), Type: 25})
+			cols = append(cols, repr.Column{Name: n, Type: repr.TypeOf(repr.KindText)})
+		}
+		tab := newTable(1, u, cols)
+		_, gone, err := tab.describe(rel, func([]*upstreamed) (map[int16]string, error) { return c.now, nil })
+		var got []string
+		for i := range cols {
+			if at := tab.at[i]; at >= 0 {
+				got = append(got, strconv.Itoa(at))
+			} else {
+				got = append(got, "-")
+			}
+		}
+		text := strings.Join(got, " ")
+		if err != nil {
+			text = "crosswise"
+		} else if strings.Count(text, "-") != len(gone) {
+			t.Errorf("%s to %s: %s, and gone are %v", c.was, c.is, text, gone)
+		}
+		if text != c.want {
+			t.Errorf("%s to %s: %s (%v), want %s", c.was, c.is, text, err, c.want)
+		}
+	}
+}
+
 // TestColumns holds that columns are followed by name and number.
 func TestColumns(t *testing.T) {
 	t.Parallel()
@@ -192,8 +247,10 @@ func TestColumns(t *testing.T) {
 	if _, err := tab.apply(p, &change{op: 'I', new: values(t, "1", "5", "x")}); err != nil {
 		t.Fatal(err)
 	}
-	rel := &relation{columns: []relationColumn{{"fresh", 25}, {"id", 23}, {"text", 25}}}
-	kept, gone, err := tab.describe(rel, func() (map[int16]string, error) { return map[int16]string{1: "id", 3: "text", 4: "fresh"}, nil })
+	rel := &relation{columns: []relationColumn{{"id", 23}, {"text", 25}, {"fresh", 25}}}
+	kept, gone, err := tab.describe(rel, func([]*upstreamed) (map[int16]string, error) {
+		return map[int16]string{1: "id", 3: "text", 4: "fresh"}, nil
+	})
 	if err != nil || !kept || len(gone) != 1 || gone[0] != 1 {
 		t.Fatalf("kept %v, gone %v, %v", kept, gone, err)
 	}
@@ -203,7 +260,7 @@ func TestColumns(t *testing.T) {
 	if err := tab.blank(p, gone); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tab.apply(p, &change{op: 'U', new: values(t, "new", "1", `\u`)}); err != nil {
+	if _, err := tab.apply(p, &change{op: 'U', new: values(t, "1", `\u`, "new")}); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{here: map[string]int64{}}
@@ -216,7 +273,7 @@ func TestColumns(t *testing.T) {
 	if tab.rows.Len() != 0 || tab.up.Columns[1].Gone {
 		t.Errorf("after a batch that was lost %d rows are remembered, and the column is gone: %v", tab.rows.Len(), tab.up.Columns[1].Gone)
 	}
-	rel.columns[1].typ = 20
+	rel.columns[0].typ = 20
 	if _, _, err := tab.describe(rel, nil); err == nil {
 		t.Error("a column of another type was taken")
 	}

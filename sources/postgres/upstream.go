@@ -59,6 +59,9 @@ func (u *upstream) text() string {
 // offer is the table as we see it. Only a key is declared NOT NULL: any other column may be dropped, and is NULL then.
 func (u *upstream) offer() sources.Offer {
 	o := sources.Offer{Schema: u.Schema, Name: u.Name, Upstream: u.text()}
+	if e := u.problem(); e != nil {
+		o.Err = e
+	}
 	var key []int
 	for i, c := range u.Columns {
 		isKey := slices.Contains(u.Key, c.Number)
