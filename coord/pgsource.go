@@ -80,7 +80,7 @@ func (spec *postgresSource) connector(c *Coordinator) (sources.Described, *repr.
 	address := spec.address
 	address.Dialer = c.dialer()
 	src, err := postgres.New(postgres.Config{Address: address, Publication: spec.publication, Slot: spec.value,
-		Temporary: c.opts.Journal == nil, Log: c.opts.Log, Clock: c.opts.Clock})
+		Temporary: c.opts.Journal == nil, MostBytes: limitTransaction.of(c.opts.MemoryLimit), Log: c.opts.Log, Clock: c.opts.Clock})
 	if err != nil {
 		return nil, asError(err)
 	}

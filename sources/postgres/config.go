@@ -20,6 +20,7 @@ type Config struct {
 	Publication string
 	Slot        string // the name of the replication slot that belongs to the source
 	Temporary   bool   // the slot goes when the source stops
+	MostBytes   int64  // how large a transaction may be, which has to be held whole; 0: any
 
 	Log   *slog.Logger // none when nil
 	Clock clock.Clock  // the machine's when nil
@@ -48,6 +49,8 @@ type Source struct {
 type identity struct {
 	System   string `json:"system,omitempty"`
 	Timeline int32  `json:"timeline,omitempty"`
+
+	Publication int64 `json:"publication,omitempty"` // its number: one that was made anew has another
 }
 
 // New checks a configuration.
@@ -75,7 +78,8 @@ func (s *Source) Describe(ctx context.Context) (repr.RowDesc, [][]int, error) {
 	if err := conn.checkServer(ctx, s.cfg.Slot); err != nil {
 		return nil, nil, err
 	}
-	return nil, nil, conn.checkPublication(ctx, s.cfg.Publication)
+	_, err = conn.publication(ctx, s.cfg.Publication)
+	return nil, nil, err
 }
 
 // Grows says that rows are taken back.

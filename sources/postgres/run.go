@@ -85,10 +85,10 @@ func (r *reader) once(ctx context.Context) error {
 		return err
 	}
 	defer conn.close(ctx)
-	if err := conn.checkPublication(ctx, r.cfg.Publication); err != nil {
+	if err := r.slot(ctx, conn); err != nil {
 		return err
 	}
-	if err := r.slot(ctx, conn); err != nil {
+	if err := r.checkPublished(ctx, conn); err != nil {
 		return err
 	}
 	tables, renew := r.missing()
@@ -152,6 +152,9 @@ func (r *reader) renewed(ctx context.Context) error {
 // slot makes sure that the slot holds what comes next: it is made when nothing was read yet, and else has to be as we left it.
 func (r *reader) slot(ctx context.Context, c *conn) error {
 	who, err := c.system(ctx)
+	if err == nil {
+		who.Publication, err = c.publication(ctx, r.cfg.Publication)
+	}
 	if err != nil {
 		return err
 	}
@@ -198,6 +201,9 @@ func (r *reader) checkSlot(ctx context.Context, c *conn, who identity) error {
 	if r.identity.Timeline != 0 && who.Timeline != r.identity.Timeline {
 		return lost("PostgreSQL at " + r.cfg.Address.String() + " was restored or failed over: its log is on another timeline")
 	}
+	if r.identity.Publication != 0 && who.Publication != r.identity.Publication {
+		return lost("publication \"" + r.cfg.Publication + "\" of PostgreSQL at " + r.cfg.Address.String() + " was dropped and made anew")
+	}
 	r.identity = who
 	rows, err := c.query(ctx, "SELECT coalesce(wal_status, ''), confirmed_flush_lsn, coalesce(plugin, ''), coalesce(database, '') FROM pg_replication_slots WHERE slot_name = "+quoteText(r.cfg.Slot))
 	if err != nil {
@@ -215,6 +221,26 @@ func (r *reader) checkSlot(ctx context.Context, c *conn, who identity) error {
 	}
 	if flushed > r.at {
 		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.cfg.Address.String() + " is ahead of what was read: somebody else has read from it")
+	}
+	return nil
+}
+
+// checkPublished makes sure that the tables are in the publication: the changes of one that was taken out are not sent.
+func (r *reader) checkPublished(ctx context.Context, c *conn) error {
+	there, err := c.published(ctx, r.cfg.Publication)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.renew {
+		return nil
+	}
+	for _, t := range r.tables {
+		if t.joined != 0 && !there[t.up.OID] {
+			return repr.NewError(repr.CodeObjectNotReady, "table "+t.up.String()+" is not in publication \""+r.cfg.Publication+"\" any more").
+				WithHint("put it back there with ALTER PUBLICATION … ADD TABLE, and run ALTER SOURCE … RESNAPSHOT here; or drop the table here")
+		}
 	}
 	return nil
 }

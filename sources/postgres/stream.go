@@ -21,7 +21,8 @@ import (
 const (
 	listenFor = 100 * time.Millisecond
 	tellEvery = time.Second
-	noteEvery = time.Second // how far an idle stream was read is bound to a tick
+	noteEvery = time.Second     // how far an idle stream was read is bound to a tick
+	lookEvery = 5 * time.Second // at what is in the publication
 )
 
 // stream follows the changes.
@@ -35,6 +36,7 @@ type stream struct {
 	moved  bool // the position is not handed over yet
 	told   time.Time
 	noted  time.Time
+	looked time.Time
 	stated uint64 // what was told to be safe
 	vals   [2][]value
 }
@@ -51,7 +53,8 @@ func (r *reader) stream(ctx context.Context, ask *conn) error {
 	if err != nil {
 		return explain(err, r.cfg.Address)
 	}
-	s := &stream{reader: r, repl: repl, ask: ask, byOID: map[uint32]*table{}, told: r.cfg.Clock.Now(), noted: r.cfg.Clock.Now()}
+	s := &stream{reader: r, repl: repl, ask: ask, byOID: map[uint32]*table{}, told: r.cfg.Clock.Now(), noted: r.cfg.Clock.Now(),
+		looked: r.cfg.Clock.Now()}
 	r.mu.Lock()
 	for _, t := range r.tables {
 		t.seen = nil
@@ -83,7 +86,16 @@ func (s *stream) step(ctx context.Context) error {
 		}
 	}
 	if s.open {
+		if s.cfg.MostBytes > 0 && s.size > s.cfg.MostBytes {
+			return s.tooLarge()
+		}
 		return s.tell(false)
+	}
+	if s.cfg.Clock.Now().Sub(s.looked) >= lookEvery {
+		s.looked = s.cfg.Clock.Now()
+		if err := s.checkPublished(ctx, s.ask); err != nil {
+			return err
+		}
 	}
 	if s.due() {
 		if err := s.hand(ctx); err != nil {
@@ -97,6 +109,13 @@ func (s *stream) step(ctx context.Context) error {
 		return errTables
 	}
 	return s.tell(false)
+}
+
+// tooLarge refuses a transaction that cannot be held.
+func (s *stream) tooLarge() error {
+	return repr.NewError(repr.CodeProgramLimit, fmt.Sprintf("a transaction of PostgreSQL at %s changes more than %d MB, which do not fit in memory",
+		s.cfg.Address, s.cfg.MostBytes>>20)).
+		WithHint("give the server more by --memory-limit; or ALTER SOURCE … RESNAPSHOT, which reads what is there now instead")
 }
 
 // hasChanged says whether tables came or went, or are to be read anew.

@@ -123,13 +123,16 @@ func (c *conn) checkServer(ctx context.Context, slot string) error {
 	return nil
 }
 
-// checkPublication tries whether there is a publication.
-func (c *conn) checkPublication(ctx context.Context, name string) error {
-	rows, err := c.query(ctx, "SELECT 1 FROM pg_publication WHERE pubname = "+quoteText(name))
-	if err != nil || len(rows) > 0 {
-		return err
+// publication gives the number of a publication.
+func (c *conn) publication(ctx context.Context, name string) (int64, error) {
+	rows, err := c.query(ctx, "SELECT oid FROM pg_publication WHERE pubname = "+quoteText(name))
+	if err != nil {
+		return 0, err
 	}
-	return repr.NewError(repr.CodeUndefinedObject, "publication \""+name+"\" does not exist in PostgreSQL at "+c.addr.String()).
+	if len(rows) > 0 {
+		return number(rows[0][0]), nil
+	}
+	return 0, repr.NewError(repr.CodeUndefinedObject, "publication \""+name+"\" does not exist in PostgreSQL at "+c.addr.String()).
 		WithHint("run CREATE PUBLICATION " + quoteIdent(name) + " FOR ALL TABLES there, or FOR TABLE …")
 }
 
@@ -234,6 +237,17 @@ func typeOf(oid uint32, mod int32, domains map[uint32]domain) repr.Type {
 // opaque are the kinds whose text means something to the other side only.
 var opaque = map[repr.Kind]bool{repr.KindRegClass: true, repr.KindRegType: true, repr.KindRegProc: true, repr.KindRegNamespace: true,
 	repr.KindRecord: true, repr.KindVoid: true}
+
+// published are the tables of a publication.
+func (c *conn) published(ctx context.Context, name string) (map[uint32]bool, error) {
+	rows, err := c.query(ctx, `SELECT c.oid FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
+		JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename WHERE p.pubname = `+quoteText(name))
+	out := map[uint32]bool{}
+	for _, r := range rows {
+		out[uint32(number(r[0]))] = true
+	}
+	return out, err
+}
 
 // attributes gives what the columns of a table are called now, by number; a dropped one has no name.
 func (c *conn) attributes(ctx context.Context, oid uint32) (map[int16]string, error) {

@@ -252,4 +252,10 @@ func (u *upstream) lost(t *testing.T) {
 	u.server.wait(t, status, "running")
 	u.sql(t, "INSERT INTO parts VALUES (9, '2025-03-03'); DELETE FROM big WHERE id % 2 = 0")
 	u.same(t, contents[1:]...)
+	u.sql(t, "DROP PUBLICATION p")
+	u.server.wait(t, status, "failed")
+	u.sql(t, "CREATE PUBLICATION p FOR ALL TABLES WITH (publish_via_partition_root = true); DELETE FROM big WHERE id % 3 = 0")
+	u.server.must(t, "ALTER SOURCE src RESNAPSHOT")
+	u.same(t, contents[1:]...)
+	u.server.wait(t, status, "running")
 }
