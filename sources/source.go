@@ -30,7 +30,11 @@ type Batch struct {
 	Records  int64      // records read, good and bad
 	Bad      int64      // records that went to Errors
 	Bytes    int64      // of keys and values read
-	NewestMS int64      // the newest record timestamp in it, milliseconds since 1970; 0 when unknown
+	// Transaction is that of the database which all records are of, and Orders their places among its changes of the table; when the
+	// connector was asked for them.
+	Transaction string
+	Orders      []int64
+	NewestMS    int64 // the newest record timestamp in it, milliseconds since 1970; 0 when unknown
 }
 
 // Part is what a batch changes in one table of a source that feeds several. All parts of a batch land in one tick, so what belongs

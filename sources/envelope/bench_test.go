@@ -48,3 +48,30 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTransaction finds the transactions of the same changes, which is done before they are decoded where transactions are
+// kept whole.
+func BenchmarkTransaction(b *testing.B) {
+	topics, schemas := loadTopics(b), loadSchemas(b)
+	cols, key := schemas.avroColumns(b, "pg.public.users")
+	for _, c := range []struct {
+		name, topic string
+		envelope    *Debezium
+	}{
+		{"avro", "pg.public.users", NewDebeziumAvro(schemas, cols, key)},
+		{"json", "pg_json.public.users", NewDebeziumTyped(userColumns, connect.Modes{})},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			messages := topics[c.topic]
+			found := 0
+			for i := 0; b.Loop(); i++ {
+				if id, _ := c.envelope.Transaction(context.Background(), messages[i%len(messages)]); id != "" {
+					found++
+				}
+			}
+			if found == 0 && b.N > len(messages) {
+				b.Fatal("no transaction")
+			}
+		})
+	}
+}

@@ -52,6 +52,8 @@ type changes interface {
 	decode(ctx context.Context, m *Message, c *change) (ok bool, err error)
 	// identify fills in the key of c, and the one before it when the message tells.
 	identify(ctx context.Context, m *Message, c *change) error
+	// transaction tells of which transaction a message is, its operation, and its place in the transaction's table.
+	transaction(ctx context.Context, m *Message) (id string, op byte, order int64)
 	// Extra gives the fields of rows that no column has, each once.
 	Extra() []string
 	// fill gives row the values that were not sent, out of old, which is nil when there is none.

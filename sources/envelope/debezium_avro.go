@@ -26,6 +26,8 @@ type avroChanges struct {
 	keyCols  []avro.Column
 	keys     *Registered
 	programs cache[*avroProgram]
+	// transactions take the transaction of an event out of it.
+	transactions cache[*avro.Extractor]
 
 	key, oldKey, canon []byte
 	noted, extra       []string // fields that no column has: all, and those that nobody was told of

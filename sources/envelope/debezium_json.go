@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"millrace/repr"
+	"millrace/repr/format/connect"
 	"millrace/repr/format/json"
 	"millrace/repr/format/logical"
 	"millrace/repr/jsonb"
@@ -18,6 +19,7 @@ func NewDebeziumJSON() *Debezium { return newDebezium(&jsonChanges{}) }
 func DebeziumJSONColumns() repr.RowDesc { return (&json.Decoder{}).Columns() }
 
 type jsonChanges struct {
+	scan                             connect.Scanner
 	norm, key, oldKey, before, after []byte
 }
 

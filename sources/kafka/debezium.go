@@ -18,6 +18,8 @@ type Debezium struct {
 	Columns repr.RowDesc
 	Keys    [][]int       // sets of Columns that are unique
 	Modes   connect.Modes // how the connector writes, for JSON without schemas
+	// Transactions: a batch is of one transaction, or of none, and says so.
+	Transactions bool
 }
 
 func (e Envelope) isDebezium() bool { return e == EnvelopeDebezium || e == EnvelopeDebeziumUpsert }
@@ -126,6 +128,27 @@ func changedAt(s *connect.Scanner, payload int) int64 {
 	}
 	millis, _ := s.Int()
 	return millis
+}
+
+// separate hands over what is of another transaction than a message, and says what that is of.
+func (r *reader) separate(ctx context.Context, m *envelope.Message) (id string, order int64, err error) {
+	e, ok := r.seen.env.(*envelope.Debezium)
+	if !ok {
+		return "", 0, nil
+	}
+	id, order = e.Transaction(ctx, m)
+	if id != r.batch.Transaction && r.batch.Records > 0 {
+		// The message is not in this batch: it is read again if the batch is the last that is bound.
+		after := r.next[m.Partition]
+		_, moved := r.moved[m.Partition]
+		r.next[m.Partition] = m.Offset
+		err = r.push(ctx)
+		r.next[m.Partition] = after
+		if _, still := r.moved[m.Partition]; moved && !still {
+			r.moved[m.Partition] = -1
+		}
+	}
+	return id, order, err
 }
 
 // noteExtra logs, once each, the fields of rows that no column has: the table upstream has got new columns.

@@ -441,6 +441,15 @@ func (r *reader) take(ctx context.Context, rec *kgo.Record) error {
 		return nil
 	}
 	r.message(&r.msg, rec)
+	var transaction string
+	var order int64
+	if r.cfg.Debezium.Transactions {
+		var err error
+		if transaction, order, err = r.separate(ctx, &r.msg); err != nil {
+			return err
+		}
+		b = r.batch
+	}
 	updates, err := r.seen.env.Apply(ctx, b.Updates, &r.msg)
 	if err != nil {
 		if updates, err = r.mend(ctx, rec, err); err != nil {
@@ -449,6 +458,9 @@ func (r *reader) take(ctx context.Context, rec *kgo.Record) error {
 		b = r.batch
 	}
 	b.Updates = updates
+	if b.Transaction = transaction; transaction != "" {
+		b.Orders = append(b.Orders, order)
+	}
 	b.Records++
 	b.Bytes += int64(len(rec.Key) + len(rec.Value))
 	b.NewestMS = max(b.NewestMS, rec.Timestamp.UnixMilli())

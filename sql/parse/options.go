@@ -11,12 +11,26 @@ func (p *parser) parenOptions() []ast.Option {
 	p.expectPunct("(")
 	var out []ast.Option
 	for p.err == nil && !p.peek().is(")") {
-		out = append(out, p.option())
+		if p.nextIs("transaction", "metadata") && p.peekAt(2).is("(") {
+			out = append(out, p.transactionOptions()...)
+		} else {
+			out = append(out, p.option())
+		}
 		if !p.acceptPunct(",") {
 			break
 		}
 	}
 	p.expectPunct(")")
+	return out
+}
+
+// transactionOptions reads TRANSACTION METADATA (name [=] value, …) as options whose names begin with these two words.
+func (p *parser) transactionOptions() []ast.Option {
+	p.skip(2)
+	out := p.parenOptions()
+	for i := range out {
+		out[i].Name = "transaction metadata " + out[i].Name
+	}
 	return out
 }
 
