@@ -109,6 +109,7 @@ type Coordinator struct {
 	sources      map[uint64]*sourceRun
 	fed          map[uint64]*fedTable // tables that sources feed
 	leaving      []*sourceRun         // sources that were dropped, with something left on the other side
+	gates        map[string]*gateRun  // of sources whose transactions are kept whole
 	sinks        map[uint64]*sinkRun
 	named        map[uint64]*named    // subscriptions of the catalog
 	acknowledged map[uint64]repr.Time // to be durable with the next tick, by subscription
@@ -199,6 +200,7 @@ func prepare(opts Options) *Coordinator {
 		collections:  map[uint64]*collection{},
 		sources:      map[uint64]*sourceRun{},
 		fed:          map[uint64]*fedTable{},
+		gates:        map[string]*gateRun{},
 		sinks:        map[uint64]*sinkRun{},
 		named:        map[uint64]*named{},
 		acknowledged: map[uint64]repr.Time{},
@@ -252,6 +254,7 @@ func (c *Coordinator) loop() {
 			continue
 		}
 		c.drain()
+		c.openGates()
 		if !c.queued || t.soon != nil {
 			continue
 		}

@@ -30,10 +30,20 @@ func debezium(st *ast.CreateSource, spec *kafkaSource) *repr.Error {
 	}
 	isJSON := spec.value.Kind == ast.FormatJSON
 	for i := range st.Envelope.Options {
+		if ok, err := spec.txn.take(&st.Envelope.Options[i]); ok || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := debeziumOption(&st.Envelope.Options[i], &spec.debezium, isJSON); err != nil {
 			return err
 		}
 	}
+	if spec.txn.topic == "" && spec.txn.collection != "" {
+		return repr.NewError(repr.CodeSyntax, "TRANSACTION METADATA has no TOPIC").At(st.Envelope.Pos)
+	}
+	spec.debezium.Transactions = spec.txn.topic != ""
 	if len(st.ColumnNames) > 0 {
 		return unsupported("a list of columns without types of a source with ENVELOPE "+spec.envelope.String(), st.Pos)
 	}

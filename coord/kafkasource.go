@@ -22,6 +22,7 @@ type kafkaSource struct {
 	inline   string // the column of errors under UPSERT; empty: they are in the relation of errors
 	includes []ast.Include
 	debezium kafka.Debezium
+	txn      transactionTopic
 
 	startOffsets map[int32]int64
 	startMillis  int64 // below 0: before the source was made

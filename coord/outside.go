@@ -65,6 +65,9 @@ func (c *Coordinator) openSpec(ctx context.Context, spec sourceSpec) (*openSourc
 	if e != nil {
 		return nil, asError(e)
 	}
+	if err := c.describeTransactions(ctx, spec); err != nil {
+		return nil, err
+	}
 	found := spec.schemas()
 	found.value, found.key = src.Schemas()
 	return &openSource{connector: src, desc: desc, keys: keys, grows: src.Grows(), place: spec.world().place}, nil

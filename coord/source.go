@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"millrace/arrangement"
 	"millrace/coord/catalog"
@@ -38,6 +39,11 @@ type sourceRun struct {
 	caughtUp  bool
 	stopped   bool
 
+	gate  *gateRun        // keeps its transactions whole; nil when they need not be
+	ahead map[int32]int64 // the offsets behind what it was given
+	gated atomic.Int64    // bytes that it holds back
+	room  chan struct{}   // something is not held back any more
+
 	good, bad, bytes int64
 	newestMS         int64
 }
@@ -46,6 +52,9 @@ type sourceRun struct {
 func (r *sourceRun) Push(ctx context.Context, b *sources.Batch) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if err := r.awaitRoom(ctx); err != nil {
+		return err
 	}
 	sent := sourceBatch{run: r, batch: b, size: batchSize(b)}
 	r.c.memory.arriving.Take(sent.size)
@@ -92,6 +101,11 @@ func (r *sourceRun) Report(st sources.State) {
 
 // current is the state of the source. One that could read on is held back while the server is near its memory limit.
 func (r *sourceRun) current() sources.State {
+	if r.gate != nil && r.state.Status == "running" {
+		if st, waits := r.gate.stateOf(r); waits {
+			return st
+		}
+	}
 	m := r.c.memory
 	if !m.pressed.Load() || r.state.Status == "failed" || r.state.Status == "stalled" {
 		return r.state
@@ -115,8 +129,17 @@ func (r *sourceRun) position() (read, high int64) {
 	return read, high
 }
 
-// queueBatch takes a batch into the next tick. It runs in the loop.
+// queueBatch takes a batch into the next tick, unless it waits for its transaction. It runs in the loop.
 func (c *Coordinator) queueBatch(b sourceBatch) {
+	if g := b.run.gate; g != nil && !b.run.stopped {
+		g.hold(b)
+		return
+	}
+	c.takeBatch(b)
+}
+
+// takeBatch takes a batch into the next tick. It runs in the loop.
+func (c *Coordinator) takeBatch(b sourceBatch) {
 	r := b.run
 	c.memory.arriving.Take(-b.size)
 	if r.stopped {
@@ -300,6 +323,9 @@ func (c *Coordinator) newRun(it *catalog.Item, col, errCol *collection, made *op
 	if made.failed != nil {
 		r.state = sources.State{Status: "failed", Error: made.failed.Error(), Hint: made.failed.Hint}
 		r.connector = nil
+	} else if err := c.joinGate(r, it.Def); err != nil {
+		r.state = sources.State{Status: "failed", Error: err.Error(), Hint: err.Hint}
+		r.connector = nil
 	}
 	return r
 }
@@ -341,7 +367,11 @@ func (r *sourceRun) again() {
 // begin begins again where that was asked for. It runs in the loop.
 func (r *sourceRun) begin() {
 	if r.rerun && !r.stopped && r.c.ctx.Err() == nil {
-		r.start(maps.Clone(r.next))
+		from := maps.Clone(r.next)
+		for p, n := range r.ahead {
+			from[p] = max(from[p], n)
+		}
+		r.start(from)
 	}
 }
 
@@ -354,6 +384,9 @@ func (c *Coordinator) stopSource(id uint64) {
 			c.leaving = append(c.leaving, r)
 		}
 		r.wake()
+		if r.gate != nil {
+			r.gate.leave(r)
+		}
 		delete(c.sources, id)
 	}
 }

@@ -32,10 +32,11 @@ type world struct {
 	topics   map[string][]record
 }
 
-func newWorld(t *testing.T, workers int) *world {
+// newWorld has the captured topics, and those named besides.
+func newWorld(t *testing.T, workers int, more ...string) *world {
 	t.Helper()
 	w := &world{t: t, registry: newRegistry(t), topics: loadTopics(t)}
-	var seeds []kfake.Opt
+	seeds := []kfake.Opt{kfake.SeedTopics(1, append(more, "_more")...)}
 	for topic, records := range w.topics {
 		partitions := int32(1)
 		for _, r := range records {

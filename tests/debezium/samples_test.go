@@ -153,6 +153,8 @@ type capture struct {
 	table  string // as its expected content is named
 	// declared: its columns are declared in CREATE SOURCE.
 	declared bool
+	// transactions: its topic of transactions is read too.
+	transactions bool
 }
 
 // captures are all topics with changes of tables.
@@ -224,6 +226,10 @@ func (c *capture) statement(broker, registry string, declare bool) string {
 	case c.declared:
 		cols = " (" + declared[c.table] + ")"
 		options = modes[c.mode]
+	}
+	if c.transactions {
+		about, _, _ := strings.Cut(c.topic, ".")
+		options = ` (TRANSACTION METADATA (TOPIC '` + about + `.transaction'))`
 	}
 	return fmt.Sprintf(`CREATE SOURCE %s%s FROM KAFKA BROKER '%s' TOPIC '%s' FORMAT %s ENVELOPE DEBEZIUM%s`, c.name(), cols, broker, c.topic, format, options)
 }
