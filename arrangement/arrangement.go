@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"math"
 
 	"github.com/tidwall/btree"
 
@@ -478,12 +479,9 @@ func (s *Snapshot) Bytes() int64 { return s.bytes }
 
 // Batch is the whole content as one batch.
 func (s *Snapshot) Batch() Batch {
-	out := newOutput(s.updates, 0, false, 0)
 	c := s.Cursor()
-	for c.Seek(nil); c.Valid(); c.Next() {
-		out.add(c.Row(), c.Diff())
-	}
-	return out.batch()
+	c.Seek(nil)
+	return c.take(s.updates, math.MaxInt)
 }
 
 // Chunks is the content as batches of at most n rows.

@@ -197,13 +197,16 @@ func (c *contest) room(like *Batch) *output {
 const takeBytes = 64 << 20
 
 // Take gives the row under the cursor and those behind it, at most n, and moves behind them.
-func (c *Cursor) Take(n int) Batch {
+func (c *Cursor) Take(n int) Batch { return c.take(n, takeBytes) }
+
+// take is Take that ends when it has come to so many bytes.
+func (c *Cursor) take(n, most int) Batch {
 	if !c.valid {
 		return Batch{}
 	}
 	n = min(n, max(c.snapshot.updates, 1))
-	out := takeRoom(n, c.places[0].b)
-	for c.valid && out.b.n < n && len(out.b.data) < takeBytes {
+	out := takeRoom(n, most, c.places[0].b)
+	for c.valid && out.b.n < n && len(out.b.data) < most {
 		if c.under != 1 || c.bound != nil {
 			out.add(c.row, c.diff)
 			c.Next()
@@ -225,12 +228,12 @@ func (c *Cursor) Take(n int) Batch {
 }
 
 // takeRoom makes room for rows like those of a block.
-func takeRoom(n int, b *Batch) *output {
+func takeRoom(n, most int, b *Batch) *output {
 	if b.n == 0 {
 		return newOutput(min(n, pieceRows), 0, false, 0)
 	}
 	size := n*len(b.data)/b.n + len(b.data)
-	return newOutput(n, min(size, takeBytes), b.diffs != nil, int(b.width))
+	return newOutput(n, min(size, most), b.diffs != nil, int(b.width))
 }
 
 // alone is up to which row, at most end, the block under the first place has rows that come before those of all other places and

@@ -155,6 +155,13 @@ func compareTaken(t *testing.T, snap *Snapshot, rng *rand.Rand) {
 	if walk.Valid() {
 		t.Fatal("rows are left out")
 	}
+	whole := model{}
+	for b, i := snap.Batch(), 0; i < b.Len(); i++ {
+		whole[string(b.Row(i))] = b.Diff(i)
+	}
+	if !maps.Equal(whole, contents(snap)) {
+		t.Fatal("the whole is another")
+	}
 }
 
 // TestFillTrace: a trace whose first content comes in pieces is readable from then on, and what comes after can be told apart.

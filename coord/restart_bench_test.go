@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"millrace/arrangement"
 	"millrace/internal/journal"
+	"millrace/repr"
 )
 
 // BenchmarkRestart starts a server again on a table of a million rows: what is told is the time until base collections are there,
@@ -117,4 +119,63 @@ func cpu(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkRestartHistory starts a server again on a table that keeps the history of 200,000 ticks of a row each, alone and with a
+// view that keeps it too: what is told is the time a tick.
+func BenchmarkRestartHistory(b *testing.B) {
+	for _, view := range []string{"", "CREATE MATERIALIZED VIEW v WITH (RETAIN HISTORY FOR '10 days') AS SELECT k, count(*) AS n FROM t GROUP BY k"} {
+		b.Run(map[bool]string{true: "table", false: "view"}[view == ""], func(b *testing.B) { benchmarkHistory(b, view) })
+	}
+}
+
+func benchmarkHistory(b *testing.B, view string) {
+	const ticks = 200_000
+	dir := b.TempDir()
+	open := func() (*Coordinator, *journal.Journal) {
+		j, err := journal.Open(journal.Options{Dir: dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		c, err := Open(Options{Journal: j, RetainHistory: time.Millisecond})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return c, j
+	}
+	c, j := open()
+	cl := connect(b, c)
+	cl.must("CREATE TABLE t (id bigint NOT NULL, k bigint NOT NULL) WITH (RETAIN HISTORY FOR '10 days')")
+	if view != "" {
+		cl.must(view)
+	}
+	id := c.Catalog().Find([]string{"t"}, []string{"public"}).ID
+	c.Close()
+	last := j.State().Last
+	for i := range ticks {
+		rows := arrangement.NewBuilder()
+		rows.Add(repr.AppendFixed8(repr.AppendFixed8(nil, repr.KindInt8, int64(i)), repr.KindInt8, int64(i%1000)), 1)
+		last++
+		_, err := j.Append(&journal.Record{Time: last, Changes: []journal.Change{{Collection: id, Rows: rows.Seal()}}})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		before := cpu(b)
+		c, j = open()
+		cl := connect(b, c)
+		cl.must("SELECT count(*) FROM t")
+		if view != "" {
+			cl.must("SELECT count(*) FROM v")
+		}
+		b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/ticks, "cpu-ns/tick")
+		c.Close()
+		if err := j.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
