@@ -36,12 +36,12 @@ func TestRollbackWithoutSpace(t *testing.T) {
 		if end == "ROLLBACK" {
 			cl.must("INSERT INTO filler VALUES ('there is space')")
 		}
-		m.crash()
-		cl, other = connect(t, m.c), connect(t, m.c)
-		gone()
-		m.crash()
-		cl, other = connect(t, m.c), connect(t, m.c)
-		gone()
+		for range 2 {
+			m.crash()
+			cl = connect(t, m.c)
+			gone()
+		}
+		other = connect(t, m.c)
 	}
 }
 
