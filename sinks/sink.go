@@ -26,6 +26,7 @@ type State struct {
 	Written  repr.Time // everything up to this time is committed
 	Recorded repr.Time // a restart goes on from here
 	Records  int64     // records committed
+	Dropped  int64     // changes left out, since the sink was told so
 }
 
 // Sink is one running sink.

@@ -86,15 +86,18 @@ func (s *Sink) checkCreate(ctx context.Context, t topicSpec) error {
 
 // register makes the schemas known, once.
 func (s *Sink) register(ctx context.Context) error {
-	if s.cfg.Format != Avro || s.enc.registered {
+	if s.enc.registered {
 		return nil
 	}
-	var err error
-	if s.enc.valueID, err = s.registerSubject(ctx, s.cfg.Topic+"-value", s.enc.valueSchema); err != nil {
-		return err
-	}
-	if len(s.cfg.Key) > 0 {
-		if s.enc.keyID, err = s.registerSubject(ctx, s.cfg.Topic+"-key", s.enc.keySchema); err != nil {
+	for _, c := range []struct {
+		*codec
+		subject string
+	}{{s.enc.value, s.cfg.Topic + "-value"}, {s.enc.keys, s.cfg.Topic + "-key"}} {
+		if c.codec == nil || c.format != Avro {
+			continue
+		}
+		var err error
+		if c.id, err = s.registerSubject(ctx, c.subject, c.schema); err != nil {
 			return err
 		}
 	}

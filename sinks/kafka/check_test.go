@@ -299,7 +299,7 @@ func TestSplit(t *testing.T) {
 				for _, c := range cols {
 					d = append(d, randomDatum(r, c.Type, !c.NotNull))
 				}
-				if rows[i], err = e.row.Append([]byte{}, repr.AppendRow(nil, d)); err != nil {
+				if rows[i], err = e.value.enc.Append([]byte{}, repr.AppendRow(nil, d)); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -7,9 +7,7 @@ import (
 	"slices"
 
 	"millrace/repr"
-	"millrace/repr/format"
 	"millrace/repr/format/avro"
-	fjson "millrace/repr/format/json"
 	"millrace/sinks"
 )
 
@@ -19,37 +17,42 @@ type encoder struct {
 	format Format
 	cols   repr.RowDesc
 	key    []int
-	row    format.Encoder
-	keys   format.Encoder
+	value  *codec // in Avro with the schema of the envelope, if there is one
+	keys   *codec // nil without a key
 
-	valueSchema, keySchema string // Avro only
-	valueID, keyID         int    // as the registry gave them
-	registered             bool
+	registered bool // the schemas are
 
 	datums []repr.Datum
 }
 
 func newEncoder(cfg *Config) (*encoder, error) {
 	e := &encoder{format: cfg.Format, cols: cfg.Cols, key: cfg.Key}
-	var keyCols repr.RowDesc
-	for _, k := range cfg.Key {
-		keyCols = append(keyCols, cfg.Cols[k])
-	}
-	if cfg.Format == JSON {
-		e.row, e.keys = fjson.NewEncoder(cfg.Cols), fjson.NewEncoder(keyCols)
-		return e, nil
-	}
-	row, err := avro.NewEncoder("row", cfg.Cols)
-	if err != nil {
+	var err error
+	if e.value, err = newCodec(cfg.Format, "row", cfg.Cols, cfg.valueColumns()); err != nil {
 		return nil, err
 	}
-	keys, err := avro.NewEncoder("key", keyCols)
-	if err != nil {
-		return nil, err
+	if cfg.Envelope == Debezium && cfg.Format == Avro {
+		e.value.schema = e.value.avro.EnvelopeSchema("envelope")
 	}
-	e.row, e.valueSchema = row, row.EnvelopeSchema("envelope")
-	e.keys, e.keySchema = keys, keys.Schema()
-	return e, nil
+	if len(cfg.Key) > 0 {
+		e.keys, err = newCodec(cfg.keyFormat(), "key", cfg.Cols, cfg.Key)
+	}
+	return e, err
+}
+
+// valueColumns are the columns of a value; nil: all of them. One of texts or bytes has those that are not in the key.
+func (c *Config) valueColumns() []int {
+	single := (c.Format == Text || c.Format == Bytes) && len(c.Cols) > 1
+	if c.Headers == nil && !single {
+		return nil
+	}
+	out := []int{}
+	for i := range c.Cols {
+		if (c.Headers == nil || i != *c.Headers) && !(single && slices.Contains(c.Key, i)) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // keyColumns packs the key of a row in canonical form, so that equal keys have equal bytes.
@@ -59,18 +62,6 @@ func (e *encoder) keyColumns(dst, row []byte) []byte {
 		dst = repr.AppendKey(dst, e.datums[k])
 	}
 	return dst
-}
-
-// keyOf is the key of the message for a packed row; nil without a key.
-func (e *encoder) keyOf(row []byte) ([]byte, error) {
-	if len(e.key) == 0 {
-		return nil, nil
-	}
-	var dst []byte
-	if e.format == Avro {
-		dst = avro.AppendFrame(nil, e.keyID)
-	}
-	return e.keys.Append(dst, e.keyColumns(nil, row))
 }
 
 // What stands around the rows of an envelope.
@@ -90,7 +81,7 @@ func (e *encoder) envelope(before, after []byte) []byte {
 		dst = appendOrNull(append(dst, jsonAfter...), after)
 		return append(dst, '}')
 	}
-	dst = avro.AppendFrame(dst, e.valueID)
+	dst = avro.AppendFrame(dst, e.value.id)
 	for _, row := range [2][]byte{before, after} {
 		if row == nil {
 			dst = append(dst, branchNull<<1)
@@ -131,11 +122,15 @@ func (e *encoder) changesOf(t sinks.Tick) *changes {
 		}
 	}
 	c.load = func(i int) (key, row []byte, err error) {
-		if key, err = e.keyOf(t.Changes[i].Row); err != nil {
-			return nil, nil, err
+		packed := t.Changes[i].Row
+		e.datums = repr.DecodeRow(e.datums[:0], packed)
+		if e.keys != nil {
+			if key, err = e.keys.append(nil, packed, e.datums, true); err != nil {
+				return nil, nil, err
+			}
 		}
 		// Never nil, though a row without columns has no bytes in Avro: nil stands for no row.
-		row, err = e.row.Append([]byte{}, t.Changes[i].Row)
+		row, err = e.value.append([]byte{}, packed, e.datums, false)
 		return key, row, err
 	}
 	return c

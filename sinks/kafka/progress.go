@@ -25,7 +25,14 @@ type topicSpec struct {
 }
 
 func (s *Sink) topic() topicSpec {
-	return topicSpec{name: s.cfg.Topic, partitions: orDefault(s.cfg.Partitions), replication: orDefault(s.cfg.Replication)}
+	t := topicSpec{name: s.cfg.Topic, partitions: orDefault(s.cfg.Partitions), replication: orDefault(s.cfg.Replication), configs: map[string]*string{}}
+	if s.cfg.Envelope == Upsert { // the last record of a key must stay, however old it is
+		t.configs["cleanup.policy"] = kadm.StringPtr("compact")
+	}
+	for k, v := range s.cfg.Configs {
+		t.configs[k] = kadm.StringPtr(v)
+	}
+	return t
 }
 
 func (s *Sink) progressTopic() topicSpec {

@@ -130,7 +130,7 @@ func (e *encoder) split(value []byte) (before, after []byte, err error) {
 		return splitJSON(value)
 	}
 	id, body, err := avro.Unframe(value)
-	if err != nil || id != e.valueID {
+	if err != nil || id != e.value.id {
 		return nil, nil, errors.New("is not of this sink's schema")
 	}
 	w := walker{rest: body}

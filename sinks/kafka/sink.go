@@ -23,6 +23,23 @@ type Format int
 const (
 	Avro Format = iota // in the framing of the schema registry
 	JSON
+	Text  // the text of one column
+	Bytes // one column as it is
+)
+
+// String is the keyword of the format.
+func (f Format) String() string {
+	return [...]string{Avro: "AVRO", JSON: "JSON", Text: "TEXT", Bytes: "BYTES"}[f]
+}
+
+// Envelope is what a record says of a change.
+type Envelope int
+
+// The envelopes.
+const (
+	Debezium Envelope = iota // the row before and the row after
+	Upsert                   // the row of a key, or that there is none
+	Append                   // a row that has come
 )
 
 // Config says what to write, and where.
@@ -30,9 +47,15 @@ type Config struct {
 	Brokers []string       // host or host:port
 	Secure  broker.Options // TLS and SASL; the rest of it is not read
 	Topic   string         // created when missing
-	Format  Format
+	Format  Format         // of values
 	Cols    repr.RowDesc
 	Key     []int // columns of the key; none when nil
+
+	KeyFormat *Format // that of values when nil
+	Envelope  Envelope
+	Force     bool // with Append: rows that are taken back are left out and counted; else they end the sink
+	Snapshot  bool // with Append and Upsert: what there is at first is written, too
+	Headers   *int // with Append and Upsert: the column, an object in JSON, with the headers of a record; it is not in the value
 
 	Registry *registry.Client // where Avro schemas are registered
 
@@ -45,8 +68,10 @@ type Config struct {
 	Known    func(writer string) bool
 	Restored repr.Time // what the server's data held when this run began; more that another run wrote is refused; 0: not checked
 
-	Partitions  int32 // of a topic that is created; the broker's default when 0
-	Replication int16 // of topics that are created; the broker's default when 0
+	Partitions  int32             // of a topic that is created; the broker's default when 0
+	Replication int16             // of topics that are created; the broker's default when 0
+	Configs     map[string]string // of a topic that is created
+	Compression string            // none, gzip, snappy, lz4 or zstd; the client's choice, snappy, when empty
 
 	Interval time.Duration // between the starts of two transactions at least; 100 ms when 0
 	Dialer   *dial.Dialer
@@ -81,12 +106,14 @@ type Sink struct {
 	fresh    bool      // the next tick is the first of this Run, the snapshot
 	overdue  int       // transactions that the broker ended because they were open for too long
 	sent     attempt   // the transaction whose outcome is open
+	dropping int64     // changes that the transaction that runs leaves out
 }
 
 // attempt is what a transaction would commit.
 type attempt struct {
 	upTo    repr.Time
 	records int64
+	dropped int64
 }
 
 // New makes a sink; it does not connect yet.
@@ -100,13 +127,16 @@ func New(cfg Config) (*Sink, error) {
 		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka sink needs a transactional id and a progress topic")
 	case cfg.ProgressTopic == cfg.Topic:
 		return nil, repr.NewError(repr.CodeInvalidParameter, "the topic of a Kafka sink cannot be its progress topic")
-	case cfg.Format == Avro && cfg.Registry == nil:
+	case (cfg.Format == Avro || cfg.keyFormat() == Avro && len(cfg.Key) > 0) && cfg.Registry == nil:
 		return nil, repr.NewError(repr.CodeInvalidParameter, "a Kafka sink in Avro needs a schema registry")
 	}
 	for _, topic := range []string{cfg.Topic, cfg.ProgressTopic} {
 		if !isTopicName(topic) {
 			return nil, repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("invalid Kafka topic name: %q", topic)).WithHint(nameHint)
 		}
+	}
+	if err := cfg.checkEnvelope(); err != nil {
+		return nil, err
 	}
 	for _, k := range cfg.Key {
 		if k < 0 || k >= len(cfg.Cols) {
@@ -127,6 +157,33 @@ func New(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	return &Sink{cfg: cfg, enc: enc, patience: patience}, nil
+}
+
+// keyFormat is how keys are written.
+func (c *Config) keyFormat() Format {
+	if c.KeyFormat != nil {
+		return *c.KeyFormat
+	}
+	return c.Format
+}
+
+// checkEnvelope refuses what does not go together.
+func (c *Config) checkEnvelope() *repr.Error {
+	switch {
+	case c.Envelope == Upsert && len(c.Key) == 0:
+		return repr.NewError(repr.CodeInvalidParameter, "ENVELOPE UPSERT needs a key").WithHint("Add KEY (…) with the columns by which a record replaces another.")
+	case c.Envelope == Debezium && (c.Format == Text || c.Format == Bytes):
+		return repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("ENVELOPE DEBEZIUM cannot be written as %s", c.Format)).
+			WithHint("Choose FORMAT JSON or AVRO, or ENVELOPE UPSERT or NONE.")
+	case c.Envelope == Debezium && c.Headers != nil:
+		return repr.NewError(repr.CodeFeatureNotSupported, "HEADERS with ENVELOPE DEBEZIUM is not supported").WithHint("Choose ENVELOPE UPSERT or NONE.")
+	case c.Envelope == Debezium && !c.Snapshot:
+		return repr.NewError(repr.CodeFeatureNotSupported, "ENVELOPE DEBEZIUM without the snapshot is not supported").WithHint("Choose ENVELOPE UPSERT or NONE.")
+	}
+	if _, known := codecs[c.Compression]; !known {
+		return repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("unknown compression %q", c.Compression)).WithHint("There are none, gzip, snappy, lz4 and zstd.")
+	}
+	return nil
 }
 
 func isTopicName(s string) bool {
@@ -277,6 +334,7 @@ func (s *Sink) reached(a attempt) {
 	s.progress.known, s.progress.Time = true, a.upTo
 	s.state.Written = a.upTo
 	s.state.Records += a.records
+	s.state.Dropped += a.dropped
 	s.sent = attempt{}
 }
 

@@ -91,6 +91,7 @@ func (s *Sink) dial(more ...kgo.Opt) (*connection, error) {
 		kgo.SeedBrokers(s.cfg.Brokers...), kgo.ClientID("millrace"),
 		kgo.WithHooks(c.trouble), kgo.RetryTimeout(s.patience), kgo.RequestTimeoutOverhead(s.patience),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(maxBuffered),
+		kgo.ProducerBatchCompression(codecs[s.cfg.Compression], kgo.NoCompression()),
 		kgo.MetadataMinAge(250*time.Millisecond), kgo.ProducerLinger(0)), more...)
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -192,17 +193,17 @@ func (s *Sink) transact(ctx context.Context, group []sinks.Tick) error {
 	if err := c.client.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin transaction %s: %w", s.cfg.TransactionalID, err)
 	}
-	s.sent = attempt{}
+	s.sent, s.dropping = attempt{}, 0
 	var records int64
+	how := manners[s.cfg.Envelope]
 	for i := range group {
-		batch := s.enc.changesOf(group[i])
+		write := how.write
 		if i == 0 && s.fresh && s.progress.known {
-			var err error
-			if batch, err = s.difference(ctx, group[0]); err != nil {
-				return err
-			}
+			write = how.resume
+		} else if i == 0 && s.fresh && !s.cfg.Snapshot {
+			continue
 		}
-		n, err := s.produce(ctx, batch)
+		n, err := write(s, ctx, group[i])
 		if err != nil {
 			return err
 		}
@@ -220,7 +221,7 @@ func (s *Sink) transact(ctx context.Context, group []sinks.Tick) error {
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
-	s.sent = attempt{upTo: next.Time, records: records}
+	s.sent = attempt{upTo: next.Time, records: records, dropped: s.dropping}
 	return s.commit(ctx)
 }
 
@@ -237,6 +238,26 @@ func (s *Sink) commit(ctx context.Context) error {
 		return fmt.Errorf("commit to topic %s: %w", s.cfg.Topic, err)
 	}
 	return nil
+}
+
+// writeChanges writes a tick in envelopes.
+func (s *Sink) writeChanges(ctx context.Context, t sinks.Tick) (int64, error) {
+	return s.produce(ctx, s.enc.changesOf(t))
+}
+
+// resumeChanges writes the difference between the topic and a snapshot, in envelopes.
+func (s *Sink) resumeChanges(ctx context.Context, t sinks.Tick) (int64, error) {
+	batch, err := s.difference(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	return s.produce(ctx, batch)
+}
+
+// codecs are the kinds of compression.
+var codecs = map[string]kgo.CompressionCodec{
+	"": kgo.SnappyCompression(), "none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
+	"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 }
 
 // produce hands the messages of a tick to the client and returns their number.

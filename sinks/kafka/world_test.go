@@ -74,7 +74,7 @@ func (w *world) config(f Format, key []int) Config {
 	addr := w.cluster.ListenAddrs()[0]
 	return Config{Brokers: []string{addr}, Topic: "out", Format: f, Cols: columns, Key: key, Registry: w.reg,
 		TransactionalID: "millrace-sink-1", ProgressTopic: "millrace-progress", Partitions: 1, Replication: 1,
-		Interval: time.Millisecond, Clock: hasty{}, Dialer: &dial.Dialer{Aliases: map[string]string{addr: w.line.addr}}}
+		Interval: time.Millisecond, Snapshot: true, Clock: hasty{}, Dialer: &dial.Dialer{Aliases: map[string]string{addr: w.line.addr}}}
 }
 
 // running is a sink that runs.
@@ -219,6 +219,16 @@ type message struct {
 // read reads the topic up to its end at this moment.
 func (w *world) read(f Format, topic string, level kgo.IsolationLevel) []message {
 	w.t.Helper()
+	var out []message
+	for _, r := range w.records(topic, level) {
+		out = append(out, w.message(f, r))
+	}
+	return out
+}
+
+// records are those of the topic up to its end at this moment.
+func (w *world) records(topic string, level kgo.IsolationLevel) []*kgo.Record {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.ConsumeTopics(topic),
@@ -237,7 +247,7 @@ func (w *world) read(f Format, topic string, level kgo.IsolationLevel) []message
 			left[o.Partition] = o.Offset
 		}
 	})
-	var out []message
+	var out []*kgo.Record
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
@@ -248,7 +258,7 @@ func (w *world) read(f Format, topic string, level kgo.IsolationLevel) []message
 				return
 			}
 			if !r.Attrs.IsControl() {
-				out = append(out, w.message(f, r))
+				out = append(out, r)
 			}
 			if r.Offset == left[r.Partition]-1 {
 				delete(left, r.Partition)
