@@ -1,6 +1,9 @@
 package coord
 
 import (
+	"strconv"
+	"strings"
+
 	"millrace/coord/catalog"
 	"millrace/repr"
 	sinkkafka "millrace/sinks/kafka"
@@ -12,44 +15,221 @@ type kafkaSink struct {
 	outside
 	broker   *connectionSpec
 	topic    string
-	json     bool
 	registry *connectionSpec
-	desc     repr.RowDesc
-	key      []int
+	cfg      sinkkafka.Config // what the statement says of it
 }
 
-// kafkaSink reads a CREATE SINK … INTO KAFKA. No envelope means DEBEZIUM, as it did in 2021.
+func (spec *kafkaSink) uniqueBy() []int {
+	if spec.cfg.Envelope != sinkkafka.Upsert {
+		return nil
+	}
+	return spec.cfg.Key
+}
+
+// sinkFormats are the formats of keys and values.
+var sinkFormats = map[ast.FormatKind]sinkkafka.Format{
+	ast.FormatAvroRegistry: sinkkafka.Avro, ast.FormatJSON: sinkkafka.JSON, ast.FormatText: sinkkafka.Text, ast.FormatBytes: sinkkafka.Bytes,
+}
+
+// sinkEnvelopes are the envelopes of a sink. None given means DEBEZIUM, as it did in 2021.
+var sinkEnvelopes = map[ast.EnvelopeKind]sinkkafka.Envelope{
+	ast.EnvelopeDebezium: sinkkafka.Debezium, ast.EnvelopeUpsert: sinkkafka.Upsert, ast.EnvelopeNone: sinkkafka.Append,
+}
+
+// kafkaSink reads a CREATE SINK … INTO KAFKA.
 func (s *Session) kafkaSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, *repr.Error) {
-	if st.Envelope != nil && st.Envelope.Kind != ast.EnvelopeDebezium {
-		return nil, unsupported("ENVELOPE "+st.Envelope.Kind.String()+" of a sink", st.Envelope.Pos)
+	if st.AsOf != nil {
+		return nil, unsupported("AS OF of a sink", st.Pos)
 	}
-	if st.Encoding.Key != nil || st.Encoding.Value != nil {
-		return nil, unsupported("KEY FORMAT … VALUE FORMAT … of a sink", st.Pos)
-	}
-	if st.Headers != "" || st.AsOf != nil || st.Snapshot != nil && !*st.Snapshot || len(st.Options) > 0 {
-		return nil, unsupported("WITH, HEADERS, AS OF and WITHOUT SNAPSHOT of a sink", st.Pos)
-	}
-	spec := &kafkaSink{desc: from.Desc}
+	spec := &kafkaSink{cfg: sinkkafka.Config{Cols: from.Desc, Partitions: 1, Replication: 1, Snapshot: true}}
 	var err *repr.Error
 	if spec.broker, spec.topic, err = s.kafkaAddress(&st.Into, &spec.depends); err != nil {
 		return nil, err
 	}
 	spec.outside.at("Kafka "+spec.topic, spec.broker.brokers)
-	switch f := st.Encoding.Both; {
-	case f == nil:
-		return nil, repr.NewError(repr.CodeSyntax, "the sink has no FORMAT").
-			WithHint("add FORMAT JSON, or FORMAT AVRO USING CONFLUENT SCHEMA REGISTRY").At(st.Pos)
-	case f.Kind == ast.FormatJSON:
-		spec.json = true
-	case f.Kind == ast.FormatAvroRegistry:
-		if spec.registry, err = s.registryOf(f, &spec.depends); err != nil {
+	for _, read := range []func(*Session, *ast.CreateSink, *catalog.Item) *repr.Error{
+		spec.readFormats, spec.readEnvelope, spec.readColumns, spec.readOptions,
+	} {
+		if err := read(s, st, from); err != nil {
 			return nil, err
 		}
-	default:
-		return nil, unsupported("this format of a sink", f.Pos)
 	}
-	spec.key, err = sinkKey(st, from)
-	return spec, err
+	return spec, nil
+}
+
+// readFormats takes FORMAT, or KEY FORMAT and VALUE FORMAT.
+func (spec *kafkaSink) readFormats(s *Session, st *ast.CreateSink, _ *catalog.Item) *repr.Error {
+	value, key := st.Encoding.Value, st.Encoding.Key
+	if st.Encoding.Both != nil {
+		value = st.Encoding.Both
+	}
+	if value == nil {
+		return repr.NewError(repr.CodeSyntax, "the sink has no FORMAT").
+			WithHint("add FORMAT JSON, TEXT, BYTES, or AVRO USING CONFLUENT SCHEMA REGISTRY").At(st.Pos)
+	}
+	for _, f := range []*ast.MessageFormat{value, key} {
+		if f == nil {
+			continue
+		}
+		known, ok := sinkFormats[f.Kind]
+		switch {
+		case !ok:
+			return unsupported("this format of a sink", f.Pos)
+		case f == key:
+			spec.cfg.KeyFormat = &known
+		default:
+			spec.cfg.Format = known
+		}
+		if known != sinkkafka.Avro {
+			continue
+		}
+		if len(f.Options) > 0 {
+			return unsupported("the options of the schema registry of a sink", f.Pos)
+		}
+		var err *repr.Error
+		if spec.registry, err = s.registryOf(f, &spec.depends); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readEnvelope takes ENVELOPE, and whether rows that are taken back may be left out.
+func (spec *kafkaSink) readEnvelope(_ *Session, st *ast.CreateSink, from *catalog.Item) *repr.Error {
+	if st.Envelope == nil {
+		return nil
+	}
+	known, ok := sinkEnvelopes[st.Envelope.Kind]
+	if !ok {
+		return unsupported("ENVELOPE "+st.Envelope.Kind.String()+" of a sink", st.Envelope.Pos)
+	}
+	spec.cfg.Envelope = known
+	for _, o := range st.Envelope.Options {
+		force, ok := optionBool(o)
+		if o.Name != "force" || !ok || known != sinkkafka.Append {
+			return unsupported("the option "+strings.ToUpper(o.Name)+" of ENVELOPE "+st.Envelope.Kind.String(), o.Pos)
+		}
+		spec.cfg.Force = force
+	}
+	return nil
+}
+
+// readColumns takes the key and the column of headers.
+func (spec *kafkaSink) readColumns(_ *Session, st *ast.CreateSink, from *catalog.Item) (err *repr.Error) {
+	if spec.cfg.Key, err = sinkKey(st, from); err != nil || st.Headers == "" {
+		return err
+	}
+	i := from.Desc.Index(st.Headers)
+	if i < 0 {
+		return repr.NewError(repr.CodeUndefinedColumn, "column \""+st.Headers+"\" of \""+from.Name+"\" does not exist").At(st.Pos)
+	}
+	if k := from.Desc[i].Type.Kind; k != repr.KindJSONB && k != repr.KindJSON {
+		return repr.NewError(repr.CodeDatatypeMismatch, "HEADERS wants a column of type jsonb, and \""+st.Headers+"\" is of type "+from.Desc[i].Type.String()).
+			WithHint("jsonb_build_object makes one: its fields are the headers").At(st.Pos)
+	}
+	spec.cfg.Headers = &i
+	return nil
+}
+
+// sinkOptions are the options of a topic, in the words of today and of 2021.
+var sinkOptions = map[string]func(cfg *sinkkafka.Config, o *ast.Option) *repr.Error{
+	"topic":                    func(*sinkkafka.Config, *ast.Option) *repr.Error { return nil }, // it was read
+	"partition count":          takePartitions,
+	"topic partition count":    takePartitions,
+	"partition_count":          takePartitions,
+	"replication factor":       takeReplication,
+	"topic replication factor": takeReplication,
+	"replication_factor":       takeReplication,
+	"compression type": func(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
+		cfg.Compression = strings.ToLower(o.Value.Text)
+		return nil
+	},
+	"topic config": takeConfigs,
+	"retention_ms": func(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
+		return config(cfg, "retention.ms", o.Value.Text)
+	},
+	"retention_bytes": func(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
+		return config(cfg, "retention.bytes", o.Value.Text)
+	},
+	"snapshot": func(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
+		yes, ok := optionBool(*o)
+		if !ok {
+			return repr.NewError(repr.CodeInvalidParameter, "SNAPSHOT wants true or false").At(o.Pos)
+		}
+		cfg.Snapshot = yes
+		return nil
+	},
+}
+
+// readOptions takes the options of the topic and of WITH.
+func (spec *kafkaSink) readOptions(_ *Session, st *ast.CreateSink, _ *catalog.Item) *repr.Error {
+	for _, list := range [][]ast.Option{st.Into.Options, st.Options} {
+		for i := range list {
+			take := sinkOptions[list[i].Name]
+			if take == nil {
+				return unsupported("the option "+strings.ToUpper(list[i].Name)+" of a Kafka sink", list[i].Pos)
+			}
+			if err := take(&spec.cfg, &list[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if st.Snapshot != nil {
+		spec.cfg.Snapshot = *st.Snapshot
+	}
+	return nil
+}
+
+// count reads a number of at least one; -1 leaves it to the broker.
+func count(o *ast.Option, most int) (int, *repr.Error) {
+	n, err := strconv.Atoi(o.Value.Text)
+	if err != nil || n < 1 && n != -1 || n > most {
+		return 0, repr.NewError(repr.CodeInvalidParameter, strings.ToUpper(o.Name)+" wants a number from 1 to "+strconv.Itoa(most)+", or -1 for the broker's own").At(o.Pos)
+	}
+	return max(n, 0), nil
+}
+
+func takePartitions(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
+	n, err := count(o, 10_000)
+	cfg.Partitions = int32(n)
+	return err
+}
+
+func takeReplication(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
+	n, err := count(o, 100)
+	cfg.Replication = int16(n)
+	return err
+}
+
+// takeConfigs takes 'name=value,…'.
+func takeConfigs(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
+	for part := range strings.SplitSeq(o.Value.Text, ",") {
+		name, value, ok := strings.Cut(part, "=")
+		if !ok || o.Value.Kind != ast.OptionString {
+			return repr.NewError(repr.CodeInvalidParameter, "TOPIC CONFIG wants 'name=value,…'").At(o.Pos)
+		}
+		if err := config(cfg, strings.TrimSpace(name), strings.TrimSpace(value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func config(cfg *sinkkafka.Config, name, value string) *repr.Error {
+	if cfg.Configs == nil {
+		cfg.Configs = map[string]string{}
+	}
+	cfg.Configs[name] = value
+	return nil
+}
+
+// provenAppend refuses ENVELOPE NONE of a view that may take rows back.
+func (spec *kafkaSink) provenAppend(st *ast.CreateSink, from *catalog.Item) *repr.Error {
+	if spec.cfg.Envelope != sinkkafka.Append || spec.cfg.Force || from.Grows {
+		return nil
+	}
+	return repr.NewError(repr.CodeWrongObjectType, "ENVELOPE NONE has no record for a row that is taken back, and \""+from.Name+"\" may take rows back").
+		WithHint("ENVELOPE NONE (FORCE) leaves out what is taken back and counts it; ENVELOPE DEBEZIUM and UPSERT write it").At(st.Envelope.Pos)
 }
 
 func (spec *kafkaSink) connector(c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
@@ -60,15 +240,13 @@ func (spec *kafkaSink) connector(c *Coordinator, id uint64) (SinkConnector, *rep
 	if err != nil {
 		return nil, err
 	}
-	cfg := sinkkafka.Config{Brokers: spec.broker.brokers, Secure: secure, Topic: spec.topic, Format: sinkkafka.Avro, Cols: spec.desc, Key: spec.key,
-		TransactionalID: c.sinkName(spec.topic, id), ProgressTopic: "millrace-progress-" + spec.topic, Partitions: 1, Replication: 1,
-		Dialer: c.dialer(), Log: c.opts.Log, Clock: c.opts.Clock}
+	cfg := spec.cfg
+	cfg.Brokers, cfg.Secure, cfg.Topic = spec.broker.brokers, secure, spec.topic
+	cfg.TransactionalID, cfg.ProgressTopic = c.sinkName(spec.topic, id), "millrace-progress-"+spec.topic
+	cfg.Dialer, cfg.Log, cfg.Clock = c.dialer(), c.opts.Log, c.opts.Clock
 	if me := c.identity; me.data != "" {
 		cfg.Writer, cfg.Restored = me.run, me.restored
 		cfg.Known = func(writer string) bool { return me.runs[writer] }
-	}
-	if spec.json {
-		cfg.Format = sinkkafka.JSON
 	}
 	if cfg.Registry, err = c.registryFor(spec.registry); err != nil {
 		return nil, err

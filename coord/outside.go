@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"strings"
 
 	"millrace/coord/catalog"
 	"millrace/repr"
@@ -18,6 +19,11 @@ type outside struct {
 }
 
 func (o *outside) world() *outside { return o }
+
+// systemName is how the catalog shows a kind of system.
+func systemName(k ast.ExternalKind) string {
+	return strings.ReplaceAll(strings.ToLower(k.String()), " ", "-")
+}
 
 // at says where a source or sink leads that names brokers by itself or a connection.
 func (o *outside) at(place string, brokers []string) {

@@ -224,6 +224,7 @@ func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) 
 	case *ast.CreateSubscription:
 		it.Def, err = subscriptionSpecOf(st.Options)
 	case *ast.CreateSink:
+		it.System = systemName(st.Into.Kind)
 		it.Def, err = s.sinkSpec(st, c.Catalog().Item(n.On))
 	default:
 		err = repr.NewError(repr.CodeInternal, "a statement that makes no object")

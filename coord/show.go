@@ -134,7 +134,7 @@ func (s *Session) showKind(ctx context.Context, st *ast.ShowObjects, kinds []cat
 		switch st.Kind {
 		case ast.ShowSources, ast.ShowSinks:
 			state := status.Of(it)
-			rows = append(rows, []string{it.Name, "kafka", state.Status, state.Error})
+			rows = append(rows, []string{it.Name, it.SystemType(), state.Status, state.Error})
 		case ast.ShowObjectsKind:
 			rows = append(rows, []string{it.Name, it.Kind.String()})
 		case ast.ShowConnections:

@@ -111,7 +111,7 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 		return nil, err
 	}
 	it.On, it.CreateSQL, it.Depends, it.Def = from.ID, createText(st), append(spec.world().depends, from.ID), spec
-	it.Statement = ast.Format(st)
+	it.Statement, it.System = ast.Format(st), systemName(st.Into.Kind)
 	if err := s.reserve(ctx, it); err != nil {
 		return nil, err
 	}

@@ -29,9 +29,14 @@ func sinkKey(st *ast.CreateSink, from *catalog.Item) ([]int, *repr.Error) {
 	return key, nil
 }
 
-// proveKey refuses a key by which two rows could be equal, unless the statement says NOT ENFORCED. The dialect of 2021 had no such words:
+// proveKey refuses ENVELOPE NONE of what may take rows back, and a key by which two rows could be equal, unless the statement says NOT ENFORCED. The dialect of 2021 had no such words:
 // there it is a warning.
 func (s *Session) proveKey(st *ast.CreateSink, from *catalog.Item, spec sinkSpec) *repr.Error {
+	if k, ok := spec.(*kafkaSink); ok {
+		if err := k.provenAppend(st, from); err != nil {
+			return err
+		}
+	}
 	k, ok := spec.(keyed)
 	if !ok || st.NotEnforced {
 		return nil

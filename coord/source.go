@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"millrace/arrangement"
@@ -300,7 +299,7 @@ type openSource struct {
 
 // systemOf is the kind of system that a source reads, as mz_sources calls it.
 func systemOf(st *ast.CreateSource) string {
-	return strings.ReplaceAll(strings.ToLower(st.From.Kind.String()), " ", "-")
+	return systemName(st.From.Kind)
 }
 
 // startSource makes the collections of a source and of the tables that it feeds, and runs its connector. It runs in the loop.

@@ -81,7 +81,7 @@ func (c *Coordinator) status() *catalog.Status {
 	}
 	for id, r := range c.sinks {
 		cur := r.current()
-		st.Objects[id] = catalog.ObjectStatus{ID: id, Name: r.name, Status: cur.Status, Error: cur.Error, Hint: cur.Hint, Good: cur.Records, Upper: cur.Written}
+		st.Objects[id] = catalog.ObjectStatus{ID: id, Name: r.name, Status: cur.Status, Error: cur.Error, Hint: cur.Hint, Good: cur.Records, Bad: cur.Dropped, Upper: cur.Written}
 	}
 	return st
 }

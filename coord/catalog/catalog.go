@@ -68,7 +68,7 @@ type Item struct {
 	Statement string       // the same with its secrets: it is for making the object again, never to be shown
 	Query     *ast.Query   // of a view or materialized view
 	QueryText string       // the text of Query
-	System    string       // of a source: the kind of system that it reads, in lower case
+	System    string       // of a source or sink: the kind of system that it reads or writes, in lower case
 	Path      []string     // the search path it was created under
 	Depends   []uint64     // the objects that it needs
 	From      uint64       // of a table that a source feeds: the source

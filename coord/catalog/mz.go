@@ -21,12 +21,12 @@ var mzTables = []builtin{
 	}},
 	{schema: "mz_catalog", name: "mz_sources", cols: "id text!, oid oid!, schema_id text!, name text!, type text!, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.each(func(it *Item) []repr.Datum {
-			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text(it.sourceType()), text(it.CreateSQL)}
+			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text(it.SystemType()), text(it.CreateSQL)}
 		}, Source)
 	}},
 	{schema: "mz_catalog", name: "mz_sinks", cols: "id text!, oid oid!, schema_id text!, name text!, type text!, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.each(func(it *Item) []repr.Datum {
-			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text("kafka"), text(it.CreateSQL)}
+			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text(it.SystemType()), text(it.CreateSQL)}
 		}, Sink)
 	}},
 	{schema: "mz_catalog", name: "mz_subscriptions", cols: "id text!, oid oid!, schema_id text!, name text!, object_id text!, retain_for interval!, acknowledged numeric, needed_from numeric!, status text!, readers int8!, create_sql text",
@@ -69,13 +69,13 @@ var mzTables = []builtin{
 	{schema: "mz_internal", name: "mz_source_statuses", cols: "id text!, name text!, type text!, status text!, error text, hint text", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.eachFed(func(it *Item) []repr.Datum {
 			o := e.Status.Of(it)
-			return []repr.Datum{id(it), text(it.Name), text(it.sourceType()), text(o.Status), orNull(o.Error), orNull(o.Hint)}
+			return []repr.Datum{id(it), text(it.Name), text(it.SystemType()), text(o.Status), orNull(o.Error), orNull(o.Hint)}
 		})
 	}},
-	{schema: "mz_internal", name: "mz_sink_statuses", cols: "id text!, name text!, type text!, status text!, error text, hint text, messages_committed int8", rows: func(e *SystemEnv) [][]repr.Datum {
+	{schema: "mz_internal", name: "mz_sink_statuses", cols: "id text!, name text!, type text!, status text!, error text, hint text, messages_committed int8, retractions_dropped int8", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.each(func(it *Item) []repr.Datum {
 			o := e.Status.Of(it)
-			return []repr.Datum{id(it), text(it.Name), text("kafka"), text(o.Status), orNull(o.Error), orNull(o.Hint), i8(o.Good)}
+			return []repr.Datum{id(it), text(it.Name), text(it.SystemType()), text(o.Status), orNull(o.Error), orNull(o.Hint), i8(o.Good), i8(o.Bad)}
 		}, Sink)
 	}},
 	{schema: "mz_internal", name: "mz_source_statistics", cols: "id text!, name text!, messages_received int8!, bytes_received int8!, records_bad int8!, offset_known int8!, offset_committed int8!, snapshot_complete bool!, snapshot_records_known int8, snapshot_records_staged int8",
@@ -222,8 +222,8 @@ func (e *SystemEnv) eachFed(row func(*Item) []repr.Datum) [][]repr.Datum {
 	return out
 }
 
-// sourceType is the type of a source in the words of mz_sources.
-func (i *Item) sourceType() string {
+// SystemType is the type of a source in the words of mz_sources, or of a sink.
+func (i *Item) SystemType() string {
 	switch {
 	case i.Hidden:
 		return "progress"

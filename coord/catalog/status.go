@@ -66,7 +66,7 @@ type ObjectStatus struct {
 	Ticks      int   // that changed it since then, about
 	PastBytes  int64 // of their batches
 	Good       int64 // records read or written
-	Bad        int64 // records that could not be decoded
+	Bad        int64 // records that could not be decoded, or changes that a sink left out
 	ReadBytes  int64
 	NewestMS   int64 // the newest record's timestamp
 	CaughtUp   bool

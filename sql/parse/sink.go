@@ -42,6 +42,7 @@ func (p *parser) sinkTail(out *ast.CreateSink) {
 			out.Encoding = p.encoding()
 		case out.Envelope == nil && p.nextIs("envelope"):
 			out.Envelope = p.envelope()
+			out.NotEnforced = out.NotEnforced || out.Envelope != nil && out.Envelope.Key != nil && p.accept("not", "enforced")
 		case p.nextIs("with", "snapshot"), p.nextIs("without", "snapshot"):
 			yes := p.nextIs("with")
 			out.Snapshot = &yes
