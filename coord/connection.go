@@ -166,6 +166,16 @@ var connectionKinds = map[ast.ConnectionKind]*connectionKind{
 		needs: func(spec *connectionSpec) string { return missing("URL", spec.url != "") },
 		try:   (*Coordinator).tryOpenSearch,
 	},
+	ast.ConnectionAWS: {
+		options: map[string]func(*connectionSpec, *ast.Option) *repr.Error{
+			"endpoint":          takeText(func(spec *connectionSpec) *string { return &spec.url }),
+			"region":            takeText(func(spec *connectionSpec) *string { return &spec.region }),
+			"access key id":     takeText(func(spec *connectionSpec) *string { return &spec.user }),
+			"secret access key": takeText(func(spec *connectionSpec) *string { return &spec.pass }),
+		},
+		needs: func(spec *connectionSpec) string { return missing("ACCESS KEY ID", spec.user != "") },
+		try:   (*Coordinator).tryStore,
+	},
 }
 
 func missing(option string, there bool) string {

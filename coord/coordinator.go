@@ -29,14 +29,15 @@ type Options struct {
 	LiveBytes       func() int64      // what it holds, beside what is counted; default what the last garbage collection found
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
-	Turn            func(ctx context.Context, who uint64) // see Coordinator.turn; nil: nobody waits
-	Source          func(topic string) sources.Described  // opens what stands in for Kafka; nil: nothing does
-	Sink            func(topic string) SinkConnector      // the same of a sink
-	Random          io.Reader                             // where names come from that nobody else makes; default the machine's
-	Journal         *journal.Journal                      // where ticks are made durable; nil: nowhere
-	KeepApart       bool                                  // equal parts of views are not kept once
-	AtOnce          int                                   // how many tables are read, and views filled, side by side after a restart; default the processors
-	Dormant         bool                                  // what is kept can be read, but no view is filled, and no source or sink runs
+	Turn            func(ctx context.Context, who uint64)   // see Coordinator.turn; nil: nobody waits
+	Source          func(topic string) sources.Described    // opens what stands in for Kafka; nil: nothing does
+	Sink            func(topic string) SinkConnector        // the same of a sink
+	ObjectSink      func(ObjectSink) (SinkConnector, error) // makes sinks into object storage; there are none when nil
+	Random          io.Reader                               // where names come from that nobody else makes; default the machine's
+	Journal         *journal.Journal                        // where ticks are made durable; nil: nowhere
+	KeepApart       bool                                    // equal parts of views are not kept once
+	AtOnce          int                                     // how many tables are read, and views filled, side by side after a restart; default the processors
+	Dormant         bool                                    // what is kept can be read, but no view is filled, and no source or sink runs
 	Log             *slog.Logger
 	OnBug           func(what string, value any, stack []byte) // told of panics that were caught; nil: nobody
 	Version         string

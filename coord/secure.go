@@ -78,7 +78,7 @@ var tlsOptions = map[string]func(*connectionSpec, *ast.Option) *repr.Error{
 }
 
 // secretOptions are the options whose strings are never shown.
-var secretOptions = []string{"password", "sasl password", "ssl key"}
+var secretOptions = []string{"password", "sasl password", "ssl key", "secret access key"}
 
 // settle gives a login of Kafka the protocol that its options want, and refuses options that do not go together.
 func (l *login) settle(pos int) *repr.Error {

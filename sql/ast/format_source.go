@@ -181,6 +181,8 @@ func (p *printer) format(f *MessageFormat) {
 		p.put("BYTES")
 	case FormatText:
 		p.put("TEXT")
+	case FormatParquet:
+		p.put("PARQUET")
 	case FormatJSON:
 		p.put("JSON")
 		p.when(f.JSONArray, " ARRAY")

@@ -115,6 +115,7 @@ const (
 	FormatAvroSchema   // AVRO USING SCHEMA 'json'
 	FormatProtobuf
 	FormatProtobufRegistry // PROTOBUF USING CONFLUENT SCHEMA REGISTRY
+	FormatParquet
 )
 
 // MessageFormat is a message format with its parameters.

@@ -192,6 +192,8 @@ func (p *parser) format() *ast.MessageFormat {
 		out.Kind = ast.FormatBytes
 	case p.accept("text"):
 		out.Kind = ast.FormatText
+	case p.accept("parquet"):
+		out.Kind = ast.FormatParquet
 	case p.accept("json"):
 		out.Kind = ast.FormatJSON
 		out.JSONArray = p.accept("array")

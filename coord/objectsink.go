@@ -1,0 +1,201 @@
+package coord
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"millrace/coord/catalog"
+	"millrace/internal/s3"
+	"millrace/repr"
+	"millrace/repr/pgfmt"
+	"millrace/sinks"
+	"millrace/sql/ast"
+)
+
+// ObjectSink is a sink into files of object storage, for whom makes the connector: the format of the files is heavy, and
+// nothing else of this package needs it.
+type ObjectSink struct {
+	Store     s3.Options
+	Prefix    string
+	Cols      repr.RowDesc
+	Partition []int // columns
+	Changes   bool  // rows with their time and diff
+	Force     bool  // what is taken back is left out
+	Name      string
+	Run       sinks.Options
+}
+
+// objectSink is a sink into object storage.
+type objectSink struct {
+	outside
+	to             *connectionSpec
+	bucket, prefix string
+	partition      []int
+	interval       time.Duration
+	rows, force    bool
+	desc           repr.RowDesc
+}
+
+// defaultRunInterval is the time between two commits of a sink into files.
+const defaultRunInterval = time.Minute
+
+// objectSink reads CREATE SINK … INTO S3 CONNECTION c (BUCKET 'b', PREFIX 'p', PARTITION BY (a), RUN INTERVAL '1 minute').
+func (s *Session) objectSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, *repr.Error) {
+	spec := &objectSink{desc: from.Desc, interval: defaultRunInterval, rows: from.Grows}
+	kind := ast.ConnectionAWS
+	to, id, err := s.connection(st.Into.Connection, &kind)
+	if err != nil {
+		return nil, err
+	}
+	spec.to, spec.depends = to, append(spec.depends, id)
+	plain := *st
+	plain.Envelope, plain.Encoding = nil, ast.Encoding{}
+	if f := st.Encoding.Both; f != nil && f.Kind != ast.FormatParquet || st.Encoding.Key != nil || st.Encoding.Value != nil {
+		return nil, unsupported("a FORMAT other than PARQUET of a sink into S3", st.Pos)
+	}
+	if err := plainSink(&plain); err != nil {
+		return nil, err
+	}
+	if len(st.Key) > 0 {
+		return nil, unsupported("KEY of a sink into S3", st.Key[0].Pos)
+	}
+	if err := spec.readEnvelope(st); err != nil {
+		return nil, err
+	}
+	if err := spec.readOptions(st, from); err != nil {
+		return nil, err
+	}
+	spec.outside.at("S3 "+spec.bucket+"/"+spec.prefix, nil)
+	return spec, nil
+}
+
+// readEnvelope takes ENVELOPE NONE, which wants rows where the view may take rows back, too.
+func (spec *objectSink) readEnvelope(st *ast.CreateSink) *repr.Error {
+	e := st.Envelope
+	if e == nil {
+		return nil
+	}
+	if e.Kind != ast.EnvelopeNone {
+		return unsupported("ENVELOPE "+e.Kind.String()+" of a sink into S3", e.Pos)
+	}
+	for _, o := range e.Options {
+		force, ok := optionBool(o)
+		if o.Name != "force" || !ok {
+			return unsupported("the option "+strings.ToUpper(o.Name)+" of ENVELOPE NONE", o.Pos)
+		}
+		spec.force = force
+	}
+	if !spec.rows && !spec.force {
+		return repr.NewError(repr.CodeWrongObjectType, "ENVELOPE NONE has no place for a row that is taken back, and the relation may take rows back").
+			WithHint("ENVELOPE NONE (FORCE) leaves out what is taken back; without ENVELOPE the files hold changes, with mz_timestamp and mz_diff").At(e.Pos)
+	}
+	spec.rows = true
+	return nil
+}
+
+func (spec *objectSink) readOptions(st *ast.CreateSink, from *catalog.Item) *repr.Error {
+	for i := range st.Into.Options {
+		o := &st.Into.Options[i]
+		var err *repr.Error
+		switch o.Name {
+		case "bucket":
+			spec.bucket = o.Value.Text
+		case "prefix", "path":
+			spec.prefix = o.Value.Text
+		case "partition by":
+			spec.partition, err = optionColumns(o, from)
+		case "run interval":
+			spec.interval, err = optionDuration(o)
+		default:
+			err = unsupported("the option "+strings.ToUpper(o.Name)+" of a sink into S3", o.Pos)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if spec.bucket == "" {
+		return repr.NewError(repr.CodeInvalidParameter, "a sink into S3 needs the option BUCKET").At(st.Into.Pos)
+	}
+	return nil
+}
+
+// optionColumns are the columns that an option names: a, or (a, b).
+func optionColumns(o *ast.Option, from *catalog.Item) ([]int, *repr.Error) {
+	values := o.Value.List
+	if o.Value.Kind != ast.OptionList {
+		values = []ast.OptionValue{o.Value}
+	}
+	var out []int
+	for _, v := range values {
+		name := v.Text
+		if v.Kind == ast.OptionName {
+			name = v.Name.Last()
+		}
+		i := from.Desc.Index(name)
+		if i < 0 {
+			return nil, repr.NewError(repr.CodeUndefinedColumn, "column \""+name+"\" of \""+from.Name+"\" does not exist").At(v.Pos)
+		}
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+func (spec *objectSink) connector(c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
+	if c.opts.Sink != nil {
+		return c.opts.Sink(spec.prefix), nil
+	}
+	if c.opts.ObjectSink == nil {
+		return nil, unsupported("a sink into S3 on this server", 0)
+	}
+	run := c.runOptions()
+	run.Interval = spec.interval
+	sink, err := c.opts.ObjectSink(ObjectSink{Store: c.storeOptions(spec.to, spec.bucket), Prefix: spec.prefix, Cols: spec.desc,
+		Partition: spec.partition, Changes: !spec.rows, Force: spec.force, Name: c.sinkName("files", id), Run: run})
+	if err != nil {
+		return nil, asError(err)
+	}
+	return sink, nil
+}
+
+// storeOptions are how a bucket is reached.
+func (c *Coordinator) storeOptions(to *connectionSpec, bucket string) s3.Options {
+	return s3.Options{Endpoint: to.url, Region: to.region, Bucket: bucket, AccessKey: to.user, SecretKey: to.pass, Dialer: c.dialer(), Clock: c.opts.Clock}
+}
+
+// tryStore tries whether something listens at the endpoint; which bucket is meant only a sink knows.
+func (c *Coordinator) tryStore(ctx context.Context, spec *connectionSpec) *repr.Error {
+	if spec.url == "" {
+		return nil // that of AWS
+	}
+	u, e := url.Parse(spec.url)
+	if e != nil || u.Host == "" {
+		return repr.NewError(repr.CodeInvalidParameter, "invalid ENDPOINT").WithHint("write it like http://localhost:9000")
+	}
+	addr := u.Host
+	if u.Port() == "" {
+		addr += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	}
+	conn, e := c.dialer().DialContext(ctx, "tcp", addr)
+	if e != nil {
+		return repr.NewError(repr.CodeCannotConnect, "cannot reach object storage at "+addr).WithDetail(e.Error()).
+			WithHint("check the address, and that the server runs")
+	}
+	_ = conn.Close() // it was there
+	return nil
+}
+
+// optionDuration reads an interval of a millisecond or more.
+func optionDuration(o *ast.Option) (time.Duration, *repr.Error) {
+	d, err := pgfmt.ParseText(repr.TypeOf(repr.KindInterval), o.Value.Text, nil)
+	if err != nil {
+		return 0, err.At(o.Value.Pos)
+	}
+	months, days, micros := d.IntervalParts()
+	out := time.Duration(micros)*time.Microsecond + time.Duration(days)*24*time.Hour
+	if months != 0 || out < time.Millisecond {
+		return 0, repr.NewError(repr.CodeInvalidParameter, strings.ToUpper(o.Name)+" wants an interval of a millisecond or more, without months").At(o.Value.Pos)
+	}
+	return out, nil
+}

@@ -1,0 +1,208 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"millrace/internal/clock"
+	"millrace/internal/dial"
+)
+
+// ErrNotFound says that there is no such object.
+var ErrNotFound = errors.New("no such object")
+
+// Error is an answer that is not what was asked for.
+type Error struct {
+	Status  int
+	Code    string // in the words of S3: AccessDenied, NoSuchBucket
+	Message string
+}
+
+// Error is the answer in words.
+func (e *Error) Error() string { return fmt.Sprintf("%d %s: %s", e.Status, e.Code, e.Message) }
+
+// Options say where a bucket is and who asks.
+type Options struct {
+	Endpoint  string // such as http://127.0.0.1:9000; that of AWS for the region when empty
+	Region    string // us-east-1 when empty
+	Bucket    string
+	AccessKey string // requests are not signed when empty
+	SecretKey string
+	Dialer    *dial.Dialer
+	Clock     clock.Clock // the machine's when nil
+}
+
+const (
+	requestTimeout = 2 * time.Minute
+	maxAnswer      = 64 << 20
+	defaultRegion  = "us-east-1"
+)
+
+// Client asks for the objects of one bucket.
+type Client struct {
+	opts Options
+	base *url.URL // with the bucket as the first part of the path
+	http *http.Client
+}
+
+// New makes a client; it does not connect yet.
+func New(o Options) (*Client, error) {
+	if o.Region == "" {
+		o.Region = defaultRegion
+	}
+	if o.Endpoint == "" {
+		o.Endpoint = "https://s3." + o.Region + ".amazonaws.com"
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	base, err := url.Parse(strings.TrimRight(o.Endpoint, "/"))
+	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+		return nil, fmt.Errorf("endpoint %q: want http://host:port or https://host", o.Endpoint)
+	}
+	base.User = nil
+	return &Client{opts: o, base: base, http: &http.Client{Timeout: requestTimeout,
+		Transport: &http.Transport{DialContext: o.Dialer.DialContext, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second}}}, nil
+}
+
+// Close gives up idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Place is the bucket in words.
+func (c *Client) Place() string { return c.base.String() + "/" + c.opts.Bucket }
+
+// Put writes an object, in the place of one of that name.
+func (c *Client) Put(ctx context.Context, key string, body []byte) error {
+	_, err := c.call(ctx, http.MethodPut, key, nil, body)
+	return err
+}
+
+// Get reads an object.
+func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
+	return c.call(ctx, http.MethodGet, key, nil, nil)
+}
+
+// Delete deletes an object; it is no error when there is none.
+func (c *Client) Delete(ctx context.Context, key string) error {
+	_, err := c.call(ctx, http.MethodDelete, key, nil, nil)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// List gives the names of the objects that begin with a prefix, in order, at most max of them.
+func (c *Client) List(ctx context.Context, prefix string, most int) ([]string, error) {
+	var out []string
+	for token := ""; ; {
+		query := url.Values{"list-type": {"2"}, "prefix": {prefix}, "max-keys": {fmt.Sprint(min(most-len(out), 1000))}}
+		if token != "" {
+			query.Set("continuation-token", token)
+		}
+		text, err := c.call(ctx, http.MethodGet, "", query, nil)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Contents []struct{ Key string }
+			Next     string `xml:"NextContinuationToken"`
+		}
+		if err := xml.Unmarshal(text, &page); err != nil {
+			return nil, fmt.Errorf("read the list of %s: %w", c.Place(), err)
+		}
+		for _, o := range page.Contents {
+			out = append(out, o.Key)
+		}
+		if token = page.Next; token == "" || len(out) >= most {
+			return out, nil
+		}
+	}
+}
+
+func (c *Client) call(ctx context.Context, method, key string, query url.Values, body []byte) ([]byte, error) {
+	u := *c.base
+	u.Path += "/" + c.opts.Bucket
+	if key != "" {
+		u.Path += "/" + key
+	}
+	u.RawPath, u.RawQuery = escapePath(u.Path), escapeQuery(query)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	c.sign(req, &u, body)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // all that counts was read
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	if resp.StatusCode < 300 {
+		return answer, nil
+	}
+	told := &Error{Status: resp.StatusCode}
+	var problem struct{ Code, Message string }
+	if xml.Unmarshal(answer, &problem) == nil {
+		told.Code, told.Message = problem.Code, problem.Message
+	}
+	if resp.StatusCode == http.StatusNotFound && told.Code != "NoSuchBucket" {
+		return nil, fmt.Errorf("%s: %w", key, ErrNotFound)
+	}
+	return nil, told
+}
+
+// sign signs a request: what is sent, when, and to whom.
+func (c *Client) sign(req *http.Request, u *url.URL, body []byte) {
+	if c.opts.AccessKey == "" {
+		return
+	}
+	now := c.opts.Clock.Now().UTC()
+	stamp, day := now.Format("20060102T150405Z"), now.Format("20060102")
+	sum := sha256.Sum256(body)
+	hash := hex.EncodeToString(sum[:])
+	req.Header.Set("X-Amz-Date", stamp)
+	req.Header.Set("X-Amz-Content-Sha256", hash)
+	const signed = "host;x-amz-content-sha256;x-amz-date"
+	canonical := strings.Join([]string{req.Method, u.EscapedPath(), u.RawQuery,
+		"host:" + u.Host, "x-amz-content-sha256:" + hash, "x-amz-date:" + stamp, "", signed, hash}, "\n")
+	digest := sha256.Sum256([]byte(canonical))
+	scope := day + "/" + c.opts.Region + "/s3/aws4_request"
+	toSign := "AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + hex.EncodeToString(digest[:])
+	key := []byte("AWS4" + c.opts.SecretKey)
+	for _, part := range []string{day, c.opts.Region, "s3", "aws4_request", toSign} {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(part))
+		key = h.Sum(nil)
+	}
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+c.opts.AccessKey+"/"+scope+", SignedHeaders="+signed+
+		", Signature="+hex.EncodeToString(key))
+}
+
+// escapePath escapes all but the letters, digits and -._~ that stand for themselves, and slashes.
+func escapePath(path string) string {
+	parts := strings.Split(path, "/")
+	for i := range parts {
+		parts[i] = escape(parts[i])
+	}
+	return strings.Join(parts, "/")
+}
+
+// escape escapes a value as signatures want it: url.QueryEscape, but for the space.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+// escapeQuery writes a query in the order of its names.
+func escapeQuery(query url.Values) string { return strings.ReplaceAll(query.Encode(), "+", "%20") }
