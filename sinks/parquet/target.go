@@ -131,11 +131,12 @@ func (t *target) part(ticks []sinks.Tick) (parts map[string][]record, records in
 	parts = map[string][]record{}
 	for i := range ticks {
 		for _, c := range ticks[i].Changes {
-			if c.Diff < 0 && !t.cfg.Changes {
-				if !t.cfg.Force {
-					return nil, 0, repr.NewError(repr.CodeObjectNotReady, "cannot write to "+t.cfg.Run.Place+": a row was taken back").
-						WithHint("Without ENVELOPE NONE the files hold changes, with mz_timestamp and mz_diff.")
-				}
+			back := c.Diff < 0 && !t.cfg.Changes
+			if back && !t.cfg.Force {
+				return nil, 0, repr.NewError(repr.CodeObjectNotReady, "cannot write to "+t.cfg.Run.Place+": a row was taken back").
+					WithHint("Without ENVELOPE NONE the files hold changes, with mz_timestamp and mz_diff.")
+			}
+			if back {
 				continue
 			}
 			r := record{row: repr.DecodeRow(nil, c.Row), time: ticks[i].Time, diff: c.Diff}

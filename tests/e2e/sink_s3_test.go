@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -68,17 +67,7 @@ func TestSinkS3(t *testing.T) {
 	s.must(t, `CREATE MATERIALIZED VIEW orders AS SELECT * FROM o`)
 	s.must(t, `INSERT INTO o SELECT g, date '2020-04-01' + g % 3, g * 1.5, 'n' || g, timestamp '2020-04-01 10:00:00.5', '{"k": 1}', g % 2 = 0 FROM generate_series(1, 30) g`)
 	s.must(t, `INSERT INTO o VALUES (31, NULL, NULL, NULL, NULL, NULL, NULL)`)
-	for statement, want := range map[string]string{
-		`CREATE SINK x FROM orders INTO S3 CONNECTION store (PREFIX 'x')`:                       "BUCKET",
-		`CREATE SINK x FROM orders INTO S3 CONNECTION store (BUCKET 'none')`:                    "NoSuchBucket",
-		`CREATE SINK x FROM orders INTO S3 CONNECTION store (BUCKET 'lake') ENVELOPE NONE`:      "FORCE",
-		`CREATE SINK x FROM orders INTO S3 CONNECTION store (BUCKET 'lake', PARTITION BY (at))`: "of type timestamp",
-		`CREATE SINK x FROM orders INTO S3 CONNECTION store (BUCKET 'lake') FORMAT JSON`:        "PARQUET",
-	} {
-		if _, out, err := s.psql(t, statement); err == nil || !strings.Contains(out, want) {
-			t.Errorf("%s\nsays %v %s, want %q", statement, err, out, want)
-		}
-	}
+	refusedS3(t, s)
 	s.must(t, `CREATE SINK rows FROM orders INTO S3 CONNECTION store (BUCKET 'lake', PREFIX 'rows', PARTITION BY (day), RUN INTERVAL '200 milliseconds')
 		FORMAT PARQUET ENVELOPE NONE (FORCE)`)
 	s.must(t, `CREATE SINK changes FROM orders INTO S3 CONNECTION store (BUCKET 'lake', PREFIX 'changes', RUN INTERVAL '200 milliseconds')`)
@@ -119,16 +108,39 @@ func TestSinkS3(t *testing.T) {
 	holds("rows after kills", "rows", sum, "71|71|737.50")
 	holds("changes after kills", "changes", `SELECT sum(mz_diff), count(*), sum(total * mz_diff)::decimal(12, 2) FROM FILES`,
 		strings.TrimSpace(s.must(t, `SELECT count(*), 75, sum(total) FROM orders`)))
-	names, err := client.List(context.Background(), "rows/_millrace/", 1000)
+	if n := listed(t, client, "rows/_millrace/"); n != 71 {
+		t.Errorf("the manifests list %d rows", n)
+	}
+}
+
+// refusedS3 tries statements that are refused.
+func refusedS3(t *testing.T, s *server) {
+	t.Helper()
+	for statement, want := range map[string]string{
+		`CREATE SINK x FROM orders INTO S3 CONNECTION store (PREFIX 'x')`:                       "BUCKET",
+		`CREATE SINK x FROM orders INTO S3 CONNECTION store (BUCKET 'none')`:                    "NoSuchBucket",
+		`CREATE SINK x FROM orders INTO S3 CONNECTION store (BUCKET 'lake') ENVELOPE NONE`:      "FORCE",
+		`CREATE SINK x FROM orders INTO S3 CONNECTION store (BUCKET 'lake', PARTITION BY (at))`: "of type timestamp",
+		`CREATE SINK x FROM orders INTO S3 CONNECTION store (BUCKET 'lake') FORMAT JSON`:        "PARQUET",
+	} {
+		if _, out, err := s.psql(t, statement); err == nil || !strings.Contains(out, want) {
+			t.Errorf("%s\nsays %v %s, want %q", statement, err, out, want)
+		}
+	}
+}
+
+// listed is how many rows the manifests in a folder list.
+func listed(t *testing.T, client *s3.Client, folder string) (rows int) {
+	t.Helper()
+	names, err := client.List(t.Context(), folder, 1000)
 	if err != nil || len(names) < 3 {
 		t.Fatalf("there is no manifest: %v %v", names, err)
 	}
-	var listed int
 	for _, name := range names {
 		if strings.HasSuffix(name, "state.json") {
 			continue
 		}
-		text, err := client.Get(context.Background(), name)
+		text, err := client.Get(t.Context(), name)
 		var m struct{ Files []struct{ Rows int } }
 		if err == nil {
 			err = json.Unmarshal(text, &m)
@@ -137,12 +149,10 @@ func TestSinkS3(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range m.Files {
-			listed += f.Rows
+			rows += f.Rows
 		}
 	}
-	if listed != 71 {
-		t.Errorf("the manifests list %d rows", listed)
-	}
+	return rows
 }
 
 // download copies the Parquet files under a prefix into a folder.
