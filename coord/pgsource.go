@@ -87,6 +87,17 @@ func (spec *postgresSource) connector(c *Coordinator) (sources.Described, *repr.
 	return src, nil
 }
 
+// reconnectPostgres has a source connect as its definition says now. It runs in the loop.
+func (c *Coordinator) reconnectPostgres(r *sourceRun, spec *postgresSource) {
+	if src, ok := r.connector.(*postgres.Source); ok {
+		to := spec.address
+		to.Dialer = c.dialer()
+		src.Reconnect(to)
+		r.place = spec.place
+		r.again()
+	}
+}
+
 // postgresAddress is the address of a connection to a PostgreSQL.
 func (spec *connectionSpec) postgresAddress() postgres.Address {
 	port, _ := strconv.Atoi(spec.port) // it was checked when the option was read

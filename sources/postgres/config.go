@@ -31,6 +31,7 @@ type Source struct {
 	cfg Config
 
 	mu      sync.Mutex // guards what follows, which is changed from outside
+	leads   Address
 	tables  map[uint64]*table
 	saved   map[string]savedRow // what was told to be kept, by key
 	changed bool                // tables came or went since Run looked
@@ -65,12 +66,12 @@ func New(cfg Config) (*Source, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System{}
 	}
-	return &Source{cfg: cfg, tables: map[uint64]*table{}, saved: map[string]savedRow{}}, nil
+	return &Source{cfg: cfg, leads: cfg.Address, tables: map[uint64]*table{}, saved: map[string]savedRow{}}, nil
 }
 
 // Describe tries whether the publication can be read. The rows are in the tables, and the source has none of its own.
 func (s *Source) Describe(ctx context.Context) (repr.RowDesc, [][]int, error) {
-	conn, err := s.cfg.Address.connect(ctx, false)
+	conn, err := s.address().connect(ctx, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +91,7 @@ func (s *Source) Schemas() (value, key string) { return s.cfg.Slot, "" }
 
 // Offers are the tables of the publication.
 func (s *Source) Offers(ctx context.Context) ([]sources.Offer, error) {
-	conn, err := s.cfg.Address.connect(ctx, false)
+	conn, err := s.address().connect(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +143,20 @@ func (s *Source) Renew() {
 	s.renew = true
 }
 
+// Reconnect has the source connect by another address from now on.
+func (s *Source) Reconnect(to Address) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leads, s.changed = to, true
+}
+
+// address is where the source connects.
+func (s *Source) address() Address {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leads
+}
+
 // Durable is told how far the stream is safe.
 func (s *Source) Durable(partition int32, next int64) {
 	if partition == 0 {
@@ -164,7 +179,7 @@ func Check(ctx context.Context, a Address) error {
 
 // Leave drops the slot.
 func (s *Source) Leave(ctx context.Context) error {
-	conn, err := s.cfg.Address.connect(ctx, false)
+	conn, err := s.address().connect(ctx, false)
 	if err == nil {
 		defer conn.close(ctx)
 		err = conn.dropSlot(ctx, s.cfg.Slot)
@@ -172,8 +187,8 @@ func (s *Source) Leave(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	return repr.NewError(repr.CodeObjectNotReady, "the replication slot \""+s.cfg.Slot+"\" is still at "+s.cfg.Address.String()).
-		WithDetail(explain(err, s.cfg.Address).Message).
+	return repr.NewError(repr.CodeObjectNotReady, "the replication slot \""+s.cfg.Slot+"\" is still at "+s.address().String()).
+		WithDetail(explain(err, s.address()).Message).
 		WithHint("It keeps the server from deleting its log. Drop it there with SELECT pg_drop_replication_slot('" + s.cfg.Slot + "').")
 }
 

@@ -27,7 +27,7 @@ type filling struct {
 
 // fill gives tables a content. Those that are read anew get it in one batch, and keep what they have until then.
 func (r *reader) fill(ctx context.Context, tables []*table, anew bool) error {
-	repl, err := r.cfg.Address.connect(ctx, true)
+	repl, err := r.address().connect(ctx, true)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (r *reader) fill(ctx context.Context, tables []*table, anew bool) error {
 	slot, err := pglogrepl.CreateReplicationSlot(ctx, repl.PgConn, name, "pgoutput",
 		pglogrepl.CreateReplicationSlotOptions{Temporary: true, SnapshotAction: "EXPORT_SNAPSHOT"})
 	if err != nil {
-		return explain(err, r.cfg.Address)
+		return explain(err, r.address())
 	}
 	f := &filling{reader: r}
 	if f.moment, err = pglogrepl.ParseLSN(slot.ConsistentPoint); err != nil {
@@ -45,7 +45,7 @@ func (r *reader) fill(ctx context.Context, tables []*table, anew bool) error {
 	if anew {
 		f.whole = r.batch
 	}
-	read, err := r.cfg.Address.connect(ctx, false)
+	read, err := r.address().connect(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (f *filling) table(ctx context.Context, c *conn, t *table, list []*upstream
 		if w.err != nil {
 			return w.err
 		}
-		return explain(err, f.cfg.Address)
+		return explain(err, f.address())
 	}
 	t.at = nil
 	if f.whole != nil {

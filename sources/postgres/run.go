@@ -62,7 +62,7 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 			continue
 		}
 		r.undo()
-		e := explain(err, s.cfg.Address)
+		e := explain(err, s.address())
 		if !canMend(e) {
 			r.report(sources.State{Status: statusFailed, Error: e.Message, Hint: e.Hint})
 			return e
@@ -80,7 +80,7 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 // once connects, brings the tables to the stream, and follows it.
 func (r *reader) once(ctx context.Context) error {
 	r.reset()
-	conn, err := r.cfg.Address.connect(ctx, false)
+	conn, err := r.address().connect(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -196,13 +196,13 @@ func (r *reader) checkSlot(ctx context.Context, c *conn, who identity) error {
 			WithHint("what changed meanwhile cannot be had any more: ALTER SOURCE … RESNAPSHOT reads the tables anew and takes over the difference")
 	}
 	if r.identity.System != "" && who.System != r.identity.System {
-		return lost("PostgreSQL at " + r.cfg.Address.String() + " is another database system than the one that was read")
+		return lost("PostgreSQL at " + r.address().String() + " is another database system than the one that was read")
 	}
 	if r.identity.Timeline != 0 && who.Timeline != r.identity.Timeline {
-		return lost("PostgreSQL at " + r.cfg.Address.String() + " was restored or failed over: its log is on another timeline")
+		return lost("PostgreSQL at " + r.address().String() + " was restored or failed over: its log is on another timeline")
 	}
 	if r.identity.Publication != 0 && who.Publication != r.identity.Publication {
-		return lost("publication \"" + r.cfg.Publication + "\" of PostgreSQL at " + r.cfg.Address.String() + " was dropped and made anew")
+		return lost("publication \"" + r.cfg.Publication + "\" of PostgreSQL at " + r.address().String() + " was dropped and made anew")
 	}
 	r.identity = who
 	rows, err := c.query(ctx, "SELECT coalesce(wal_status, ''), confirmed_flush_lsn, coalesce(plugin, ''), coalesce(database, '') FROM pg_replication_slots WHERE slot_name = "+quoteText(r.cfg.Slot))
@@ -210,17 +210,17 @@ func (r *reader) checkSlot(ctx context.Context, c *conn, who identity) error {
 		return err
 	}
 	if len(rows) == 0 {
-		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.cfg.Address.String() + " is gone")
+		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.address().String() + " is gone")
 	}
 	if string(rows[0][0]) == "lost" {
-		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.cfg.Address.String() + " has lost log that was not read: max_slot_wal_keep_size was too small")
+		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.address().String() + " has lost log that was not read: max_slot_wal_keep_size was too small")
 	}
 	flushed, err := pglogrepl.ParseLSN(string(rows[0][1]))
 	if err != nil {
 		return err
 	}
 	if flushed > r.at {
-		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.cfg.Address.String() + " is ahead of what was read: somebody else has read from it")
+		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.address().String() + " is ahead of what was read: somebody else has read from it")
 	}
 	return nil
 }

@@ -21,8 +21,9 @@ import (
 const (
 	listenFor = 100 * time.Millisecond
 	tellEvery = time.Second
-	noteEvery = time.Second     // how far an idle stream was read is bound to a tick
-	lookEvery = 5 * time.Second // at what is in the publication
+	noteEvery = time.Second      // how far an idle stream was read is bound to a tick
+	silence   = 30 * time.Second // after which the other side is taken for gone, when it was asked
+	lookEvery = 5 * time.Second  // at what is in the publication
 )
 
 // stream follows the changes.
@@ -37,13 +38,13 @@ type stream struct {
 	told   time.Time
 	noted  time.Time
 	looked time.Time
-	stated uint64 // what was told to be safe
+	heard  time.Time // from the other side
 	vals   [2][]value
 }
 
 // stream reads changes until ctx ends or something has to be seen to.
 func (r *reader) stream(ctx context.Context, ask *conn) error {
-	repl, err := r.cfg.Address.connect(ctx, true)
+	repl, err := r.address().connect(ctx, true)
 	if err != nil {
 		return err
 	}
@@ -51,10 +52,10 @@ func (r *reader) stream(ctx context.Context, ask *conn) error {
 	err = pglogrepl.StartReplication(ctx, repl.PgConn, r.cfg.Slot, r.at, pglogrepl.StartReplicationOptions{
 		PluginArgs: []string{"proto_version '1'", "publication_names '" + strings.ReplaceAll(quoteIdent(r.cfg.Publication), "'", "''") + "'"}})
 	if err != nil {
-		return explain(err, r.cfg.Address)
+		return explain(err, r.address())
 	}
 	s := &stream{reader: r, repl: repl, ask: ask, byOID: map[uint32]*table{}, told: r.cfg.Clock.Now(), noted: r.cfg.Clock.Now(),
-		looked: r.cfg.Clock.Now()}
+		looked: r.cfg.Clock.Now(), heard: r.cfg.Clock.Now()}
 	r.mu.Lock()
 	for _, t := range r.tables {
 		t.seen = nil
@@ -78,9 +79,13 @@ func (s *stream) step(ctx context.Context) error {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
+		if now.Sub(s.heard) > silence {
+			return repr.NewError(repr.CodeConnectionFailure, "PostgreSQL at "+s.address().String()+" does not answer any more")
+		}
 	case err != nil:
 		return err
 	default:
+		s.heard = now
 		if err := s.take(ctx, msg); err != nil {
 			return err
 		}
@@ -114,7 +119,7 @@ func (s *stream) step(ctx context.Context) error {
 // tooLarge refuses a transaction that cannot be held.
 func (s *stream) tooLarge() error {
 	return repr.NewError(repr.CodeProgramLimit, fmt.Sprintf("a transaction of PostgreSQL at %s changes more than %d MB, which do not fit in memory",
-		s.cfg.Address, s.cfg.MostBytes>>20)).
+		s.address(), s.cfg.MostBytes>>20)).
 		WithHint("give the server more by --memory-limit; or ALTER SOURCE … RESNAPSHOT, which reads what is there now instead")
 }
 
@@ -146,19 +151,16 @@ func (s *stream) hand(ctx context.Context) error {
 // takes 0 for everything.
 func (s *stream) tell(now bool) error {
 	at := s.durable.Load()
-	late := s.cfg.Clock.Now().Sub(s.told)
-	if at == 0 || !now && late < tellEvery {
-		if !now || at != 0 {
-			return nil
-		}
-		at = 1 // an answer that says nothing
+	if !now && (at == 0 || s.cfg.Clock.Now().Sub(s.told) < tellEvery) {
+		return nil
 	}
-	s.told, s.stated = s.cfg.Clock.Now(), at
+	at = max(at, 1) // which says nothing
+	s.told = s.cfg.Clock.Now()
 	if err := s.repl.Conn().SetWriteDeadline(s.told.Add(connectPatience)); err != nil {
 		return err
 	}
 	err := pglogrepl.SendStandbyStatusUpdate(context.Background(), s.repl.PgConn, pglogrepl.StandbyStatusUpdate{WALWritePosition: pglogrepl.LSN(at),
-		WALFlushPosition: pglogrepl.LSN(at), WALApplyPosition: pglogrepl.LSN(at), ClientTime: s.told})
+		WALFlushPosition: pglogrepl.LSN(at), WALApplyPosition: pglogrepl.LSN(at), ClientTime: s.told, ReplyRequested: s.told.Sub(s.heard) > silence/2})
 	if err != nil {
 		return fmt.Errorf("tell how far the log was read: %w", err)
 	}
@@ -173,7 +175,7 @@ func (s *stream) take(ctx context.Context, msg pgproto3.BackendMessage) error {
 	case *pgproto3.ErrorResponse:
 		return pgconn.ErrorResponseToPgError(m)
 	case *pgproto3.CopyDone:
-		return repr.NewError(repr.CodeConnectionFailure, "PostgreSQL at "+s.cfg.Address.String()+" has ended the replication")
+		return repr.NewError(repr.CodeConnectionFailure, "PostgreSQL at "+s.address().String()+" has ended the replication")
 	default: // notices and changed settings
 		return nil
 	}
@@ -289,9 +291,7 @@ func (s *stream) relation(ctx context.Context, rel *relation) error {
 
 // describe brings a table to what the stream says of it.
 func (s *stream) describe(ctx context.Context, t *table, rel *relation) error {
-	s.mu.Lock() // what is kept of the table is read from outside
 	kept, gone, err := t.describe(rel, func(missing []*upstreamed) (map[int16]string, error) { return s.names(ctx, rel.oid, missing) })
-	s.mu.Unlock()
 	if err != nil {
 		return err
 	}

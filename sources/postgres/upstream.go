@@ -240,6 +240,8 @@ var opaque = map[repr.Kind]bool{repr.KindRegClass: true, repr.KindRegType: true,
 
 // published are the tables of a publication.
 func (c *conn) published(ctx context.Context, name string) (map[uint32]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
 	rows, err := c.query(ctx, `SELECT c.oid FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
 		JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename WHERE p.pubname = `+quoteText(name))
 	out := map[uint32]bool{}
@@ -251,6 +253,8 @@ func (c *conn) published(ctx context.Context, name string) (map[uint32]bool, err
 
 // attributes gives what the columns of a table are called now, by number; a dropped one has no name.
 func (c *conn) attributes(ctx context.Context, oid uint32) (map[int16]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
 	rows, err := c.query(ctx, `SELECT attnum, attname FROM pg_attribute WHERE attrelid = `+strconv.FormatUint(uint64(oid), 10)+
 		` AND attnum > 0 AND NOT attisdropped`)
 	out := map[int16]string{}
