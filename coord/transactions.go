@@ -49,7 +49,9 @@ func (t *transactionTopic) take(o *ast.Option) (ok bool, err *repr.Error) {
 	return true, nil
 }
 
-func (spec *kafkaSource) changes() (topic string, brokers []string) { return spec.topic, spec.broker.brokers }
+func (spec *kafkaSource) changes() (topic string, brokers []string) {
+	return spec.topic, spec.broker.brokers
+}
 
 // transactions makes the connector that reads the topic of the transactions. Its records are in the format of the changes.
 func (spec *kafkaSource) transactions(c *Coordinator) (*transactionTopic, *kafka.Source, *repr.Error) {
