@@ -131,12 +131,12 @@ func TestSecureKafka(t *testing.T) {
 	k.write("a")
 	const source = "CREATE SOURCE s FROM KAFKA CONNECTION c (TOPIC 't') FORMAT TEXT"
 	k.cl.must(k.connection(saslLogin+k.with) + " WITH (VALIDATE = false)")
-	k.cl.fails("08001", source)
+	_ = k.cl.fails("08001", source)
 	k.cl.must("ALTER SECRET pass AS 'hunter22'")
 	k.cl.must("VALIDATE CONNECTION c")
 	k.cl.must(source)
 	awaits(t, "reading a", k.holds("a"))
-	k.cl.fails("08001", "ALTER CONNECTION c SET (SASL USERNAME 'bob')")
+	_ = k.cl.fails("08001", "ALTER CONNECTION c SET (SASL USERNAME 'bob')")
 	k.cl.must("ALTER CONNECTION c SET (SASL USERNAME 'bob', VALIDATE = false)")
 	awaits(t, "stalling", func() error {
 		rows, err := k.cl.run(context.Background(), "SELECT status, error FROM mz_internal.mz_source_statuses WHERE name = 's'")
@@ -153,7 +153,7 @@ func TestSecureKafka(t *testing.T) {
 			t.Errorf("%s shows %s", text, all)
 		}
 	}
-	k.cl.fails("2BP01", "DROP SECRET pass")
+	_ = k.cl.fails("2BP01", "DROP SECRET pass")
 }
 
 // TestConnectionRefusals: what keeps a connection from being made is said, and no password with it.

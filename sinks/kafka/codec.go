@@ -94,6 +94,7 @@ func (c *codec) append(dst, row []byte, datums []repr.Datum, framed bool) ([]byt
 		if framed {
 			dst = avro.AppendFrame(dst, c.id)
 		}
+	case JSON:
 	}
 	return c.enc.Append(dst, c.repack(row, datums))
 }
