@@ -80,6 +80,12 @@ func (s *Session) kafkaSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 	return spec, err
 }
 
+// infers says whether the columns are found out by reading.
+func (spec *kafkaSource) infers() bool {
+	_, shape, err := shapeOf(spec.value, spec.columns)
+	return err == nil && shape.Infer
+}
+
 func (spec *kafkaSource) isDebezium() bool {
 	return spec.envelope == ast.EnvelopeDebezium || spec.envelope == ast.EnvelopeDebeziumUpsert
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"millrace/arrangement"
@@ -279,7 +280,20 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	if err != nil {
 		return nil, err
 	}
+	if k, ok := spec.(*kafkaSource); ok && k.infers() {
+		s.notice(Notice{Severity: "NOTICE", Code: "MR007", Message: "the columns that the records have: " + columnsText(it.Desc),
+			Hint: "they stay as they are; to have others, drop the source and name them: CREATE SOURCE … (name type, …) FROM KAFKA …"})
+	}
 	return &Result{Tag: tag}, nil
+}
+
+// columnsText is a list of columns as a statement declares them.
+func columnsText(cols repr.RowDesc) string {
+	list := make([]string, len(cols))
+	for i, c := range cols {
+		list[i] = ast.QuoteIdent(c.Name) + " " + c.Type.String()
+	}
+	return strings.Join(list, ", ")
 }
 
 // errorsName is the name of the relation that keeps the bad records of a source.

@@ -23,7 +23,7 @@ type topics struct {
 func newTopics(t *testing.T, addr string, names ...string) *topics {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.TransactionalID("kafkasource-test"), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
-		kgo.MetadataMinAge(100*time.Millisecond))
+		kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(500*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
