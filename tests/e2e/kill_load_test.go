@@ -25,6 +25,7 @@ var killObjects = []string{
 	`CREATE TABLE notes (id bigint NOT NULL, v bigint NOT NULL, pad text)`,
 	`CREATE MATERIALIZED VIEW segments AS ` + segmentsQuery,
 	`CREATE MATERIALIZED VIEW balance AS ` + balanceQuery,
+	`CREATE SUBSCRIPTION tallies ON segments WITH (RETAIN FOR '10 minutes')`,
 	`CREATE SINK segments_out FROM segments INTO KAFKA BROKER 'kafka:9092' TOPIC 'kill-out' FORMAT JSON`,
 }
 

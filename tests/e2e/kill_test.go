@@ -25,7 +25,7 @@ const killHistory = 15 * time.Second
 // TestKill ends a server under load with SIGKILL, again and again: at random moments, while it starts, and at the steps of
 // a sink's transaction. After each start all that was acknowledged is there, once and whole; views are what their
 // inputs say, the topic of the sink adds up to its view, a subscription as of the last time that was shown goes on as
-// the one before would have, and earlier times that were shown are asked for again and have the content that they had. MILLRACE_KILLS says how often.
+// the one before would have, one of the catalog goes on behind what it acknowledged, and earlier times that were shown are asked for again and have the content that they had. MILLRACE_KILLS says how often.
 func TestKill(t *testing.T) {
 	need(t)
 	kills := killsInCI
@@ -56,6 +56,7 @@ type killLoop struct {
 	line    *sim.Line // to the broker
 	load    *killLoad
 	watches []*watch
+	keeper  *keeper
 	topic   *topicFold
 	trigger atomic.Pointer[trigger]
 
@@ -97,6 +98,8 @@ func newKillLoop(t *testing.T, r *servers, seed uint64) *killLoop {
 		k.watches = append(k.watches, w)
 		w.run(t, k.server)
 	}
+	k.keeper = newKeeper("tallies", "segments", seed)
+	k.keeper.run(t, k.server)
 	k.topic = foldTopic(t, r.stack.KafkaAddr, "kill-out")
 	return k
 }
@@ -184,6 +187,7 @@ func (k *killLoop) check(t *testing.T) {
 	for _, w := range k.watches {
 		w.check(t, k.server)
 	}
+	k.keeper.check(t, k.server)
 }
 
 func (k *killLoop) finish(t *testing.T) {
@@ -196,6 +200,11 @@ func (k *killLoop) finish(t *testing.T) {
 		if w.resumed == 0 || w.past.equal == 0 {
 			t.Errorf("no subscription to %s was taken up again, or no earlier time of it was asked for", w.view)
 		}
+	}
+	k.keeper.end()
+	t.Logf("%s: %d streams, %d times acknowledged, %d of them without an answer", k.keeper.name, k.keeper.streams, k.keeper.acks, k.keeper.unsure)
+	if k.keeper.acks == 0 || k.keeper.streams <= k.killed-k.again {
+		t.Error("the subscription was not followed through the kills")
 	}
 	k.topic.end()
 	t.Logf("%d kills, %d of them during a start; %d inserts acknowledged, %d events; ready after %s at most, %s on average",

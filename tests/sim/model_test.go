@@ -45,6 +45,7 @@ const (
 	aMaterialized = "materialized-view"
 	anIndex       = "index"
 	aSink         = "sink"
+	aSubscription = "subscription"
 )
 
 // object is an object of the catalog. It does not change; a rename makes another.
@@ -63,7 +64,9 @@ type object struct {
 
 func (o *object) full() string { return o.schema + "." + o.name }
 
-func (o *object) isRelation() bool { return o.kind != anIndex && o.kind != aSink }
+func (o *object) isRelation() bool {
+	return o.kind != anIndex && o.kind != aSink && o.kind != aSubscription
+}
 
 // isKept says whether it is more than a name for a query.
 func (o *object) isKept() bool { return o.isRelation() && o.kind != aView }

@@ -27,6 +27,8 @@ var actions = []action{
 	{3, (*run).createIndex},
 	{4, (*run).createSource},
 	{3, (*run).createSink},
+	{3, (*run).createSubscription},
+	{8, (*run).takeUp},
 	{3, (*run).drop},
 	{2, (*run).rename},
 	{2, (*run).comment},
@@ -291,7 +293,8 @@ func (r *run) createIndex() {
 }
 
 // words are the kinds in SQL.
-var words = map[string]string{aTable: "TABLE", aSource: "SOURCE", aView: "VIEW", aMaterialized: "MATERIALIZED VIEW", anIndex: "INDEX", aSink: "SINK"}
+var words = map[string]string{aTable: "TABLE", aSource: "SOURCE", aView: "VIEW", aMaterialized: "MATERIALIZED VIEW", anIndex: "INDEX", aSink: "SINK",
+	aSubscription: "SUBSCRIPTION"}
 
 func (r *run) drop() {
 	o := r.one(func(*object) bool { return true })
@@ -327,7 +330,7 @@ func altered(id int, f func(o *object)) func(s *state) bool {
 func (r *run) rename() {
 	s := r.model.state()
 	o := r.one(func(o *object) bool {
-		return o.kind != aSource && o.kind != anIndex && o.kind != aSink && len(s.dependents(o.id)) == 0
+		return o.kind != aSource && o.kind != anIndex && o.kind != aSink && o.kind != aSubscription && len(s.dependents(o.id)) == 0
 	})
 	if o == nil {
 		return
@@ -516,5 +519,5 @@ func (r *run) unwatch() {
 }
 
 // happens are what has to happen in some life, by its name in the counts.
-var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks", "blocks without an end", "writes from sources", "failed reads",
+var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks", "taken up", "acknowledged", "blocks without an end", "writes from sources", "failed reads",
 	"transactions of sinks", "broken words to a target", "lost answers of a target"}
