@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,10 +28,20 @@ func storage(t *testing.T) (endpoint string, client *s3.Client) {
 	addr := freeAddress(t)
 	cmd := exec.Command(binary, "-backend", "memory", "-host", addr, "-initialbucket", "lake")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	started, done := make(chan error), make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // the parent whose death counts is the thread
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // it is killed
+		}
+	}()
+	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	t.Cleanup(func() { _ = cmd.Process.Kill(); <-done })
 	endpoint = "http://" + addr
 	eventually(t, 10*time.Second, "the S3 server", func() error {
 		resp, err := http.Get(endpoint)
