@@ -39,8 +39,9 @@ func scalar(f protoreflect.FieldDescriptor, wire protowire.Type, raw []byte) (re
 			return repr.Float4(math.Float32frombits(n)), nil
 		case protoreflect.Sfixed32Kind:
 			return repr.Int4(int32(n)), nil
+		default:
+			return repr.Int8(int64(n)), nil
 		}
-		return repr.Int8(int64(n)), nil
 	case protowire.Fixed64Type:
 		n, _ := protowire.ConsumeFixed64(raw)
 		switch k {
@@ -48,8 +49,9 @@ func scalar(f protoreflect.FieldDescriptor, wire protowire.Type, raw []byte) (re
 			return repr.Float8(math.Float64frombits(n)), nil
 		case protoreflect.Sfixed64Kind:
 			return repr.Int8(int64(n)), nil
+		default:
+			return unsigned(n), nil
 		}
-		return unsigned(n), nil
 	default:
 		b, _ := protowire.ConsumeBytes(raw)
 		if k == protoreflect.BytesKind {
