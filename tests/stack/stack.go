@@ -224,10 +224,13 @@ func (s *Stack) await(ctx context.Context, name Service, began time.Time) error 
 	}
 }
 
+// waves are the services in the order in which they are stopped: first those that need others.
+var waves = [][]Service{{Connect}, {Registry, Kafka, MariaDB, Postgres, OpenSearch}}
+
 // stopAll stops services, those that need others first.
 func (s *Stack) stopAll(services []Service) error {
 	var errs []error
-	for _, wave := range [][]Service{{Connect}, {Registry, Kafka, MariaDB, Postgres}} {
+	for _, wave := range waves {
 		var wg sync.WaitGroup
 		var mu sync.Mutex // guards errs
 		for _, name := range wave {

@@ -245,3 +245,18 @@ func waitForSubject(ctx context.Context, t *testing.T, s *Stack, subject string)
 		t.Fatalf("the schema of %s is %s, %v", subject, body.Bytes(), err)
 	}
 }
+
+// TestWaves: every service is stopped, none twice.
+func TestWaves(t *testing.T) {
+	t.Parallel()
+	var all []Service
+	for _, wave := range waves {
+		all = append(all, wave...)
+	}
+	slices.Sort(all)
+	want := Services()
+	slices.Sort(want)
+	if !slices.Equal(all, want) {
+		t.Errorf("stopped are %v, there are %v", all, want)
+	}
+}
