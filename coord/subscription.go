@@ -90,8 +90,8 @@ func (s *subscription) deliver(t repr.Time, end *link, now func() *contents) (ov
 	switch {
 	case s.base != nil:
 		s.at, s.newest = end, now()
-	case s.end.sum-s.at.sum > s.mostQueued():
-		overtaken = s.overtake(now)
+	default:
+		overtaken = s.press(s.end.sum-s.at.sum, now)
 	}
 	if changed || s.always || s.err != nil {
 		s.notify()
@@ -99,27 +99,28 @@ func (s *subscription) deliver(t repr.Time, end *link, now func() *contents) (ov
 	return overtaken
 }
 
-// mostQueued is how many bytes of changes may wait. Of those who may be given a difference half is for that.
-func (s *subscription) mostQueued() int64 {
-	if s.exact {
-		return s.limit
+// press looks at how many bytes of changes wait. From half the limit on they are left out, for a reader that may be given a
+// difference when the contents for that are no more than the limit; beyond the limit the reader is cut off.
+func (s *subscription) press(waiting int64, now func() *contents) (overtaken bool) {
+	if waiting > s.limit/2 && !s.exact {
+		if c := now(); c != nil && c.bytes() <= s.limit {
+			s.overtake(c)
+			return true
+		}
 	}
-	return s.limit / 2
+	if waiting > s.limit {
+		s.cut()
+	}
+	return false
 }
 
-// overtake leaves out what comes from now on, or cuts the reader off.
-func (s *subscription) overtake(now func() *contents) bool {
-	if c := now(); s.exact || c == nil || c.bytes() > s.limit {
-		s.cut()
-		return false
-	}
+// overtake leaves out what comes from now on.
+func (s *subscription) overtake(now *contents) {
 	for s.at != s.end { // a place further back would keep all that comes
 		s.at = s.at.next
 		s.past = append(s.past, s.at.change)
 	}
-	s.base = now()
-	s.newest = s.base
-	return true
+	s.base, s.newest = now, now
 }
 
 // cut ends a reader that is too far behind.
