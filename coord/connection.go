@@ -28,6 +28,7 @@ type connectionSpec struct {
 
 	host, port, database string // PostgreSQL
 	sslMode              string
+	region               string // object storage, whose address is url
 
 	login
 	secrets []uint64 // the secrets that its options name

@@ -34,20 +34,20 @@ func scalar(f protoreflect.FieldDescriptor, wire protowire.Type, raw []byte) (re
 		return varint(f, n), nil
 	case protowire.Fixed32Type:
 		n, _ := protowire.ConsumeFixed32(raw)
-		switch k {
-		case protoreflect.FloatKind:
+		switch {
+		case k == protoreflect.FloatKind:
 			return repr.Float4(math.Float32frombits(n)), nil
-		case protoreflect.Sfixed32Kind:
+		case k == protoreflect.Sfixed32Kind:
 			return repr.Int4(int32(n)), nil
 		default:
 			return repr.Int8(int64(n)), nil
 		}
 	case protowire.Fixed64Type:
 		n, _ := protowire.ConsumeFixed64(raw)
-		switch k {
-		case protoreflect.DoubleKind:
+		switch {
+		case k == protoreflect.DoubleKind:
 			return repr.Float8(math.Float64frombits(n)), nil
-		case protoreflect.Sfixed64Kind:
+		case k == protoreflect.Sfixed64Kind:
 			return repr.Int8(int64(n)), nil
 		default:
 			return unsigned(n), nil
