@@ -311,10 +311,15 @@ func (j *Journal) breakDown(err error) error {
 	return j.broken
 }
 
-// notWritten decides what a failed write means: on a full disk the record is not there.
+// notWritten decides what a failed write means: on a full disk the record is not there. It may have come to the disk all the same,
+// and is refused only once a crash cannot bring it back.
 func (j *Journal) notWritten(err error) error {
 	if disk.IsFull(err) {
-		if terr := j.file.Truncate(j.newest.end); terr == nil {
+		terr := j.file.Truncate(j.newest.end)
+		if terr == nil {
+			terr = j.file.Sync()
+		}
+		if terr == nil {
 			j.space = j.newest.end
 			return ErrFull
 		}

@@ -2,15 +2,19 @@ package journal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"millrace/internal/counts"
+	"millrace/internal/disk"
 	"millrace/internal/sim"
 )
 
@@ -391,6 +395,68 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// fullAfter is a disk on which writes to the log find no space when they have written all the same.
+type fullAfter struct {
+	*sim.Disk
+	full bool
+}
+
+func (d *fullAfter) Create(name string) (disk.File, error) {
+	f, err := d.Disk.Create(name)
+	return fullFile{f, d}, err
+}
+
+func (d *fullAfter) Open(name string) (disk.File, error) {
+	f, err := d.Disk.Open(name)
+	return fullFile{f, d}, err
+}
+
+type fullFile struct {
+	disk.File
+	d *fullAfter
+}
+
+func (f fullFile) WriteAt(b []byte, at int64) (int, error) {
+	n, err := f.File.WriteAt(b, at)
+	if err == nil && f.d.full {
+		return 0, syscall.ENOSPC
+	}
+	return n, err
+}
+
+// TestRefusedStaysAway: a record that was refused because the disk is full does not come back with a crash.
+func TestRefusedStaysAway(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		d := &fullAfter{Disk: sim.NewDisk(seed)}
+		r := rand.New(rand.NewPCG(seed, 2))
+		j, err := Open(Options{FS: d, Dir: "data", SegmentBytes: 64 << 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := fill(t, j, newModel(), 5, r)
+		d.full = true
+		rec := randomRecord(r, m)
+		for len(rec.Changes) == 0 {
+			rec = randomRecord(r, m)
+		}
+		if _, err := j.Append(rec); !errors.Is(err, ErrFull) {
+			t.Fatalf("on a full disk: %v", err)
+		}
+		d.Crash()
+		_ = j.Close() // its files are dead
+		d.Restart()
+		d.full = false
+		again := open(t, d.Disk)
+		if got := contentOf(t, again); got.String() != m.String() {
+			t.Errorf("seed %d: a refused record is back:\n%s\nwant:\n%s", seed, got, m)
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestFailedSync: after it nothing is acknowledged, not even what would succeed.
 func TestFailedSync(t *testing.T) {
 	t.Parallel()
@@ -606,17 +672,63 @@ func copyFile(t *testing.T, d *sim.Disk, from File, to string) {
 	}
 }
 
-// TestNewerFormat refuses data of a newer release.
+// TestNewerFormat refuses data of a newer release, by whatever file says so first, in words that say what to do.
 func TestNewerFormat(t *testing.T) {
 	t.Parallel()
-	d := sim.NewDisk(1)
-	m := &manifest{Format: Format + 1, Number: 1, Next: 1}
-	if err := m.write(d, "data"); err != nil {
-		t.Fatal(err)
+	header := func(b []byte) {
+		binary.LittleEndian.PutUint32(b[4:], Format+1)
+		binary.LittleEndian.PutUint32(b[16:], crc32.Checksum(b[:16], castagnoli))
 	}
-	_, err := Open(Options{FS: d, Dir: "data"})
-	var version *VersionError
-	if !errors.As(err, &version) || version.Found != Format+1 {
-		t.Errorf("a newer manifest: %v", err)
+	for prefix, change := range map[string]func(d *sim.Disk, name string) error{
+		manifestPrefix: func(d *sim.Disk, name string) error {
+			m, err := readManifest(d, "data", []string{name})
+			if err == nil {
+				m.Format, m.Number = Format+1, m.Number+1
+				err = m.write(d, "data")
+			}
+			return err
+		},
+		segmentPrefix: func(d *sim.Disk, name string) error { return rewrite(d, name, header) },
+		runPrefix:     func(d *sim.Disk, name string) error { return rewrite(d, name, header) },
+	} {
+		d := sim.NewDisk(1)
+		j := open(t, d)
+		m := fill(t, j, newModel(), 60, rand.New(rand.NewPCG(9, 9)))
+		j.Hold(m.last / 2)
+		if err := errors.Join(j.Fold(), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+		names, _ := d.List("data")
+		i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, prefix) })
+		if i < 0 {
+			t.Fatalf("no %s file among %v", prefix, names)
+		}
+		if err := change(d, names[i]); err != nil {
+			t.Fatal(err)
+		}
+		err := readAll(d)
+		var version *VersionError
+		if !errors.As(err, &version) || version.Found != Format+1 {
+			t.Errorf("a newer %s file: %v", prefix, err)
+			continue
+		}
+		want := fmt.Sprintf("has format %d; this release reads formats up to %d: run the release that wrote it, or a newer one", Format+1, Format)
+		if !strings.HasPrefix(version.File, "data/"+prefix) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("a newer %s file: %v", prefix, err)
+		}
 	}
+}
+
+// rewrite changes a file.
+func rewrite(d *sim.Disk, name string, change func(b []byte)) error {
+	b, err := content(d, "data/"+name, nil)
+	if err != nil {
+		return err
+	}
+	change(b)
+	f, err := d.Open("data/" + name)
+	if err == nil {
+		_, err = f.WriteAt(b, 0)
+	}
+	return err
 }
