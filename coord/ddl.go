@@ -84,6 +84,11 @@ func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Er
 			}
 			begun = true
 		}
+		for _, n := range append(parts, it) {
+			if col := s.c.collections[n.ID]; col != nil {
+				n.Since = col.ok.Since()
+			}
+		}
 		for _, p := range parts {
 			snap = snap.With(p)
 		}

@@ -28,6 +28,7 @@ type objectNote struct {
 	Keys     [][]int        `json:"keys,omitempty"`
 	Grows    bool           `json:"grows,omitempty"`
 	Schemas  []string       `json:"schemas,omitempty"` // of a source: what its values and keys are read with
+	Since    repr.Time      `json:"since,omitempty"`   // see catalog.Item
 }
 
 type columnNote struct {
@@ -38,7 +39,8 @@ type columnNote struct {
 
 func noteOf(it *catalog.Item) *objectNote {
 	n := &objectNote{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: it.Kind.String(), SQL: it.Statement,
-		Path: it.Path, Depends: it.Depends, On: it.On, From: it.From, Index: it.IndexCols, Hidden: it.Hidden, Comments: it.Comments, Keys: it.Keys, Grows: it.Grows}
+		Path: it.Path, Depends: it.Depends, On: it.On, From: it.From, Index: it.IndexCols, Hidden: it.Hidden, Comments: it.Comments, Keys: it.Keys, Grows: it.Grows,
+		Since: it.Since}
 	if it.CreateSQL != it.Statement {
 		n.Shown = it.CreateSQL
 	}
@@ -58,7 +60,8 @@ func noteOf(it *catalog.Item) *objectNote {
 // kind is not known.
 func (n *objectNote) item() (*catalog.Item, *repr.Error) {
 	it := &catalog.Item{ID: n.ID, OID: n.OID, Schema: n.Schema, Name: n.Name, Statement: n.SQL, CreateSQL: n.SQL, Path: n.Path,
-		Depends: n.Depends, On: n.On, From: n.From, IndexCols: n.Index, Hidden: n.Hidden, Comments: n.Comments, Keys: n.Keys, Grows: n.Grows}
+		Depends: n.Depends, On: n.On, From: n.From, IndexCols: n.Index, Hidden: n.Hidden, Comments: n.Comments, Keys: n.Keys, Grows: n.Grows,
+		Since: n.Since}
 	if n.Shown != "" {
 		it.CreateSQL = n.Shown
 	}

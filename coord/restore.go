@@ -243,7 +243,8 @@ func (s *Session) queryOf(it *catalog.Item, q *ast.Query, columns []ast.Ident) *
 }
 
 // chooseBases says from which time on the times of each collection can be told apart: as far back as AS OF reaches in it and in
-// what is computed from it, or as far as the journal does where a sink may still have to write what is older.
+// what is computed from it, or as far as the journal does where a sink may still have to write what is older. No object can be read
+// at a time before it was made, as it could not be then.
 func (r *restoring) chooseBases() {
 	byID := map[uint64]*catalog.Item{}
 	for _, it := range r.items {
@@ -252,7 +253,11 @@ func (r *restoring) chooseBases() {
 	var need func(id uint64, t repr.Time)
 	need = func(id uint64, t repr.Time) {
 		it := byID[id]
-		if known, ok := r.from[id]; it == nil || ok && known <= t {
+		if it == nil {
+			return
+		}
+		t = max(t, it.Since)
+		if known, ok := r.from[id]; ok && known <= t {
 			return
 		}
 		r.from[id] = t
@@ -275,7 +280,7 @@ func (r *restoring) chooseBases() {
 			t = max(n.needs(r.last), known)
 		}
 		need(it.ID, t)
-		r.base = min(r.base, t)
+		r.base = min(r.base, r.from[it.ID])
 	}
 }
 

@@ -5,9 +5,78 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"millrace/repr"
 )
+
+// TestNotBeforeItWasMade: a relation cannot be read at a time before it was made, neither then nor after a restart, and at that
+// time it can, whatever is computed from it or kept of others.
+func TestNotBeforeItWasMade(t *testing.T) {
+	lifeOf(t, Options{TickInterval: 500 * time.Millisecond, RetainHistory: time.Hour}, func(t *testing.T, m *machine) {
+		cl := connect(t, m.c)
+		cl.must("CREATE TABLE old (a int)")
+		made := map[string]int64{}
+		for i, q := range []string{
+			"CREATE TABLE young (a int)",
+			"CREATE MATERIALIZED VIEW v1 AS SELECT count(*) AS n FROM old",
+			"CREATE MATERIALIZED VIEW v2 WITH (RETAIN HISTORY FOR '1 day') AS SELECT n + 0 AS n FROM v1",
+			"CREATE MATERIALIZED VIEW v3 AS SELECT old.a FROM old, young WHERE old.a = young.a",
+			"CREATE INDEX by_n ON v1 (n)",
+		} {
+			cl.must(fmt.Sprintf("INSERT INTO old VALUES (%d)", i))
+			time.Sleep(20 * time.Second)
+			cl.must(q)
+			time.Sleep(20 * time.Second)
+		}
+		ask := func(cl *client, name string, at int64) string {
+			rows, err := cl.run(t.Context(), fmt.Sprintf("SELECT * FROM %s AS OF %d", name, at))
+			if err != nil {
+				return err.Code + " " + err.Message
+			}
+			return fmt.Sprint(rows)
+		}
+		for _, row := range cl.must("SELECT name, since FROM mz_internal.mz_object_history WHERE name <> 'by_n'") {
+			name, since, _ := strings.Cut(row, "|")
+			at, err := strconv.ParseInt(since, 10, 64)
+			if err != nil {
+				t.Fatal(row, err)
+			}
+			made[name] = at
+		}
+		var said []string
+		all := func(cl *client) (out []string) {
+			for _, name := range slices.Sorted(maps.Keys(made)) {
+				for _, before := range []int64{60_000, 10_000, 1, 0, -10_000} {
+					out = append(out, fmt.Sprint(name, " ", -before, ": ", ask(cl, name, made[name]-before)))
+				}
+			}
+			return out
+		}
+		said = all(cl)
+		refused := 0
+		for _, s := range said {
+			if strings.Contains(s, repr.CodeInvalidParameter) {
+				refused++
+			}
+		}
+		if len(made) != 5 || refused != 3*len(made) {
+			t.Fatalf("%d of %d are refused, want three for each:\n%s", refused, len(said), strings.Join(said, "\n"))
+		}
+		for range 2 {
+			m.crash()
+			cl = connect(t, m.c)
+			cl.must("SELECT * FROM v1, v2, v3")
+			same(t, "after a crash", all(cl), said...)
+			time.Sleep(time.Second)
+			cl.must("INSERT INTO old VALUES (100)")
+			same(t, "later", all(cl), said...)
+		}
+	})
+}
 
 // TestFilledSideBySide: with views filled one after the other and side by side, a restart brings back the same content, and the
 // same arrangements and parts with as many who use them, over views of views, equal parts, indexes, and a view that fails.
