@@ -88,12 +88,12 @@ func errUnknownOption(o ast.Option) *repr.Error {
 		WithHint("the option is RETAIN HISTORY FOR '<interval>'").At(o.Pos)
 }
 
-// reachBack is the time that lies a while before another.
+// reachBack is the time that lies a while before another, or the first one there is.
 func reachBack(from repr.Time, keep time.Duration) repr.Time {
 	if ms := repr.Time(keep.Milliseconds()); from > ms {
 		return from - ms
 	}
-	return from
+	return min(from, 1)
 }
 
 // retain takes over what a change of the catalog says about history. It runs in the loop.
