@@ -1,0 +1,283 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"millrace/internal/clock"
+	"millrace/repr"
+	"millrace/sources"
+)
+
+// start is a moment at which the clocks of the tests begin.
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// taken is what a generator handed over: the content of each table by its packed rows, and what is to be kept.
+type taken struct {
+	mu     sync.Mutex // guards all
+	rows   map[uint64]map[string]repr.Diff
+	state  map[string]repr.Diff
+	next   int64
+	joined map[uint64]bool
+}
+
+func newTaken() *taken {
+	return &taken{rows: map[uint64]map[string]repr.Diff{}, state: map[string]repr.Diff{}, joined: map[uint64]bool{}}
+}
+
+func (k *taken) Report(sources.State) {}
+
+func (k *taken) Push(ctx context.Context, b *sources.Batch) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.add(0, b.Updates)
+	for _, p := range b.Parts {
+		if p.Replace {
+			delete(k.rows, p.Table)
+		}
+		k.add(p.Table, p.Updates)
+		k.joined[p.Table] = k.joined[p.Table] || p.Joined
+	}
+	for _, u := range b.State {
+		k.state[string(u.Row)] += u.Diff
+		if k.state[string(u.Row)] == 0 {
+			delete(k.state, string(u.Row))
+		}
+	}
+	for _, p := range b.Progress {
+		k.next = p.Next
+	}
+	return ctx.Err()
+}
+
+func (k *taken) add(table uint64, list []sources.Update) {
+	rows := k.rows[table]
+	if rows == nil {
+		rows = map[string]repr.Diff{}
+		k.rows[table] = rows
+	}
+	for _, u := range list {
+		rows[string(u.Row)] += u.Diff
+		if rows[string(u.Row)] == 0 {
+			delete(rows, string(u.Row))
+		}
+	}
+}
+
+// content is a copy of what was taken so far.
+func (k *taken) content() map[uint64]map[string]repr.Diff {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := map[uint64]map[string]repr.Diff{}
+	for id, rows := range k.rows {
+		out[id] = maps.Clone(rows)
+	}
+	return out
+}
+
+func (k *taken) kept() iter.Seq2[[]byte, repr.Diff] {
+	return func(yield func([]byte, repr.Diff) bool) {
+		for row, diff := range k.state {
+			if !yield([]byte(row), diff) {
+				return
+			}
+		}
+	}
+}
+
+// running is a generator that runs until it is stopped.
+type running struct {
+	src  sources.Described
+	stop func()
+}
+
+func run(t *testing.T, src sources.Described, k *taken) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	from := map[int32]int64{0: k.next}
+	go func() {
+		defer close(ended)
+		_ = src.Run(ctx, from, k) // it ends with ctx
+	}()
+	stop := func() { cancel(); <-ended }
+	t.Cleanup(stop)
+	return &running{src: src, stop: stop}
+}
+
+func make1(t *testing.T, cfg Config, c clock.Clock) sources.Described {
+	t.Helper()
+	src, err := New(cfg, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+// TestSteps holds that a step comes out the same from wherever a world begins, that nothing is taken back which is not there, and
+// that rows have the columns of their tables.
+func TestSteps(t *testing.T) {
+	t.Parallel()
+	const steps = 3_000
+	at := func(step int64) int64 { return start.UnixMicro() + step*1_000_003 }
+	for i := range kinds {
+		k := &kinds[i]
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := Config{Generator: k.name, Seed: 7, Interval: time.Second}
+			if k.name == "COUNTER" {
+				cfg.Cardinality = 10
+			}
+			fresh := func() world {
+				w, err := k.make(&cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return w
+			}
+			w := fresh()
+			tables := w.tables()
+			there := map[string]int{}
+			var said []string
+			for range steps {
+				line := ""
+				for _, c := range w.next(at) {
+					for sign, row := range map[int][]repr.Datum{-1: c.Old, 1: c.New} {
+						if row == nil {
+							continue
+						}
+						if len(row) != len(tables[c.Table].Columns) {
+							t.Fatalf("a row of %s has %d values", tables[c.Table].Name, len(row))
+						}
+						there[string(repr.AppendRow([]byte{byte(c.Table)}, row))] += sign
+					}
+					line += string(repr.AppendRow([]byte{byte(c.Table)}, c.Old)) + "→" + string(repr.AppendRow(nil, c.New))
+				}
+				said = append(said, line)
+			}
+			for row, n := range there {
+				if n < 0 || n > 1 && len(tables[row[0]].Key) > 0 {
+					t.Fatalf("a row of %s is there %d times", tables[row[0]].Name, n)
+				}
+			}
+			for _, from := range []int64{1, 17, 999, 2_500} {
+				w := fresh()
+				w.seek(from / 2)
+				w.seek(from)
+				line := ""
+				for _, c := range w.next(at) {
+					line += string(repr.AppendRow([]byte{byte(c.Table)}, c.Old)) + "→" + string(repr.AppendRow(nil, c.New))
+				}
+				if line != said[from] {
+					t.Errorf("step %d is another when it is the first", from)
+				}
+			}
+		})
+	}
+}
+
+// TestPace: the clock says how many steps there are; a server that was away goes on and makes up for little.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newTaken()
+		cfg := Config{Generator: "CLICKSTREAM", Seed: 3, Interval: 10 * time.Millisecond, Paced: true, Include: []Include{{What: "OFFSET"}, {What: "TIMESTAMP"}}}
+		r := run(t, make1(t, cfg, clock.System{}), k)
+		passes := func(d time.Duration, steps int64) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if k.next != steps {
+				t.Errorf("%d steps, want %d", k.next, steps)
+			}
+		}
+		passes(3*time.Second+time.Millisecond, 300)
+		r.stop()
+		again := make1(t, cfg, clock.System{}).(*Source)
+		if err := again.Restore(k.kept()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second) // it is made up for
+		r = run(t, again, k)
+		passes(time.Second, 900)
+		r.stop()
+		time.Sleep(time.Hour) // it is not
+		run(t, again, k)
+		passes(time.Second, 1000)
+		if len(again.times.stretches) != 2 || len(k.state) != 2 {
+			t.Errorf("stretches %v, kept %v", again.times.stretches, k.state)
+		}
+		if rows := k.content()[0]; len(rows) != 1000 {
+			t.Errorf("%d rows", len(rows))
+		}
+	})
+}
+
+// TestClickstream: records are JSON with the members that a site of news has, clicks and ends of sessions.
+func TestClickstream(t *testing.T) {
+	t.Parallel()
+	w, err := newClickstream(&Config{Seed: 1, Include: []Include{{What: "KEY", As: "sid_key"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(step int64) int64 { return start.UnixMicro() + step*1_000 + 17 }
+	types, countries, clicks := map[string]int{}, map[string]int{}, map[string]int{}
+	for range 20_000 {
+		row := w.next(at)[0].New
+		text, key := row[0].Str(), row[1].Str()
+		var d map[string]any
+		if err := json.Unmarshal([]byte(text), &d); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		if got := slices.Sorted(maps.Keys(d)); strings.Join(got, " ") != "age campaign channel contentId country_code gender isSubscriber latitude longitude place_name "+
+			"recordType sid state statesVisited statuscode subContentId timestamp timezone uid url useragent" {
+			t.Fatalf("members %v", got)
+		}
+		if !strings.Contains(text, `"sid":`+key+`,`) {
+			t.Fatalf("key %s of %s", key, text)
+		}
+		kind := d["recordType"].(string)
+		types[kind]++
+		countries[d["country_code"].(string)]++
+		visited := len(d["statesVisited"].([]any))
+		if kind == "click" {
+			clicks[key]++
+		}
+		if visited != clicks[key] {
+			t.Fatalf("%d clicks of session %s, which says %d", clicks[key], key, visited)
+		}
+		if kind == "session" {
+			delete(clicks, key)
+		}
+	}
+	if types["click"] < 15_000 || types["session"] < 3_000 || len(types) != 2 || countries["DE"] < 1_000 || countries["RU"] < 1_000 {
+		t.Errorf("types %v, countries %v", types, countries)
+	}
+}
+
+// TestRefusals: what a generator does not have is said.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		cfg  Config
+		want string
+	}{
+		{Config{Generator: "nothing"}, "there is no load generator"},
+		{Config{Generator: "counter", Scale: 1}, "COUNTER has no SCALE FACTOR"},
+		{Config{Generator: "clickstream", Cardinality: 1}, "CLICKSTREAM has no MAX CARDINALITY"},
+		{Config{Generator: "counter", Format: FormatText}, "FORMAT of load generator COUNTER"},
+		{Config{Generator: "clickstream", Include: []Include{{What: "HEADERS"}}}, "INCLUDE HEADERS"},
+	} {
+		if _, err := New(test.cfg, clock.NewFake(start)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v", test.cfg, err)
+		}
+	}
+}
