@@ -1,0 +1,53 @@
+package walk
+
+import (
+	"context"
+	"fmt"
+
+	"millrace/tests/stack"
+)
+
+// Prepare makes the empty databases that an example fills; what an earlier run has left goes.
+func (p *Place) Prepare(ctx context.Context, e Example) error {
+	if err := p.Clean(ctx, e); err != nil {
+		return err
+	}
+	if e.Postgres != "" {
+		if _, err := p.Stack.SQL(ctx, "postgres", "CREATE DATABASE "+e.Postgres); err != nil {
+			return fmt.Errorf("make the database of example %s: %w", e.Name, err)
+		}
+	}
+	if e.MariaDB != "" {
+		if _, err := p.Stack.MySQL(ctx, "CREATE DATABASE "+e.MariaDB+" CHARACTER SET utf8mb4"); err != nil {
+			return fmt.Errorf("make the database of example %s: %w", e.Name, err)
+		}
+		return p.Stack.GrantDebezium(ctx)
+	}
+	return nil
+}
+
+// Clean takes away what an example leaves on the servers: who reads before what is read.
+func (p *Place) Clean(ctx context.Context, e Example) error {
+	for _, name := range e.Connectors {
+		if err := (Connector{Worker: p.Stack.ConnectURL, Name: name}).Delete(ctx); err != nil {
+			return err
+		}
+	}
+	if e.Postgres != "" {
+		slots := fmt.Sprintf(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '%s' AND NOT active`, e.Postgres)
+		for _, text := range []string{slots, fmt.Sprintf(`DROP DATABASE IF EXISTS %s WITH (FORCE)`, e.Postgres)} {
+			if _, err := p.Stack.SQL(ctx, "postgres", text); err != nil {
+				return fmt.Errorf("clean up behind example %s: %w", e.Name, err)
+			}
+		}
+	}
+	if e.MariaDB != "" {
+		if _, err := p.Stack.MySQL(ctx, "DROP DATABASE IF EXISTS "+e.MariaDB); err != nil {
+			return fmt.Errorf("clean up behind example %s: %w", e.Name, err)
+		}
+	}
+	if !e.uses(stack.Kafka) {
+		return nil
+	}
+	return Topics{Broker: p.Stack.KafkaAddr}.Delete(ctx, e.Topics...)
+}

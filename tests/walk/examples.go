@@ -1,0 +1,42 @@
+package walk
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"millrace/tests/stack"
+)
+
+// Example is a folder of examples, with all that it leaves on the servers.
+type Example struct {
+	Name     string
+	Services []stack.Service // that it needs
+	// Postgres and MariaDB are the databases that it fills; it finds them empty.
+	Postgres, MariaDB string
+	Connectors        []string // of Kafka Connect
+	Topics            []string // that it writes, or has written
+}
+
+// Examples are all there are, in the order in which they are best read.
+var Examples = []Example{
+	{
+		Name: "pageviews", Services: []stack.Service{stack.MariaDB, stack.Kafka, stack.Registry, stack.Connect},
+		MariaDB: "shop", Connectors: []string{"shop"},
+		Topics: []string{"pageviews", "mysql.shop.users", "mysql", "_history_mysql", "pageviews-user-segment-sink", "millrace-progress-pageviews-user-segment-sink"},
+	},
+}
+
+// Find gives the example of a name.
+func Find(name string) (Example, error) {
+	var names []string
+	for _, e := range Examples {
+		if e.Name == name {
+			return e, nil
+		}
+		names = append(names, e.Name)
+	}
+	return Example{}, fmt.Errorf("there is no example %q: one of %s", name, strings.Join(names, ", "))
+}
+
+func (e *Example) uses(s stack.Service) bool { return slices.Contains(e.Services, s) }
