@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"millrace/arrangement"
 	"millrace/internal/clock"
 	"millrace/repr"
 )
@@ -371,6 +372,41 @@ func slowSubscriber(t *testing.T, c *Coordinator, limit int64, text string) {
 	}
 	if ticks < 400 || shown > ticks/2 || shown < 10 {
 		t.Errorf("the slow reader was shown %d times of %d", shown, ticks)
+	}
+}
+
+// TestEndedReadersHoldNoChanges ends readers of whom nobody takes anything, as of a client that does not read: what the collection does
+// after that is not kept for them, and what came before is still told.
+func TestEndedReadersHoldNoChanges(t *testing.T) {
+	ends := map[string]func(s *subscription){
+		"cut off": func(s *subscription) { s.limit, s.exact = 0, true },
+		"failed":  func(s *subscription) { s.fail(repr.NewError(repr.CodeUndefinedObject, "gone")) },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			rows := arrangement.NewBuilder()
+			rows.Add(repr.Append(nil, repr.Int8(7)), 1)
+			col := &collection{readers: map[*subscription]struct{}{}}
+			col.last = &link{change: &change{}}
+			col.delta.OK = rows.Seal()
+			sub := newSubscription(1, col.last, 1<<20)
+			col.readers[sub] = struct{}{}
+			col.publish(1)
+			end(sub)
+			for at := range repr.Time(5) {
+				col.publish(2 + at)
+			}
+			if sub.at.next != nil || sub.end.next != nil {
+				t.Error("what comes after the end is kept")
+			}
+			if n := sub.heldBytes(); name == "cut off" && n > 0 {
+				t.Errorf("%d bytes wait", n)
+			}
+			changes, _, err := sub.take()
+			if want := map[string]int{"failed": 1}[name]; len(changes) != want || err == nil {
+				t.Errorf("it is given %d changes and the error %v, not %d and an error", len(changes), err, want)
+			}
+		})
 	}
 }
 

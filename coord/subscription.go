@@ -116,16 +116,28 @@ func (s *subscription) press(waiting int64, now func() *contents) (overtaken boo
 
 // overtake leaves out what comes from now on.
 func (s *subscription) overtake(now *contents) {
-	for s.at != s.end { // a place further back would keep all that comes
+	s.gather()
+	s.base, s.newest = now, now
+}
+
+// gather takes what waits out of the list, for a place in it keeps all that comes behind.
+func (s *subscription) gather() {
+	for s.at != s.end {
 		s.at = s.at.next
 		s.past = append(s.past, s.at.change)
 	}
-	s.base, s.newest = now, now
+}
+
+// leave has the list go on without the subscription, which may be held for long by a session that waits for its client.
+func (s *subscription) leave() {
+	s.end = &link{change: &change{time: s.end.time, sum: s.end.sum}}
+	s.at = s.end
 }
 
 // cut ends a reader that is too far behind.
 func (s *subscription) cut() {
-	s.past, s.at, s.base, s.newest = nil, s.end, nil, nil
+	s.past, s.base, s.newest = nil, nil, nil
+	s.leave()
 	s.err = repr.NewError(repr.CodeOutOfMemory, "subscription fell too far behind").
 		WithDetail("the updates that wait for this client exceed the limit for one subscription").
 		WithHint("read faster, or subscribe to fewer rows; the limit is the setting subscription_memory")
@@ -137,6 +149,8 @@ func (s *subscription) fail(err *repr.Error) {
 	defer s.mu.Unlock()
 	if s.err == nil {
 		s.err = err
+		s.gather()
+		s.leave()
 	}
 	s.notify()
 }
