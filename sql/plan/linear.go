@@ -9,9 +9,9 @@ import (
 // term the rows of the last round; we give it all, and add up what changes. Both are the same as long as the rows that
 // the term makes of all are those that it makes of each round's, together.
 type linearity struct {
-	uses    map[int]int // of a name: how often the recursive query is multiplied into it
-	set     bool        // UNION: copies do not count
-	offence string      // the first construct that is in the way
+	uses     map[int]int // of a name: how often the recursive query is multiplied into it
+	set      bool        // UNION: copies do not count
+	offended bool        // there is a construct that is in the way
 }
 
 // of is how often the recursive query is multiplied into a plan: at most once, or there is an offence.
@@ -29,21 +29,17 @@ func (l *linearity) of(r rel.Rel) int {
 		}
 		return most
 	case *rel.Distinct:
-		return l.only(l.set, "DISTINCT", l.of(n.Input))
+		return l.only(l.set, l.of(n.Input))
 	case *rel.Join:
 		return l.join(n.Kind, l.of(n.Left), l.of(n.Right))
 	case *rel.Apply:
 		return l.join(n.Kind, l.of(n.Left), l.of(n.Right))
 	case *rel.Reduce:
-		what := "GROUP BY"
-		if len(n.Aggs) > 0 {
-			what = "an aggregate function"
-		}
-		return l.only(l.set && len(n.Aggs) == 0, what, l.of(n.Input))
+		return l.only(l.set && len(n.Aggs) == 0, l.of(n.Input))
 	case *rel.Window:
-		return l.only(false, "a window function", l.of(n.Input))
+		return l.only(false, l.of(n.Input))
 	case *rel.TopK:
-		return l.only(false, "LIMIT or DISTINCT ON", l.of(n.Input))
+		return l.only(false, l.of(n.Input))
 	case *rel.Let:
 		l.uses[n.ID] = l.of(n.Value)
 		return l.of(n.Body)
@@ -52,14 +48,12 @@ func (l *linearity) of(r rel.Rel) int {
 	for _, in := range rel.Children(r) {
 		uses += l.of(in)
 	}
-	return l.only(false, "this construct", uses)
+	return l.only(false, uses)
 }
 
 // only notes an offence when the recursive query is used where it may not be.
-func (l *linearity) only(allowed bool, what string, uses int) int {
-	if uses > 0 && !allowed && l.offence == "" {
-		l.offence = what
-	}
+func (l *linearity) only(allowed bool, uses int) int {
+	l.offended = l.offended || uses > 0 && !allowed
 	return uses
 }
 
@@ -67,16 +61,16 @@ func (l *linearity) join(kind rel.JoinKind, left, right int) int {
 	switch kind {
 	case rel.JoinInner:
 	case rel.JoinSemi:
-		l.only(l.set, "EXISTS or INTERSECT", right)
+		l.only(l.set, right)
 	case rel.JoinLeft, rel.JoinAnti:
-		l.only(false, "an outer join or EXCEPT", right)
+		l.only(false, right)
 	case rel.JoinRight:
-		l.only(false, "an outer join", left)
+		l.only(false, left)
 	case rel.JoinFull:
-		l.only(false, "an outer join", left+right)
+		l.only(false, left+right)
 	}
 	if left+right > 1 {
-		l.only(false, "using its rows twice", left+right)
+		l.only(false, left+right)
 	}
 	return left + right
 }
@@ -90,7 +84,7 @@ func (l *linearity) subqueries(r rel.Rel) {
 	for _, s := range rel.Scalars(r) {
 		expr.Walk(s, func(s expr.Scalar) bool {
 			if q, ok := s.(*expr.Subquery); ok && rel.RefersTo(q.Query.(rel.Rel), ids) {
-				l.only(false, "a subquery", 1)
+				l.only(false, 1)
 			}
 			return true
 		})

@@ -63,7 +63,10 @@ func (r *recursiveWith) bind(c *cte) *repr.Error {
 	r.stack = r.stack[:len(r.stack)-1]
 	c.phase = phaseDone
 	l := let{cte: c, value: value}
-	if c.self > 0 {
+	switch {
+	case c.rounds != nil:
+		l.rec = c.rounds.recursion(c.name, value)
+	case c.self > 0:
 		l.rec = &rel.LetRec{Bindings: []rel.Binding{{ID: c.id, Name: c.name, Value: value}}}
 	}
 	r.lets = append(r.lets, l)
@@ -202,9 +205,9 @@ func (u *recursiveUnion) recursive(left, right body, known repr.RowDesc) (body, 
 				WithHint("Cast the output of the non-recursive term to the correct type.")
 		}
 	}
-	if what := u.offence(bd); what != "" {
-		return nil, unsupported(what+" in the recursive term of a query", c.def.Pos).
-			WithHint("WITH MUTUALLY RECURSIVE gives the fixpoint of a query of any form.")
+	if !u.linear(bd) {
+		c.rounds = u.b.newRounds(c)
+		bd.out.rel = c.rounds.newest(bd.out.rel)
 	}
 	return bd, nil
 }
@@ -222,16 +225,15 @@ func open(left body) repr.RowDesc {
 	return cols
 }
 
-// offence is what in the recursive term has PostgreSQL, which runs it over the rows of the round before, give something else
-// than the fixpoint; "" when nothing has.
-func (u *recursiveUnion) offence(bd *done) string {
+// linear says whether all rounds together give what the recursive term makes of all rows.
+func (u *recursiveUnion) linear(bd *done) bool {
 	r := bd.out.rel
 	if d, ok := r.(*rel.Distinct); ok {
 		r = d.Input
 	}
 	l := &linearity{uses: map[int]int{u.c.id: 1}, set: !u.set.All}
 	l.of(r.(*rel.Union).Inputs[1])
-	return l.offence
+	return !l.offended
 }
 
 // selfRef binds a name of a query that is being bound.

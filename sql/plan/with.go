@@ -23,6 +23,8 @@ type cte struct {
 	phase phase
 	depth int // how many places there are around the clause that a recursive reference must not be in
 	self  int // how often the query names itself
+	// rounds is set when its recursive term has to see the rows of the last round alone.
+	rounds *rounds
 }
 
 // let is a query of a WITH clause with its plan, or the queries of a recursion.

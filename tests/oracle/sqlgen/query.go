@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -118,7 +119,11 @@ func (g *Generator) recursive(outer *scope, types []Type) (n, items *Node) {
 	}
 	next := form("", "SELECT $ AS c1, $ AS c2 FROM "+name+", $ WHERE $ AND "+name+".c1 < 4 AND "+name+".c2 BETWEEN -4 AND 6",
 		form("int", step), g.expr(sc, Int), from, g.expr(sc, Bool))
-	cte := form("", "WITH RECURSIVE "+name+"(c1, c2) AS (SELECT least(c1, 3), c2 FROM ($) s0 UNION $)"+trail+" ", start, next)
+	union := "UNION"
+	if trail == "" && g.chance(2) {
+		next, union = g.ofRound(next)
+	}
+	cte := form("", "WITH RECURSIVE "+name+"(c1, c2) AS (SELECT least(c1, 3), c2 FROM ($) s0 "+union+" $)"+trail+" ", start, next)
 	if trail != "" {
 		seen := g.name("w")
 		cte = form("", "$, "+seen+" AS (SELECT c1, c2"+texts(given[2:])+" FROM "+name+") ", cte)
@@ -127,6 +132,27 @@ func (g *Generator) recursive(outer *scope, types []Type) (n, items *Node) {
 	g.ctes = append(g.ctes, relation{name, given})
 	body, items := g.query(outer, types)
 	return form(querySort(types), "$$", cte, body), items
+}
+
+// ofRound makes a recursive term of another whose rows depend on all rows of the last round together. Those that keep few of them may
+// stand behind UNION ALL.
+func (g *Generator) ofRound(next *Node) (term *Node, union string) {
+	all := pick(g.R, []string{"UNION", "UNION ALL"})
+	switch g.R.IntN(6) {
+	case 0:
+		return form("", "SELECT DISTINCT c1, c2 FROM ($) s1", next), all
+	case 1:
+		return form("", "SELECT c1, c2 FROM ($) s1 GROUP BY c1, c2", next), all
+	case 2:
+		return form("", "(SELECT c1, c2 FROM ($) s1 ORDER BY c1, c2 DESC LIMIT "+strconv.Itoa(1+g.R.IntN(4))+")", next), all
+	case 3:
+		return form("", "(SELECT DISTINCT ON (c1) c1, c2 FROM ($) s1 ORDER BY c1, c2)", next), all
+	case 4:
+		f := pick(g.R, []string{"rank()", "dense_rank()", "count(*)", "max(c2)"})
+		return form("", "SELECT c1, ("+f+" OVER (PARTITION BY c1 ORDER BY c2))::int FROM ($) s1", next), "UNION"
+	default:
+		return form("", "(WITH v AS ($) SELECT a.c1, b.c2 FROM v a, v b WHERE a.c2 < b.c2)", next), "UNION"
+	}
 }
 
 // trail is SEARCH, CYCLE or both, and the columns that the recursion has with them.
