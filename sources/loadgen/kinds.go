@@ -26,6 +26,7 @@ type kind struct {
 	name    string
 	options []string // that it has beside those of all
 	single  bool     // it fills the source itself, and not tables
+	still   bool     // nothing happens behind the first content unless TICK INTERVAL is given
 	formats []Format // of a single one, whose records can be had in several
 	include []string // what of a record can be a column beside its value
 	make    func(cfg *Config) (world, error)
@@ -40,6 +41,10 @@ const (
 // kinds are the worlds there are.
 var kinds = []kind{
 	{name: "COUNTER", single: true, options: []string{optionCardinality}, make: newCounter},
+	{name: "AUCTION", make: newAuction},
+	{name: "TPCH", still: true, options: []string{optionScale}, make: newTPCH},
+	{name: "NEXMARK", make: newNexmark},
+	{name: "SHOP", make: newShop},
 	{name: "CLICKSTREAM", single: true, formats: []Format{FormatText, FormatBytes, FormatJSON}, include: clickParts, make: newClickstream},
 }
 

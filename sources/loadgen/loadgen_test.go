@@ -133,8 +133,11 @@ func TestSteps(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := Config{Generator: k.name, Seed: 7, Interval: time.Second}
-			if k.name == "COUNTER" {
+			switch k.name {
+			case "COUNTER":
 				cfg.Cardinality = 10
+			case "TPCH":
+				cfg.Scale = 0.001
 			}
 			fresh := func() world {
 				w, err := k.make(&cfg)
@@ -219,6 +222,119 @@ func TestPace(t *testing.T) {
 			t.Errorf("%d rows", len(rows))
 		}
 	})
+}
+
+// TestShop: customers come, change and go, and every place is filled again.
+func TestShop(t *testing.T) {
+	t.Parallel()
+	w, err := newShop(&Config{Seed: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(step int64) int64 { return start.UnixMicro() + step*1_000 }
+	users, came, left, views := map[int64]bool{}, 0, 0, 0
+	for range 12 * shopUsers * shopChange {
+		for _, c := range w.next(at) {
+			switch {
+			case c.Table == tablePageviews:
+				views++
+			case c.New == nil:
+				left++
+				delete(users, c.Old[0].Int())
+			default:
+				if c.Old == nil {
+					came++
+				}
+				if created, updated := c.New[3].Int(), c.New[4].Int(); created > updated {
+					t.Fatalf("changed before it was made: %v", c.New)
+				}
+				users[c.New[0].Int()] = true
+			}
+		}
+	}
+	if came != 2*shopUsers || left != shopUsers || len(users) != shopUsers || views == 0 {
+		t.Errorf("%d came, %d left, %d are there, %d views", came, left, len(users), views)
+	}
+}
+
+// TestTablesLater: a table that is added later, or that was added when the server stopped, has what the others have.
+func TestTablesLater(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"AUCTION", "TPCH", "NEXMARK", "SHOP"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				k := newTaken()
+				cfg := Config{Generator: name, Seed: 3, Interval: 100 * time.Microsecond, Paced: true}
+				if name == "TPCH" {
+					cfg.Scale = 0.001
+				}
+				feed := func(src *Tables, id uint64, table int, rows iter.Seq2[[]byte, repr.Diff]) {
+					t.Helper()
+					if err := src.Feed(sources.Table{ID: id, Upstream: src.world.tables()[table].Name, Rows: rows}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				src := make1(t, cfg, clock.System{}).(*Tables)
+				n := len(src.world.tables())
+				for i := range n {
+					feed(src, uint64(100+i), i, nil)
+				}
+				r := run(t, src, k)
+				time.Sleep(300 * time.Millisecond)
+				feed(src, 200, 0, nil)
+				time.Sleep(100 * time.Millisecond)
+				r.stop()
+				again := make1(t, cfg, clock.System{}).(*Tables)
+				if err := again.Restore(k.kept()); err != nil {
+					t.Fatal(err)
+				}
+				some := func(func([]byte, repr.Diff) bool) {}
+				k.add(300, []sources.Update{{Row: []byte("half a content"), Diff: 1}})
+				for i := range n {
+					feed(again, uint64(100+i), i, some)
+				}
+				feed(again, 200, 0, some)
+				feed(again, 300, n-1, some) // it was being filled
+				run(t, again, k)
+				time.Sleep(200 * time.Millisecond)
+				again.Starve(100)
+				time.Sleep(100 * time.Millisecond)
+				synctest.Wait()
+				got := k.content()
+				for id, like := range map[uint64]uint64{300: uint64(100 + n - 1)} {
+					if !maps.Equal(got[id], got[like]) || len(got[id]) == 0 {
+						t.Errorf("table %d has %d rows, and %d has %d", id, len(got[id]), like, len(got[like]))
+					}
+				}
+				if k.next < 5_000 || !k.joined[300] || !k.joined[200] {
+					t.Errorf("%d steps, complete: %v", k.next, k.joined)
+				}
+				whole := newTaken()
+				w, err := src.kind.make(&cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range k.next {
+					for _, c := range w.next(again.times.at) {
+						whole.add(uint64(100+c.Table), appendChange(nil, c))
+					}
+				}
+				for i := range n {
+					id := uint64(100 + i)
+					if i == 0 {
+						id = 200 // the other one was dropped
+					}
+					if !maps.Equal(got[id], whole.rows[uint64(100+i)]) {
+						t.Errorf("table %d is not what its steps have made", id)
+					}
+				}
+				if _, ok := k.state["table 100"]; ok || len(k.state) != n+2 {
+					t.Errorf("kept %v", k.state)
+				}
+			})
+		})
+	}
 }
 
 // TestClickstream: records are JSON with the members that a site of news has, clicks and ends of sessions.

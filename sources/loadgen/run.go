@@ -32,9 +32,7 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 		}
 		now := s.clock.Now().UnixMicro()
 		due, begun := s.times.due(now, s.at)
-		if s.cfg.UpTo > 0 {
-			due = min(due, s.times.first+s.cfg.UpTo)
-		}
+		due = min(due, s.last)
 		if due > s.at || begun || !told || s.untold() {
 			told = true
 			if err := s.hand(ctx, out, due, begun); err != nil {
@@ -52,7 +50,7 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 // wait waits until the next step is due, or tables come.
 func (s *Source) wait(ctx context.Context, now int64) error {
 	var due <-chan time.Time // none comes any more behind the last step
-	if s.cfg.UpTo == 0 || s.at < s.times.first+s.cfg.UpTo {
+	if s.at < s.last {
 		due = s.clock.After(max(time.Duration(s.times.at(s.at)-now)*time.Microsecond, beat))
 	}
 	select {

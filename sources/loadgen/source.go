@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type Source struct {
 	world world
 	times calendar
 	at    int64 // the step that comes next; what is below was handed over
+	last  int64 // there are no steps from here on
 
 	mu      sync.Mutex // guards the fields below
 	tables  map[uint64]*table
@@ -64,6 +66,13 @@ func New(cfg Config, c clock.Clock) (sources.Described, error) {
 	}
 	s := &Source{cfg: cfg, kind: k, clock: c, world: w, tables: map[uint64]*table{}, follows: map[uint64]bool{}, changed: make(chan struct{}, 1)}
 	s.times = calendar{first: w.first(), interval: cfg.Interval.Microseconds()}
+	s.last = math.MaxInt64
+	switch {
+	case cfg.UpTo > 0:
+		s.last = w.first() + cfg.UpTo
+	case k.still && !cfg.Paced:
+		s.last = w.first()
+	}
 	if k.single {
 		return s, nil
 	}

@@ -81,9 +81,19 @@ func New(seed uint64, micros int64) *Generator {
 
 // Next makes up the next event.
 func (g *Generator) Next() Event {
-	epoch, place := g.n/epochEvents, g.n%epochEvents
-	at := StartMillis + g.n*g.micros/1000
+	e := g.event(StartMillis + g.n*g.micros/1000)
 	g.n++
+	return e
+}
+
+// At makes up the n-th event of a site of another kind, in which an event depends on its number alone, at a time in milliseconds.
+func At(seed uint64, n, micros, millis int64) Event {
+	g := Generator{chance: *generator.ChanceOf(int64(seed), n), micros: micros, n: n}
+	return g.event(millis)
+}
+
+func (g *Generator) event(at int64) Event {
+	epoch, place := g.n/epochEvents, g.n%epochEvents
 	// The newest person and auction so far, counted from zero; before the first auction there is none.
 	person, auction := epoch, epoch*epochAuctions-1+min(place, epochAuctions)
 	switch {

@@ -41,14 +41,16 @@ func New(scale float64, seed int64) (*Generator, error) {
 	}, nil
 }
 
+// tableRows is how many rows a table has.
+type tableRows struct {
+	table int
+	rows  int64
+}
+
 // Load is the content at the beginning: table by table, and each order before its lines.
 func (g *Generator) Load() iter.Seq[generator.Change] {
 	return func(yield func(generator.Change) bool) {
-		for _, fixed := range []struct {
-			table int
-			rows  int64
-		}{{Region, int64(len(regions))}, {Nation, int64(len(nations))}, {Supplier, g.suppliers}, {Part, g.parts},
-			{PartSupp, g.parts * offers}, {Customer, g.customers}} {
+		for _, fixed := range g.beside() {
 			for i := range fixed.rows {
 				if !yield(generator.Change{Table: fixed.table, New: g.current(g.nth(fixed.table, i))}) {
 					return
@@ -86,11 +88,12 @@ func (g *Generator) Refresh(orders, updates int) []generator.Change {
 		out = append(out, g.deleteOrder()...)
 	}
 	slices.SortStableFunc(out, func(a, b generator.Change) int { return b.Table - a.Table })
-	for _, changed := range []struct {
-		table int
-		rows  int64
-	}{{Supplier, g.suppliers}, {Part, g.parts}, {PartSupp, g.parts * offers}, {Customer, g.customers}} {
-		out = append(out, g.update(changed.table, changed.rows, updates)...)
+	for _, changed := range g.refreshed() {
+		g.renew(changed.table, changed.rows, updates, func(r row) {
+			old := g.current(r)
+			g.versions[r]++
+			out = append(out, generator.Change{Table: changed.table, Old: old, New: g.current(r)})
+		})
 	}
 	inserted := len(out)
 	for range orders {
@@ -100,28 +103,39 @@ func (g *Generator) Refresh(orders, updates int) []generator.Change {
 	return out
 }
 
-// update gives some rows of a table their next version, none of them twice.
-func (g *Generator) update(table int, rows int64, updates int) []generator.Change {
-	var out []generator.Change
+// refreshed are the tables beside orders and lines that a refresh changes: all but regions and nations.
+func (g *Generator) refreshed() []tableRows { return g.beside()[Supplier:] }
+
+// renew draws some rows of a table that get their next version, none of them twice.
+func (g *Generator) renew(table int, rows int64, updates int, next func(row)) {
 	done := map[row]bool{}
 	for range updates {
-		r := g.nth(table, g.chance.Below(rows))
-		if done[r] {
-			continue
+		if r := g.nth(table, g.chance.Below(rows)); !done[r] {
+			done[r] = true
+			next(r)
 		}
-		done[r] = true
-		old := g.current(r)
-		g.versions[r]++
-		out = append(out, generator.Change{Table: table, Old: old, New: g.current(r)})
 	}
-	return out
 }
 
-func (g *Generator) insertOrder() []generator.Change {
+// addOrder gives the number of a new order.
+func (g *Generator) addOrder() int64 {
 	n := g.next
 	g.next++
 	g.live = append(g.live, n)
-	rows := g.order(n)
+	return n
+}
+
+// takeOrder draws an order that goes, and gives its number.
+func (g *Generator) takeOrder() int64 {
+	at, last := g.chance.Below(int64(len(g.live))), len(g.live)-1
+	n := g.live[at]
+	g.live[at] = g.live[last]
+	g.live = g.live[:last]
+	return n
+}
+
+func (g *Generator) insertOrder() []generator.Change {
+	rows := g.order(g.addOrder())
 	out := make([]generator.Change, len(rows))
 	for i, r := range rows {
 		out[i] = generator.Change{Table: Orders, New: r}
@@ -133,11 +147,7 @@ func (g *Generator) insertOrder() []generator.Change {
 }
 
 func (g *Generator) deleteOrder() []generator.Change {
-	at, last := g.chance.Below(int64(len(g.live))), len(g.live)-1
-	n := g.live[at]
-	g.live[at] = g.live[last]
-	g.live = g.live[:last]
-	rows := g.order(n)
+	rows := g.order(g.takeOrder())
 	out := make([]generator.Change, len(rows))
 	for i, r := range rows {
 		out[i] = generator.Change{Table: Orders, Old: r}
