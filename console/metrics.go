@@ -22,6 +22,10 @@ type metric struct {
 var metrics = []metric{
 	{"millrace_source_records_total", prometheus.CounterValue, []string{"source", "result"},
 		"Records read from a source: result ok went into the collection, bad could not be decoded."},
+	{"millrace_source_errors", prometheus.GaugeValue, []string{"source"},
+		"Rows of the relation that keeps the bad records of a source."},
+	{"millrace_source_errors_dropped_total", prometheus.CounterValue, []string{"source"},
+		"Bad records that the relation keeps no more, for there was no room or they were too old."},
 	{"millrace_source_offset", prometheus.GaugeValue, []string{"source", "partition"},
 		"The next offset of a partition to be read."},
 	{"millrace_source_high_watermark", prometheus.GaugeValue, []string{"source", "partition"},

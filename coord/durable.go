@@ -21,6 +21,7 @@ import (
 //	catalog/<id>        an object
 //	offset/<id>/<part>  how far a source has read a partition: the next offset, as a varint
 //	ready/<id>          a source has read what its topic held at first
+//	errors/<id>         how much a source has read, and which of its bad records are kept no more (errorlog.go)
 //	open/…              what an open transaction block has made (openblock.go)
 //	place/<id>          how far the reader of a subscription has come
 const (
@@ -63,6 +64,7 @@ type sourceOffset struct {
 
 // commitInputs closes the inputs of the tick and starts to make them durable.
 func (c *Coordinator) commitInputs(t repr.Time) (*journal.Commit, error) {
+	c.trimErrors()
 	rec := &journal.Record{Time: uint64(t), Notes: c.notes, Dropped: c.dropped}
 	for _, col := range c.order {
 		col.close()
@@ -77,6 +79,9 @@ func (c *Coordinator) commitInputs(t repr.Time) (*journal.Commit, error) {
 		}
 		for _, o := range s.bind(nil) {
 			rec.Notes = append(rec.Notes, journal.Note{Key: offsetNote(o.source, o.partition), Value: binary.AppendVarint(nil, o.next)})
+		}
+		if s.errs.changed {
+			rec.Notes = append(rec.Notes, journal.Note{Key: errorsNote(s.id), Value: s.note()})
 		}
 	}
 	rec.Notes = append(rec.Notes, c.placeNotes()...)
@@ -181,7 +186,7 @@ func (c *Coordinator) catalogNotes(next *catalog.Snapshot, ch *catalog.Change) [
 			notes = append(notes, journal.Note{Key: readyNote(it.ID)})
 		}
 		if it.Kind == catalog.Source {
-			notes = append(notes, journal.Note{Key: readyNote(it.ID)})
+			notes = append(notes, journal.Note{Key: readyNote(it.ID)}, journal.Note{Key: errorsNote(it.ID)})
 			for p := range c.offsetsOf(it) {
 				notes = append(notes, journal.Note{Key: offsetNote(it.ID, p)})
 			}

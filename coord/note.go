@@ -62,6 +62,7 @@ func (n *objectNote) item() (*catalog.Item, *repr.Error) {
 	it := &catalog.Item{ID: n.ID, OID: n.OID, Schema: n.Schema, Name: n.Name, Statement: n.SQL, CreateSQL: n.SQL, Path: n.Path,
 		Depends: n.Depends, On: n.On, From: n.From, IndexCols: n.Index, Hidden: n.Hidden, Comments: n.Comments, Keys: n.Keys, Grows: n.Grows,
 		Since: n.Since}
+	it.Grows = it.Grows && !it.Hidden // the relation of errors is bounded
 	if n.Shown != "" {
 		it.CreateSQL = n.Shown
 	}

@@ -59,7 +59,12 @@ func (s *Session) sourceSpec(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 	if read == nil {
 		return nil, unsupported("CREATE SOURCE … FROM "+st.From.Kind.String(), st.From.Pos)
 	}
-	return read(s, st)
+	if _, err := errorPolicyOf(st); err != nil {
+		return nil, err
+	}
+	rest := *st // what every kind of source has in common is read here
+	rest.Options, rest.From.Options = dropOptions(st.Options, isErrorOption), dropOptions(st.From.Options, isErrorOption)
+	return read(s, &rest)
 }
 
 // openSpec makes the connector of a source: it reaches for what is read, and learns the columns.

@@ -116,7 +116,8 @@ func errUnreadable(name string, cause error) *repr.Error {
 			"mz_internal.mz_object_history shows which times can be read")
 }
 
-// alterOptions runs ALTER … SET (…) and RESET (…): what can be changed is how much history is kept.
+// alterOptions runs ALTER … SET (…) and RESET (…): what can be changed is how much history is kept, and what a source does about bad
+// records.
 func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Result, *repr.Error) {
 	res := &Result{Tag: "ALTER " + st.Kind.String()}
 	it, err := s.findFor(st.Kind, st.Name, st.IfExists)
@@ -130,7 +131,8 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 		return res, s.alterConnection(ctx, st, it)
 	}
 	for _, o := range st.Options {
-		if o.Name != optionRetain && (!st.Reset || o.Name != optionReset) {
+		known := o.Name == optionRetain || st.Reset && o.Name == optionReset || it.Kind == catalog.Source && isErrorOption(o.Name)
+		if !known {
 			return nil, unsupported("the option "+strings.ToUpper(o.Name)+" in ALTER", o.Pos)
 		}
 	}
@@ -146,15 +148,38 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 	if options == nil {
 		return nil, repr.NewError(repr.CodeWrongObjectType, "\""+it.Name+"\" is "+a(it.Kind)+", which keeps no history of its own").At(st.Name.Pos)
 	}
-	*options = slices.DeleteFunc(*options, func(o ast.Option) bool { return o.Name == optionRetain })
-	if !st.Reset {
-		*options = append(*options, st.Options...)
-	}
+	replaceOptions(made, options, st)
 	keep, err := retention(options)
 	if err != nil {
 		return nil, err
 	}
-	return res, s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
+	if source, ok := made.(*ast.CreateSource); ok {
+		if _, err := errorPolicyOf(source); err != nil {
+			return nil, err
+		}
+	}
+	return res, s.putAltered(ctx, it, made, keep)
+}
+
+// replaceOptions puts options in the place of those of the same name, or takes these away.
+func replaceOptions(made ast.Statement, options *[]ast.Option, st *ast.AlterOptions) {
+	gone := func(name string) bool {
+		return slices.ContainsFunc(st.Options, func(o ast.Option) bool {
+			return o.Name == name || o.Name == optionReset && name == optionRetain
+		})
+	}
+	if source, ok := made.(*ast.CreateSource); ok {
+		source.From.Options = dropOptions(source.From.Options, gone)
+	}
+	*options = dropOptions(*options, gone)
+	if !st.Reset {
+		*options = append(*options, st.Options...)
+	}
+}
+
+// putAltered puts an object as a statement makes it now in the place of what it was.
+func (s *Session) putAltered(ctx context.Context, it *catalog.Item, made ast.Statement, keep time.Duration) *repr.Error {
+	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		now := snap.Item(it.ID)
 		if now == nil || now.Statement != it.Statement {
 			return nil, repr.NewError(repr.CodeUndefinedTable, "\""+it.Name+"\" was changed meanwhile").WithHint("run the statement again")
@@ -170,5 +195,13 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 			}
 		}
 		return snap, nil
+	})
+	if err != nil || it.Kind != catalog.Source {
+		return err
+	}
+	return s.c.do(ctx, func() {
+		if r, now := s.c.sources[it.ID], s.c.Catalog().Item(it.ID); r != nil && now != nil {
+			r.follow(policyIn(now.Statement))
+		}
 	})
 }

@@ -223,7 +223,8 @@ func (v *revival) source(ctx context.Context, it *catalog.Item) {
 		if v.c.Catalog().Item(it.ID) == nil || errs == nil {
 			return
 		}
-		made := &openSource{connector: connector, desc: it.Desc, keys: it.Keys, place: spec.world().place, from: from, caughtUp: ready, failed: err}
+		made := &openSource{connector: connector, desc: it.Desc, keys: it.Keys, place: spec.world().place, from: from, caughtUp: ready,
+			counts: v.r.notes[errorsNote(it.ID)], failed: err}
 		v.goOn(v.c.newRun(it, v.c.collections[it.ID], v.c.collections[errs.ID], made))
 	})
 }

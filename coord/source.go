@@ -44,7 +44,10 @@ type sourceRun struct {
 	gated atomic.Int64    // bytes that it holds back
 	room  chan struct{}   // something is not held back any more
 
-	good, bad, bytes int64
+	warden *warden
+	errs   *errorLog
+
+	good, bad, bytes int64 // records, and bytes of them, since it was made
 	newestMS         int64
 }
 
@@ -52,6 +55,9 @@ type sourceRun struct {
 func (r *sourceRun) Push(ctx context.Context, b *sources.Batch) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if err := r.admit(ctx, b); err != nil {
+		return err
 	}
 	if err := r.awaitRoom(ctx); err != nil {
 		return err
@@ -162,7 +168,7 @@ func (c *Coordinator) takeBatch(b sourceBatch) {
 		if repr.IsNull(row) { // the first column is the time at which the error was met
 			row = append(repr.Append(nil, now), repr.Skip(row)...)
 		}
-		r.errCol.queue(row, u.Diff)
+		r.errs.take(row, u.Diff)
 	}
 	for _, p := range b.batch.Progress {
 		r.next[p.Partition] = p.Next
@@ -174,6 +180,7 @@ func (c *Coordinator) takeBatch(b sourceBatch) {
 			}
 		}
 	}
+	r.errs.changed = r.errs.changed || b.batch.Records > 0
 	r.good += b.batch.Records - b.batch.Bad
 	r.bad += b.batch.Bad
 	r.bytes += b.batch.Bytes
@@ -259,7 +266,7 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	it.Grows, errs.Grows = made.grows, made.grows
+	it.Grows = made.grows
 	it.Desc, it.Keys, it.Depends, it.Def = made.desc, made.keys, spec.world().depends, spec
 	tables, err := s.tablesOf(ctx, st, it, made.connector)
 	if err != nil {
@@ -308,6 +315,7 @@ type openSource struct {
 	place     string
 	from      map[int32]int64 // nil: from the beginning
 	caughtUp  bool            // the first reading has ended before
+	counts    []byte          // what it had read before; nil: nothing
 	failed    *repr.Error     // why it cannot run
 }
 
@@ -330,7 +338,9 @@ func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource, tabl
 func (c *Coordinator) newRun(it *catalog.Item, col, errCol *collection, made *openSource) *sourceRun {
 	r := &sourceRun{c: c, id: it.ID, place: made.place, cancel: func() {}, connector: made.connector, state: sources.State{Status: "starting"},
 		next: map[int32]int64{}, high: map[int32]int64{}, moved: map[int32]bool{}, target: map[int32]int64{},
-		ready: make(chan struct{}), col: col, errCol: errCol, remembers: arrangement.NewBuilder(), caughtUp: made.caughtUp}
+		ready: make(chan struct{}), col: col, errCol: errCol, remembers: arrangement.NewBuilder(), caughtUp: made.caughtUp,
+		warden: newWarden(policyIn(it.Statement)), errs: newErrorLog(errCol)}
+	r.recall(made.counts)
 	maps.Copy(r.next, made.from)
 	c.sources[it.ID] = r
 	if made.failed != nil {
@@ -350,6 +360,9 @@ func (r *sourceRun) start(from map[int32]int64) {
 	if r.connector == nil {
 		close(r.ended)
 		return
+	}
+	if f, ok := r.connector.(sources.Follower); ok {
+		f.Follow(r.warden.now().ErrorPolicy)
 	}
 	r.c.running.Add(1)
 	go func() {
@@ -415,10 +428,10 @@ func (s *Session) warnBadRecords(ctx context.Context, ids []uint64) {
 				continue
 			}
 			told = append(told, r)
-			if r.bad > 0 {
+			if n := r.errs.rows + r.errs.dropped; n > 0 {
 				notes = append(notes, Notice{Severity: "NOTICE", Code: "MR004",
-					Message: "source \"" + r.col.name + "\" has " + itoa(r.bad) + " records that could not be decoded",
-					Hint:    "SELECT * FROM " + errorsName(r.col.name) + " shows them"})
+					Message: "source \"" + r.col.name + "\" has " + itoa(n) + " records that could not be decoded",
+					Hint:    "SELECT * FROM " + ast.QuoteIdent(errorsName(r.col.name)) + " shows " + shownErrors(r.errs)})
 			}
 			if st := r.current(); st.Status == "stalled" || st.Status == "failed" {
 				notes = append(notes, Notice{Severity: "WARNING", Code: "MR005",
@@ -429,4 +442,12 @@ func (s *Session) warnBadRecords(ctx context.Context, ids []uint64) {
 	for _, n := range notes {
 		s.notice(n)
 	}
+}
+
+// shownErrors says which bad records a relation of errors shows.
+func shownErrors(l *errorLog) string {
+	if l.dropped == 0 {
+		return "them"
+	}
+	return "the last " + itoa(l.rows)
 }

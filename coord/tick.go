@@ -44,6 +44,7 @@ func (c *Coordinator) tick(t repr.Time) {
 	c.stats.Ticks.Add(1)
 	c.publish(t)
 	c.settleSources()
+	c.settleErrors()
 	c.settleTables()
 	c.settleOffsets()
 	for _, col := range c.collections {

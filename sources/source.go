@@ -118,6 +118,27 @@ type Renewer interface {
 	Renew()
 }
 
+// OnError is what a source does about a record that cannot be decoded.
+type OnError uint8
+
+// What there is to be done.
+const (
+	Quarantine OnError = iota // it becomes a row of <source>_errors, and the next one is read
+	Fail                      // nothing behind it is read until it can be decoded, or is to be passed over
+)
+
+// ErrorPolicy is what is to become of records that cannot be decoded.
+type ErrorPolicy struct {
+	OnError     OnError
+	DeadLetters string // the topic that they are written to besides; empty: none
+}
+
+// Follower is a connector that sees to the policy itself.
+type Follower interface {
+	// Follow holds from the next record on. Any goroutine may call it, also before Run.
+	Follow(p ErrorPolicy)
+}
+
 // Leaver is a connector that has something of its own on the other side, which goes when the source is dropped.
 type Leaver interface {
 	// Leave takes it away, after the end of Run. The error says what is left and how to take it away.

@@ -51,29 +51,31 @@ type SharedStatus struct {
 
 // ObjectStatus is the state of one object that runs.
 type ObjectStatus struct {
-	ID         uint64
-	Name       string
-	Status     string // starting, filling, waiting, running, stalled or failed
-	Progress   string // of a view that is filling; of one that is waiting, for what
-	Error      string
-	Hint       string
-	Rows       int64 // distinct rows kept
-	Errors     int64 // rows of the err stream
-	Bytes      int64 // of the kept rows
-	FlowBytes  int64 // of a view's operators
-	Upper      repr.Time
-	Since      repr.Time
-	Ticks      int   // that changed it since then, about
-	PastBytes  int64 // of their batches
-	Good       int64 // records read or written
-	Bad        int64 // records that could not be decoded, or changes that a sink left out
-	ReadBytes  int64
-	NewestMS   int64 // the newest record's timestamp
-	CaughtUp   bool
-	Filled     int64 // rows of the first content of a table that a source feeds
-	FillTotal  int64 // about how many it has
-	Partitions []PartitionStatus
-	Operators  []OperatorStatus
+	ID            uint64
+	Name          string
+	Status        string // starting, filling, waiting, running, stalled or failed
+	Progress      string // of a view that is filling; of one that is waiting, for what
+	Error         string
+	Hint          string
+	Rows          int64 // distinct rows kept
+	Errors        int64 // rows of the err stream
+	Bytes         int64 // of the kept rows
+	FlowBytes     int64 // of a view's operators
+	Upper         repr.Time
+	Since         repr.Time
+	Ticks         int   // that changed it since then, about
+	PastBytes     int64 // of their batches
+	Good          int64 // records read or written
+	Bad           int64 // records that could not be decoded, or changes that a sink left out
+	ReadBytes     int64
+	ErrorsKept    int64 // rows of <source>_errors
+	ErrorsDropped int64 // rows that went from there, for there was no room or they were too old
+	NewestMS      int64 // the newest record's timestamp
+	CaughtUp      bool
+	Filled        int64 // rows of the first content of a table that a source feeds
+	FillTotal     int64 // about how many it has
+	Partitions    []PartitionStatus
+	Operators     []OperatorStatus
 }
 
 // PartitionStatus is how far one partition of a source was read.

@@ -13,6 +13,7 @@ import (
 	"millrace/internal/clock"
 	"millrace/internal/registry"
 	"millrace/repr"
+	"millrace/sources"
 	"millrace/sources/envelope"
 )
 
@@ -115,6 +116,10 @@ type Source struct {
 
 	to      atomic.Pointer[broker.Options] // how to connect from now on; nil: as before
 	changed chan struct{}                  // to was set
+
+	policy  atomic.Pointer[sources.ErrorPolicy] // of bad records; nil: they are rows of errors
+	altered chan struct{}                       // policy was set
+	met     int64                               // when the last bad record was met, in milliseconds; of the goroutine of Run
 }
 
 // Held gives the bytes of what the envelope remembers, and of what was fetched and not handed over.
@@ -180,7 +185,7 @@ func New(cfg Config) (*Source, error) {
 	if err := cfg.checkFormats(); err != nil {
 		return nil, err
 	}
-	return &Source{cfg: cfg, changed: make(chan struct{}, 1)}, cfg.checkInclude()
+	return &Source{cfg: cfg, changed: make(chan struct{}, 1), altered: make(chan struct{}, 1)}, cfg.checkInclude()
 }
 
 func (c *Config) checkFormats() error {

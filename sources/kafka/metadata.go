@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/repr"
 	"millrace/repr/jsonb"
-	"millrace/sources"
 	"millrace/sources/envelope"
 )
 
@@ -23,12 +21,6 @@ const (
 
 // Microseconds and milliseconds from 1970-01-01 to 2000-01-01.
 const epochMillis = 946684800 * 1000
-
-// maxKept is how much of a bad record's key and value its row of errors keeps.
-const maxKept = 64 << 10
-
-// maxReason is how much of an error's text is kept, which may quote the record.
-const maxReason = 2000
 
 var metadataKinds = map[Metadata]repr.Kind{
 	IncludePartition: repr.KindInt4, IncludeOffset: repr.KindInt8, IncludeTimestamp: repr.KindTimestamp, IncludeHeaders: repr.KindJSONB,
@@ -116,29 +108,4 @@ func plainText(b []byte) string {
 		return string(b)
 	}
 	return fmt.Sprintf(`\x%x`, b)
-}
-
-// errorRow is a row of sources.ErrorColumns, of an error that was met at a time.
-func errorRow(r *kgo.Record, e *repr.Error, met time.Time) []byte {
-	text := e.Message
-	if e.Detail != "" {
-		text += " (" + e.Detail + ")"
-	}
-	if len(text) > maxReason {
-		text = text[:maxReason] + "…"
-	}
-	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", `\x00`), "\uFFFD")
-	row := []repr.Datum{
-		repr.TimestampTZ((met.UnixMilli() - epochMillis) * 1000), repr.Text(text), repr.Text(e.Code), repr.Text(r.Topic),
-		repr.Int4(r.Partition), repr.Int8(r.Offset), repr.TimestampTZ((r.Timestamp.UnixMilli() - epochMillis) * 1000),
-		kept(r.Key), kept(r.Value),
-	}
-	return repr.AppendRow(make([]byte, 0, 128+len(r.Key)+len(r.Value)), row[:len(sources.ErrorColumns)])
-}
-
-func kept(b []byte) repr.Datum {
-	if b == nil {
-		return repr.Null
-	}
-	return repr.Bytea(b[:min(len(b), maxKept)])
 }

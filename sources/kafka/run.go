@@ -470,44 +470,6 @@ func (r *reader) take(ctx context.Context, rec *kgo.Record) error {
 	return nil
 }
 
-// mend makes a row of errors of a bad record, and waits where the registry is away. What was read before does not
-// wait with it.
-func (r *reader) mend(ctx context.Context, rec *kgo.Record, err error) ([]sources.Update, error) {
-	var bad *repr.Error
-	if !errors.As(err, &bad) {
-		r.next[rec.Partition] = rec.Offset
-		if err := r.push(ctx); err != nil {
-			return nil, err
-		}
-		r.next[rec.Partition], r.moved[rec.Partition] = rec.Offset+1, -1
-		var updates []sources.Update
-		err = r.insist(ctx, func() error {
-			var err error
-			updates, err = r.seen.env.Apply(ctx, r.batch.Updates, &r.msg)
-			if errors.As(err, &bad) {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		r.report(sources.State{Status: statusRunning})
-		if bad == nil {
-			return updates, nil
-		}
-	}
-	row := errorRow(rec, bad, r.cfg.Clock.Now())
-	r.batch.Bad++
-	updates := r.batch.Updates
-	if h, ok := r.seen.env.(envelope.Healing); ok {
-		updates, r.batch.Errors = h.Fail(updates, r.batch.Errors, &r.msg, bad, row)
-	} else {
-		r.batch.Errors = append(r.batch.Errors, sources.Update{Row: row, Diff: 1})
-	}
-	return updates, nil
-}
-
 // push hands the batch over. It waits while the coordinator is busy, and the fetch buffers fill up to their bound.
 func (r *reader) push(ctx context.Context) error {
 	if len(r.moved) == 0 {

@@ -62,7 +62,7 @@ func (p *parser) option() ast.Option {
 	}
 	equals := p.acceptPunct("=") || p.acceptPunct("=>")
 	o.Name = strings.Join(words, " ")
-	if equals && o.Name == "retain history" && p.accept("for") { // RETAIN HISTORY = FOR '1 hour'
+	if equals && strings.HasPrefix(o.Name, "retain ") && p.accept("for") { // RETAIN HISTORY = FOR '1 hour'
 		o.Name += " for"
 	}
 	if next := p.peek(); equals || !(next.is(",") || next.is(")") || next.kind == tokEOF) {
@@ -88,14 +88,15 @@ func (p *parser) optionWordNext(inside bool) bool {
 	next := p.peekAt(1)
 	closes := next.is(",") || next.is(")") || next.kind == tokEOF
 	before := p.toks[p.pos-1].text
+	onError := before == "error" && p.pos > 1 && p.toks[p.pos-2].isWord("on")
 	if closes && (t.isWord("true") || t.isWord("false") || t.isWord("on") || t.isWord("off")) {
 		return false
 	}
-	return !closes || (!nameOptions[before] && !bareValues[before])
+	return !closes || (!nameOptions[before] && !bareValues[before] && !onError)
 }
 
 // bareValues are the last words of option names whose value is usually a bare word: SECURITY PROTOCOL
-// PLAINTEXT, SSL MODE require, FORMAT csv.
+// PLAINTEXT, SSL MODE require, FORMAT csv. So is that of ON ERROR.
 var bareValues = wordSet(`protocol mode format reference mechanisms level method type`)
 
 // optionValue reads the value of an option.

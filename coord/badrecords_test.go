@@ -1,0 +1,210 @@
+package coord
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// spoiled is a broker whose topic t has good and bad records.
+type spoiled struct {
+	t    *testing.T
+	addr string
+	w    *kgo.Client
+}
+
+func newSpoiled(t *testing.T) *spoiled {
+	t.Helper()
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	k := &spoiled{t: t, addr: fake.ListenAddrs()[0]}
+	if k.w, err = kgo.NewClient(kgo.SeedBrokers(k.addr), kgo.DefaultProduceTopic("t")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.w.Close)
+	return k
+}
+
+func (k *spoiled) write(values ...string) {
+	k.t.Helper()
+	records := make([]*kgo.Record, len(values))
+	for i, v := range values {
+		records[i] = kgo.StringRecord(v)
+	}
+	if err := k.w.ProduceSync(context.Background(), records...).FirstErr(); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+func (k *spoiled) source(options string) string {
+	text := "CREATE SOURCE s (a int) FROM KAFKA BROKER '" + k.addr + "' TOPIC 't' FORMAT JSON"
+	if options != "" {
+		text += " WITH (" + options + ")"
+	}
+	return text
+}
+
+// soon waits until a query has an answer.
+func (cl *client) soon(query, want string) {
+	cl.t.Helper()
+	var got string
+	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+		rows, err := cl.run(context.Background(), query)
+		if got = strings.Join(rows, "\n"); err != nil {
+			got = err.Error()
+		}
+		if got == want {
+			return
+		}
+	}
+	cl.t.Fatalf("%s\ngives %s\nwanted %s", query, got, want)
+}
+
+const (
+	sourceState = "SELECT status, error FROM mz_internal.mz_source_statuses WHERE name = 's'"
+	sourceCount = "SELECT messages_received, records_bad, errors_kept, errors_dropped FROM mz_internal.mz_source_statistics WHERE name = 's'"
+	badOffsets  = "SELECT string_agg(\"offset\"::text, ' ' ORDER BY \"offset\") FROM s_errors"
+)
+
+// TestOnErrorFail: the source stops in front of a bad record, what came before is there, and ALTER lets it go on.
+func TestOnErrorFail(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	k.write(`{"a": 1}`)
+	cl := connect(t, start(t, Options{TickInterval: 10 * time.Millisecond}))
+	cl.must(k.source("ON ERROR = fail"))
+	cl.must("CREATE MATERIALIZED VIEW v AS SELECT sum(a) AS sum FROM s")
+	k.write(`{"a": 2}`, `{"a": "no number"}`, `{"a": 3}`)
+	cl.soon("SELECT * FROM v", "3")
+	cl.soon(sourceState, `failed|the record at offset 2 of partition 0 of topic "t" cannot be decoded: field "a": invalid input syntax for type integer: "no number"`)
+	cl.soon(sourceCount, "2|0|0|0")
+	cl.must("ALTER SOURCE s SET (ON ERROR = quarantine)")
+	cl.soon("SELECT * FROM v", "6")
+	cl.soon(sourceState, "running|∅")
+	cl.soon(sourceCount, "4|1|1|0")
+	cl.soon(badOffsets, "2")
+	if text := cl.one("SHOW CREATE SOURCE s"); !strings.Contains(text, "ON ERROR = quarantine") || strings.Contains(text, "fail") {
+		t.Errorf("the source is shown as %s", text)
+	}
+	cl.must("ALTER SOURCE s SET (ON ERROR fail)")
+	k.write(`bad`, `{"a": 4}`)
+	cl.soon(sourceState, `failed|the record at offset 4 of partition 0 of topic "t" cannot be decoded: invalid input syntax for type json (Token "bad" is invalid.)`)
+	cl.must("ALTER SOURCE s RESET (ON ERROR)")
+	cl.soon("SELECT * FROM v", "10")
+	cl.soon(badOffsets, "2 4")
+}
+
+// TestMaxErrorRate: a source stops where too much of what it reads is bad, and goes on behind what it has read.
+func TestMaxErrorRate(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	cl := connect(t, start(t, Options{TickInterval: 10 * time.Millisecond}))
+	cl.must(k.source("MAX ERROR RATE = '10%'"))
+	good := make([]string, 900)
+	for i := range good {
+		good[i] = `{"a": 1}`
+	}
+	bad := make([]string, 300)
+	for i := range bad {
+		bad[i] = fmt.Sprintf(`{"a": "x%d"}`, i)
+	}
+	k.write(good...)
+	k.write(bad[:80]...)
+	cl.soon(sourceCount, "980|80|80|0")
+	k.write(bad...)
+	cl.soon("SELECT status FROM mz_internal.mz_source_statuses WHERE name = 's'", "failed")
+	k.write(good...)
+	cl.must("ALTER SOURCE s SET (MAX ERROR RATE = 0.5, RETAIN ERRORS = 100)")
+	cl.soon(sourceCount, "2180|380|100|280")
+	cl.soon("SELECT count(*), sum(a) FROM s", "1800|1800")
+	cl.soon("SELECT count(*), min(\"offset\") >= 900 FROM s_errors", "100|t")
+	cl.must("ALTER SOURCE s RESET (MAX ERROR RATE)")
+	cl.soon("SELECT status FROM mz_internal.mz_source_statuses WHERE name = 's'", "running")
+}
+
+// TestErrorsAreBounded: the oldest rows of errors go, by number, size and age, are counted, and do not come back after a crash.
+func TestErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	m := newMachine(t, Options{TickInterval: 10 * time.Millisecond})
+	cl := connect(t, m.c)
+	cl.must(k.source("RETAIN ERRORS = 2"))
+	for i := range 6 {
+		k.write(fmt.Sprintf("bad%d", i))
+		cl.soon("SELECT records_bad FROM mz_internal.mz_source_statistics WHERE name = 's'", fmt.Sprint(i+1))
+	}
+	cl.soon(sourceCount, "6|6|2|4")
+	cl.soon(badOffsets, "4 5")
+	m.crash()
+	cl = connect(t, m.c)
+	cl.soon(sourceCount, "6|6|2|4")
+	cl.soon(badOffsets, "4 5")
+	cl.notices = nil
+	cl.must("SELECT * FROM s")
+	if len(cl.notices) != 1 || cl.notices[0].Message != `source "s" has 6 records that could not be decoded` ||
+		cl.notices[0].Hint != "SELECT * FROM s_errors shows the last 2" {
+		t.Errorf("the notices are %+v", cl.notices)
+	}
+	cl.must("ALTER SOURCE s SET (RETAIN ERRORS = 100, RETAIN ERRORS BYTES = 800)")
+	k.write(strings.Repeat("x", 300))
+	cl.soon(badOffsets, "6")
+	k.write("bad7", "bad8")
+	cl.soon(badOffsets, "7 8")
+	cl.must("ALTER SOURCE s RESET (RETAIN ERRORS, RETAIN ERRORS BYTES)")
+	cl.must("ALTER SOURCE s SET (RETAIN ERRORS FOR '5 milliseconds')")
+	cl.soon(sourceCount, "9|9|0|9")
+	k.write(`{"a": 1}`)
+	cl.soon("SELECT a FROM s", "1")
+}
+
+// TestErrorThatIsGoneIsNotMadeGood: what makes a bad value good takes back its error, unless that was let go.
+func TestErrorThatIsGoneIsNotMadeGood(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	cl := connect(t, start(t, Options{TickInterval: 10 * time.Millisecond}))
+	cl.must("CREATE SOURCE s (a int) FROM KAFKA BROKER '" + k.addr + "' TOPIC 't' WITH (RETAIN ERRORS = 1) KEY FORMAT TEXT VALUE FORMAT JSON ENVELOPE UPSERT")
+	put := func(key, value string) {
+		if err := k.w.ProduceSync(context.Background(), kgo.KeyStringRecord(key, value)).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("x", "bad")
+	cl.soon(badOffsets, "0")
+	put("y", "bad")
+	cl.soon(badOffsets, "1")
+	put("x", `{"a": 1}`)
+	cl.soon("SELECT * FROM s", "x|1")
+	cl.soon(badOffsets, "1")
+	put("y", `{"a": 2}`)
+	cl.soon("SELECT * FROM s ORDER BY a", "x|1\ny|2")
+	cl.soon(badOffsets, "∅")
+	cl.soon(sourceCount, "4|2|0|1")
+}
+
+// TestErrorOptionRefusals: what makes no sense is refused where it stands.
+func TestErrorOptionRefusals(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	cl := connect(t, start(t, quiet()))
+	for options, code := range map[string]string{
+		"ON ERROR = ignore": "22023", "MAX ERROR RATE = 2": "22023", "MAX ERROR RATE = 'all'": "22023", "RETAIN ERRORS = 'many'": "22023",
+		"RETAIN ERRORS FOR 'long'": "22007", "DEAD LETTER TOPIC = 5": "22023", "RETAIN ERRORS BYTES = -1": "22023",
+	} {
+		if err := cl.fails(code, k.source(options)); err.Position == 0 {
+			t.Errorf("%s: no position in %v", options, err)
+		}
+	}
+	cl.must("CREATE TABLE x (a int)")
+	cl.fails("0A000", "ALTER TABLE x SET (ON ERROR = fail)")
+	cl.must(k.source(""))
+	cl.fails("22023", "ALTER SOURCE s SET (MAX ERROR RATE = -1)")
+	cl.fails("2BP01", "ALTER SOURCE s_errors SET (RETAIN ERRORS = 1)")
+}

@@ -1,0 +1,242 @@
+package coord
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"millrace/repr"
+	"millrace/sources"
+	"millrace/sql/ast"
+	"millrace/sql/parse"
+)
+
+// errorPolicy is what a source does about records that cannot be decoded, as its options say.
+type errorPolicy struct {
+	sources.ErrorPolicy
+	mostRate  float64       // of what is read, so much may be bad; 1: all of it
+	mostRows  int64         // of <source>_errors; what is older goes
+	mostBytes int64         // of its rows
+	keepFor   time.Duration // how long a row stays; 0: as long as there is room
+}
+
+// What is kept of bad records when the source does not say.
+const (
+	errorRows  = 100_000
+	errorBytes = 64 << 20
+)
+
+// The names of the options.
+const (
+	optionOnError     = "on error"
+	optionErrorRate   = "max error rate"
+	optionErrorRows   = "retain errors"
+	optionErrorBytes  = "retain errors bytes"
+	optionErrorAge    = "retain errors for"
+	optionDeadLetters = "dead letter topic"
+)
+
+// errorOptions read the options about bad records.
+var errorOptions = map[string]func(p *errorPolicy, o *ast.Option) *repr.Error{
+	optionOnError:     takeOnError,
+	optionErrorRate:   takeErrorRate,
+	optionErrorRows:   func(p *errorPolicy, o *ast.Option) *repr.Error { return takeBound(&p.mostRows, o) },
+	optionErrorBytes:  func(p *errorPolicy, o *ast.Option) *repr.Error { return takeBound(&p.mostBytes, o) },
+	optionDeadLetters: takeDeadLetters,
+	optionErrorAge: func(p *errorPolicy, o *ast.Option) (err *repr.Error) {
+		p.keepFor, err = retainInterval(*o, "RETAIN ERRORS FOR")
+		return err
+	},
+}
+
+func isErrorOption(name string) bool { return errorOptions[name] != nil }
+
+// errorPolicyOf reads the options of a source that are about bad records.
+func errorPolicyOf(st *ast.CreateSource) (errorPolicy, *repr.Error) {
+	p := errorPolicy{mostRate: 1, mostRows: errorRows, mostBytes: errorBytes}
+	for _, list := range [][]ast.Option{st.From.Options, st.Options} {
+		for i := range list {
+			o := &list[i]
+			if !isErrorOption(o.Name) {
+				continue
+			}
+			if err := errorOptions[o.Name](&p, o); err != nil {
+				return p, err
+			}
+			if o.Name == optionDeadLetters && st.From.Kind != ast.ExternalKafka {
+				return p, unsupported("DEAD LETTER TOPIC of a source that does not read Kafka", o.Pos).
+					WithHint("a sink writes what <source>_errors holds: CREATE SINK … FROM <source>_errors INTO KAFKA … ENVELOPE NONE (FORCE)")
+			}
+		}
+	}
+	return p, nil
+}
+
+func takeOnError(p *errorPolicy, o *ast.Option) *repr.Error {
+	switch strings.ToLower(o.Value.Text) {
+	case "quarantine":
+		p.OnError = sources.Quarantine
+	case "fail":
+		p.OnError = sources.Fail
+	case "null_field":
+		return unsupported("ON ERROR = null_field", o.Pos)
+	default:
+		return repr.NewError(repr.CodeInvalidParameter, "ON ERROR is quarantine or fail").
+			WithHint("quarantine reads on and keeps the record in <source>_errors, fail waits in front of it").At(o.Pos)
+	}
+	return nil
+}
+
+// takeErrorRate reads a part of one, or of a hundred: 0.01, '1%'.
+func takeErrorRate(p *errorPolicy, o *ast.Option) *repr.Error {
+	number, percent := strings.CutSuffix(strings.TrimSpace(o.Value.Text), "%")
+	rate, err := strconv.ParseFloat(number, 64)
+	if percent {
+		rate /= 100
+	}
+	if err != nil || math.IsNaN(rate) || rate < 0 || rate > 1 || o.Value.Kind != ast.OptionNumber && o.Value.Kind != ast.OptionString {
+		return repr.NewError(repr.CodeInvalidParameter, "MAX ERROR RATE is a number from 0 to 1, or a percentage").
+			WithHint("write it as in MAX ERROR RATE = 0.01, or '1%'").At(o.Pos)
+	}
+	p.mostRate = rate
+	return nil
+}
+
+// takeBound reads a number of rows or bytes.
+func takeBound(to *int64, o *ast.Option) *repr.Error {
+	n, err := strconv.ParseInt(o.Value.Text, 10, 64)
+	if err != nil || n < 0 || o.Value.Kind != ast.OptionNumber {
+		return repr.NewError(repr.CodeInvalidParameter, strings.ToUpper(o.Name)+" is a number from 0 on").At(o.Pos)
+	}
+	*to = n
+	return nil
+}
+
+func takeDeadLetters(p *errorPolicy, o *ast.Option) *repr.Error {
+	if o.Value.Kind != ast.OptionString || o.Value.Text == "" {
+		return repr.NewError(repr.CodeInvalidParameter, "DEAD LETTER TOPIC is the name of a topic").
+			WithHint("write it as in DEAD LETTER TOPIC = 'orders-dead'").At(o.Pos)
+	}
+	p.DeadLetters = o.Value.Text
+	return nil
+}
+
+// policyIn reads the policy of a source from the statement that made it, which was read when it was made.
+func policyIn(statement string) errorPolicy {
+	if parsed, err := parse.Parse(statement); err == nil && len(parsed) == 1 {
+		if st, ok := parsed[0].Stmt.(*ast.CreateSource); ok {
+			if p, err := errorPolicyOf(st); err == nil {
+				return p
+			}
+		}
+	}
+	return errorPolicy{mostRate: 1, mostRows: errorRows, mostBytes: errorBytes}
+}
+
+// dropOptions takes options out of a list.
+func dropOptions(list []ast.Option, gone func(name string) bool) []ast.Option {
+	return slices.DeleteFunc(slices.Clone(list), func(o ast.Option) bool { return gone(o.Name) })
+}
+
+// Bounds of what a rate is judged by.
+const (
+	rateLeast  = 1_000  // records; of fewer nothing is said
+	rateWindow = 10_000 // records, about
+)
+
+// warden holds a source up whose records are too bad for its policy.
+type warden struct {
+	mu      sync.Mutex // guards what follows
+	policy  errorPolicy
+	altered chan struct{}               // closed when the policy becomes another
+	window  [2]struct{ all, bad int64 } // of about the last rateWindow records: the half that is full, and the one that fills
+}
+
+func newWarden(p errorPolicy) *warden { return &warden{policy: p, altered: make(chan struct{})} }
+
+// now is the policy.
+func (w *warden) now() errorPolicy {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.policy
+}
+
+// alter makes the policy another. What was read before does not count any more.
+func (w *warden) alter(p errorPolicy) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.policy = p
+	clear(w.window[:])
+	close(w.altered)
+	w.altered = make(chan struct{})
+}
+
+// refusal says why a batch must wait, and for what; nil when it need not. itself says that the connector stops at a bad record.
+func (w *warden) refusal(b *sources.Batch, itself, again bool) (*repr.Error, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if b.Bad > 0 && w.policy.OnError == sources.Fail && !itself {
+		return errFirstBad(b), w.altered
+	}
+	if !again {
+		if w.window[1].all >= rateWindow/2 {
+			w.window[0] = w.window[1]
+			w.window[1].all, w.window[1].bad = 0, 0
+		}
+		w.window[1].all += b.Records
+		w.window[1].bad += b.Bad
+	}
+	all, bad := w.window[0].all+w.window[1].all, w.window[0].bad+w.window[1].bad
+	if b.Bad == 0 || all < rateLeast || float64(bad) <= w.policy.mostRate*float64(all) {
+		return nil, nil
+	}
+	return repr.NewError(repr.CodeInvalidText, itoa(bad)+" of the last "+itoa(all)+" records could not be decoded, which is more than MAX ERROR RATE allows").
+		WithHint("ALTER SOURCE … SET (MAX ERROR RATE = …), or RESET, goes on behind what was read"), w.altered
+}
+
+// errFirstBad is the error of a source that stops at bad records.
+func errFirstBad(b *sources.Batch) *repr.Error {
+	text := "a record could not be decoded"
+	for _, u := range b.Errors {
+		if u.Diff > 0 {
+			row := repr.DecodeRow(nil, u.Row)
+			text += ": " + string(row[1].Bytes())
+			break
+		}
+	}
+	return repr.NewError(repr.CodeInvalidText, text).
+		WithHint("ALTER SOURCE … SET (ON ERROR = quarantine) reads on, and keeps it in <source>_errors")
+}
+
+// admit waits until the policy of the source takes a batch.
+func (r *sourceRun) admit(ctx context.Context, b *sources.Batch) error {
+	_, itself := r.connector.(sources.Follower)
+	for again := false; ; again = true {
+		why, altered := r.warden.refusal(b, itself, again)
+		if why == nil {
+			if again {
+				r.Report(sources.State{Status: "running"})
+			}
+			return nil
+		}
+		r.Report(sources.State{Status: "failed", Error: why.Message, Hint: why.Hint})
+		select {
+		case <-altered:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// follow has the source go by a policy from now on. It runs in the loop.
+func (r *sourceRun) follow(p errorPolicy) {
+	r.warden.alter(p)
+	if f, ok := r.connector.(sources.Follower); ok {
+		f.Follow(p.ErrorPolicy)
+	}
+	r.c.queued = true // for what is not to be kept any more
+}
