@@ -21,6 +21,10 @@ type Example struct {
 // Examples are all there are, in the order in which they are best read.
 var Examples = []Example{
 	{
+		Name: "enrich", Services: []stack.Service{stack.Postgres, stack.Kafka},
+		Postgres: "testdb", Topics: []string{"input-user-clicks-demo"},
+	},
+	{
 		Name: "pageviews", Services: []stack.Service{stack.MariaDB, stack.Kafka, stack.Registry, stack.Connect},
 		MariaDB: "shop", Connectors: []string{"shop"},
 		Topics: []string{"pageviews", "mysql.shop.users", "mysql", "_history_mysql", "pageviews-user-segment-sink", "millrace-progress-pageviews-user-segment-sink"},
