@@ -19,6 +19,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"millrace/bench/server"
 )
 
 type options struct {
@@ -44,17 +46,17 @@ func main() {
 }
 
 func measure(ctx context.Context, o options) (err error) {
-	s, err := start(ctx, o)
+	s, err := server.Start(ctx, o.binary)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
+	defer func() { err = errors.Join(err, s.Stop()) }()
 	for _, text := range []string{"CREATE TABLE events (at bigint, k int)", "CREATE MATERIALIZED VIEW latest AS SELECT k, max(at) AS at FROM events GROUP BY k"} {
-		if _, err := s.db.Exec(ctx, text); err != nil {
+		if _, err := s.DB.Exec(ctx, text); err != nil {
 			return err
 		}
 	}
-	before, err := s.memory()
+	before, err := server.Memory(s.PID())
 	if err != nil {
 		return err
 	}
@@ -69,24 +71,24 @@ func measure(ctx context.Context, o options) (err error) {
 		wait.Go(r.read)
 	}
 	time.Sleep(time.Second)
-	idle, err := s.memory()
+	idle, err := server.Memory(s.PID())
 	if err != nil {
 		return err
 	}
-	cpu, err := s.cpu()
+	cpu, err := server.Processor(s.PID())
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	if err := s.load(ctx, o); err != nil {
+	if err := load(ctx, s, o); err != nil {
 		return err
 	}
 	took := time.Since(began)
-	used, err := s.cpu()
+	used, err := server.Processor(s.PID())
 	if err != nil {
 		return err
 	}
-	loaded, err := s.memory()
+	loaded, err := server.Memory(s.PID())
 	if err != nil {
 		return err
 	}
@@ -141,11 +143,11 @@ type reader struct {
 	worst atomic.Int64
 }
 
-func (r *reader) open(o options, s *server) (err error) {
+func (r *reader) open(o options, s *server.Server) (err error) {
 	r.http = o.http
-	addr := s.sql
+	addr := s.SQL
 	if o.http {
-		addr = s.web
+		addr = s.Web
 	}
 	if r.conn, err = net.Dial("tcp", addr); err != nil {
 		return err

@@ -87,6 +87,7 @@ var repository = Rules{
 		{"cmd", 70},
 		{"examples", 80},
 		{"tests", 90},
+		{"bench/ingest", 95}, // starts the real servers
 	},
 	Doors: []Door{
 		{From: "sql", Target: "dataflow", To: []string{"sql/lower"}},

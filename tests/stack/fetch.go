@@ -263,7 +263,13 @@ func (s *Stack) python(ctx context.Context) (string, error) {
 }
 
 // JDBC returns the class path of the PostgreSQL JDBC driver.
-func (s *Stack) JDBC(ctx context.Context) (string, error) {
+func (s *Stack) JDBC(ctx context.Context) (string, error) { return s.classPath(ctx, "jdbc") }
+
+// Flink returns the class path of Flink SQL with its connector for Kafka; it is fetched when it is asked for first.
+func (s *Stack) Flink(ctx context.Context) (string, error) { return s.classPath(ctx, "flink") }
+
+// classPath fetches the jars of a pom, which only the caller needs.
+func (s *Stack) classPath(ctx context.Context, pom string) (string, error) {
 	cache, err := acquire(ctx, filepath.Join(s.cfg.Cache, "lock"), func() { s.say("another run fills the cache, waiting for it") })
 	if err != nil {
 		return "", err
@@ -271,7 +277,7 @@ func (s *Stack) JDBC(ctx context.Context) (string, error) {
 	err = s.installPackages(ctx)
 	var dir string
 	if err == nil {
-		dir, err = s.artifacts(ctx, "jdbc", "copy-dependencies")
+		dir, err = s.artifacts(ctx, pom, "copy-dependencies")
 	}
 	return filepath.Join(dir, "*"), errors.Join(err, cache.release())
 }

@@ -131,6 +131,12 @@ func (s *Stack) running(name string) (process, bool) {
 	return process{pid, start}, true
 }
 
+// PID is the process of a service that runs.
+func (s *Stack) PID(name Service) (pid int, ok bool) {
+	p, ok := s.running(string(name))
+	return p.pid, ok
+}
+
 // startTime is the kernel's start time of a process that is neither gone nor a zombie, or empty.
 func startTime(pid int) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
