@@ -82,6 +82,20 @@ func fits(view, table string) bool {
 // passing are the classes of SQLSTATE that go by themselves: no connection, no resources, a stop, a conflict of transactions.
 var passing = []string{"08", "53", "57", "58", "40", "55P03"}
 
+// hint says what to do about an error of the server: of a connection that is tried, or of a sink.
+func (c *Config) hint(code string) string {
+	what := map[string]string{"28P01": "Check USER and PASSWORD of the connection.", "28000": "Check USER of the connection, and pg_hba.conf of the server.",
+		"3D000": "Check DATABASE of the connection."}[code]
+	switch {
+	case c.Table == "":
+		return what
+	case what == "":
+		return "The server says so; when that is mended, drop the sink and create it anew."
+	default:
+		return what + " Then drop the sink and create it anew."
+	}
+}
+
 // Explain puts an error into the words of a user, and says whether retrying is of no use.
 func (t *target) Explain(err error) (e *repr.Error, fatal bool) {
 	if errors.As(err, &e) {
@@ -90,7 +104,7 @@ func (t *target) Explain(err error) (e *repr.Error, fatal bool) {
 	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
 		e = &repr.Error{Code: answer.Code, Message: t.cfg.Run.Place + ": " + answer.Message, Detail: answer.Detail, Hint: answer.Hint}
 		if e.Hint == "" {
-			e.Hint = "The server says so; when that is mended, drop the sink and create it anew."
+			e.Hint = t.cfg.hint(answer.Code)
 		}
 		return e, !slices.ContainsFunc(passing, func(class string) bool { return strings.HasPrefix(answer.Code, class) })
 	}

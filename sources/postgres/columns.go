@@ -108,7 +108,12 @@ func (t *table) lose(columns []int) {
 // checkTypes refuses columns whose type has changed.
 func (t *table) checkTypes(rel *relation) error {
 	for i, c := range t.up.Columns {
-		if at := t.at[i]; at >= 0 && rel.columns[at].typ != c.Type {
+		at := t.at[i]
+		if at < 0 {
+			continue
+		}
+		is := rel.columns[at]
+		if is.typ != c.Type || c.Mod != 0 && c.Mod != is.mod && keepsMod(t.types[i]) {
 			return repr.NewError(repr.CodeObjectNotReady, "the type of column \""+c.Name+"\" of table "+t.up.String()+" has changed").
 				WithHint("drop the table here and create it again: it gets the new type")
 		}

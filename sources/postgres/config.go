@@ -33,8 +33,9 @@ type Source struct {
 	mu      sync.Mutex // guards what follows, which is changed from outside
 	leads   Address
 	tables  map[uint64]*table
-	saved   map[string]savedRow // what was told to be kept, by key
-	changed bool                // tables came or went since Run looked
+	saved   map[string]savedRow  // what was told to be kept, by key
+	refused map[uint64]*refusals // of tables that are not fed: what was kept of them
+	changed bool                 // tables came or went since Run looked
 	renew   bool
 
 	// at is how far the stream was read: what committed before was handed over. It belongs to Run.
@@ -51,7 +52,8 @@ type identity struct {
 	System   string `json:"system,omitempty"`
 	Timeline int32  `json:"timeline,omitempty"`
 
-	Publication int64 `json:"publication,omitempty"` // its number: one that was made anew has another
+	Publication int64  `json:"publication,omitempty"` // its number: one that was made anew has another
+	Altered     string `json:"altered,omitempty"`     // the transaction that altered it last
 }
 
 // New checks a configuration.
@@ -66,7 +68,7 @@ func New(cfg Config) (*Source, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System{}
 	}
-	return &Source{cfg: cfg, leads: cfg.Address, tables: map[uint64]*table{}, saved: map[string]savedRow{}}, nil
+	return &Source{cfg: cfg, leads: cfg.Address, tables: map[uint64]*table{}, saved: map[string]savedRow{}, refused: map[uint64]*refusals{}}, nil
 }
 
 // Describe tries whether the publication can be read. The rows are in the tables, and the source has none of its own.
@@ -124,6 +126,10 @@ func (s *Source) Feed(t sources.Table) error {
 			return err
 		}
 	}
+	if r := s.refused[t.ID]; r != nil {
+		made.refused = r
+		delete(s.refused, t.ID)
+	}
 	s.tables[t.ID], s.changed = made, true
 	return nil
 }
@@ -132,6 +138,9 @@ func (s *Source) Feed(t sources.Table) error {
 func (s *Source) Starve(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if t := s.tables[id]; t != nil && t.refused.len() > 0 {
+		s.refused[id] = t.refused
+	}
 	delete(s.tables, id)
 	s.changed = true
 }

@@ -182,13 +182,17 @@ var hints = map[string]string{
 	"28P01": "check USER and PASSWORD of the connection",
 	"28000": "check USER of the connection, and pg_hba.conf of the server, which has to let it in, for replication too",
 	"3D000": "check DATABASE of the connection",
-	"42501": "let a superuser GRANT what is missing",
+	"42501": "let a superuser GRANT what is missing, or ALTER ROLE … REPLICATION when it is that",
+	"42704": "make it there, and then run ALTER SOURCE … RESNAPSHOT here: what changed meanwhile cannot be had any more",
 	"53300": "raise max_connections or max_wal_senders of the server, or close what is not used",
 	"53400": "raise max_replication_slots of the server, or drop slots that nobody uses: SELECT * FROM pg_replication_slots lists them",
 }
 
+// codeNotNow is the error of a server that may be ready later.
+const codeNotNow = "57P03"
+
 // passing are the errors of the other side that a retry may mend, by code or class.
-var passing = []string{"08", "28", "3D", "53", "55006", "57", "58"}
+var passing = []string{"08", "28", "3D", "42501", "53", "55006", "57", "58"}
 
 // explain turns an error of the library into one for people.
 func explain(err error, a Address) *repr.Error {

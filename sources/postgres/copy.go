@@ -124,13 +124,19 @@ func (t *table) match(list []*upstream) (*upstream, error) {
 				c = n
 			}
 		}
-		if !c.Gone && c.typ != t.types[i] {
+		if !c.Gone && !t.holds(i, c.typ) {
 			return nil, repr.NewError(repr.CodeObjectNotReady, "column \""+c.Name+"\" of table "+t.up.String()+" is now of type "+c.typ.String()+
 				", and was of type "+t.types[i].String()).WithHint("drop the table here and create it again")
 		}
 		out.Columns[i] = c
 	}
 	return &out, t.keyStays(&out)
+}
+
+// holds says whether a column of ours can have values of a type. A text without a length holds those of any.
+func (t *table) holds(column int, is repr.Type) bool {
+	was := t.types[column]
+	return is == was || is.Kind == repr.KindVarchar && was.Kind == repr.KindVarchar
 }
 
 // keyStays refuses a table whose rows can no longer be told apart as before.
@@ -189,7 +195,10 @@ type copied struct {
 func (w *copied) begin(first bool) {
 	w.p = w.f.partOf(w.t)
 	w.p.Total = w.total
-	w.p.Replace = w.p.Replace || first
+	if first {
+		w.p.Replace = true
+		w.t.healAll(w.p)
+	}
 }
 
 // Write takes a row.
@@ -209,7 +218,7 @@ func (w *copied) Write(line []byte) (int, error) {
 		return 0, err
 	}
 	if bad != nil {
-		w.f.quarantine(w.t, bad, line)
+		w.f.refuse(w.t, &change{new: w.vals}, bad, line)
 	}
 	b := w.f.batch
 	b.Records++

@@ -102,6 +102,9 @@ func (r *reader) once(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.forgetRefused(ctx); err != nil {
+		return err
+	}
 	return r.stream(ctx, conn)
 }
 
@@ -109,7 +112,11 @@ func (r *reader) once(ctx context.Context) error {
 func (r *reader) undo() {
 	r.mu.Lock()
 	for id, p := range r.parts {
-		if t := r.tables[id]; t != nil && t.joined != 0 {
+		switch t := r.tables[id]; {
+		case t == nil:
+		case t.joined == 0: // it is read anew
+			t.refused.undo(p.refused)
+		default:
 			t.undo(p)
 		}
 	}
@@ -152,12 +159,14 @@ func (r *reader) renewed(ctx context.Context) error {
 // slot makes sure that the slot holds what comes next: it is made when nothing was read yet, and else has to be as we left it.
 func (r *reader) slot(ctx context.Context, c *conn) error {
 	who, err := c.system(ctx)
-	if err == nil {
-		who.Publication, err = c.publication(ctx, r.cfg.Publication)
-	}
 	if err != nil {
 		return err
 	}
+	p, err := c.publication(ctx, r.cfg.Publication)
+	if err != nil {
+		return err
+	}
+	who.Publication, who.Altered = p.number, p.altered
 	r.mu.Lock()
 	anew := r.renew || r.at == 0
 	r.mu.Unlock()
@@ -180,29 +189,36 @@ func (r *reader) slot(ctx context.Context, c *conn) error {
 	return nil
 }
 
-// system says which database system this is.
+// system says which database system this is. One that was promoted has a checkpoint on its timeline only later: the log tells.
 func (c *conn) system(ctx context.Context) (identity, error) {
-	rows, err := c.query(ctx, "SELECT s.system_identifier, c.timeline_id FROM pg_control_system() s, pg_control_checkpoint() c")
+	rows, err := c.query(ctx, `SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN
+		('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END FROM pg_control_system()`)
 	if err != nil {
 		return identity{}, err
+	}
+	if rows[0][1] == nil {
+		return identity{}, repr.NewError(codeNotNow, "PostgreSQL at "+c.addr.String()+" is a standby, which cannot be read from").
+			WithHint("promote it, or lead the connection to the primary")
 	}
 	return identity{System: string(rows[0][0]), Timeline: int32(number(rows[0][1]))}, nil
 }
 
+// lost is the error of a source that cannot go on without a gap.
+func lost(what string) *repr.Error {
+	return repr.NewError(repr.CodeObjectNotReady, what).
+		WithHint("what changed meanwhile cannot be had any more: ALTER SOURCE … RESNAPSHOT reads the tables anew and takes over the difference")
+}
+
 // checkSlot makes sure that nothing is missing between what was read and what the slot gives.
 func (r *reader) checkSlot(ctx context.Context, c *conn, who identity) error {
-	lost := func(what string) *repr.Error {
-		return repr.NewError(repr.CodeObjectNotReady, what).
-			WithHint("what changed meanwhile cannot be had any more: ALTER SOURCE … RESNAPSHOT reads the tables anew and takes over the difference")
-	}
 	if r.identity.System != "" && who.System != r.identity.System {
 		return lost("PostgreSQL at " + r.address().String() + " is another database system than the one that was read")
 	}
 	if r.identity.Timeline != 0 && who.Timeline != r.identity.Timeline {
 		return lost("PostgreSQL at " + r.address().String() + " was restored or failed over: its log is on another timeline")
 	}
-	if r.identity.Publication != 0 && who.Publication != r.identity.Publication {
-		return lost("publication \"" + r.cfg.Publication + "\" of PostgreSQL at " + r.address().String() + " was dropped and made anew")
+	if err := r.checkPublication(publication{number: who.Publication, altered: who.Altered}); err != nil {
+		return err
 	}
 	r.identity = who
 	rows, err := c.query(ctx, "SELECT coalesce(wal_status, ''), confirmed_flush_lsn, coalesce(plugin, ''), coalesce(database, '') FROM pg_replication_slots WHERE slot_name = "+quoteText(r.cfg.Slot))
@@ -221,26 +237,6 @@ func (r *reader) checkSlot(ctx context.Context, c *conn, who identity) error {
 	}
 	if flushed > r.at {
 		return lost("the replication slot \"" + r.cfg.Slot + "\" of PostgreSQL at " + r.address().String() + " is ahead of what was read: somebody else has read from it")
-	}
-	return nil
-}
-
-// checkPublished makes sure that the tables are in the publication: the changes of one that was taken out are not sent.
-func (r *reader) checkPublished(ctx context.Context, c *conn) error {
-	there, err := c.published(ctx, r.cfg.Publication)
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.renew {
-		return nil
-	}
-	for _, t := range r.tables {
-		if t.joined != 0 && !there[t.up.OID] {
-			return repr.NewError(repr.CodeObjectNotReady, "table "+t.up.String()+" is not in publication \""+r.cfg.Publication+"\" any more").
-				WithHint("put it back there with ALTER PUBLICATION … ADD TABLE, and run ALTER SOURCE … RESNAPSHOT here; or drop the table here")
-		}
 	}
 	return nil
 }
@@ -312,10 +308,14 @@ func (r *reader) push(ctx context.Context) error {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
+	b.State = append(b.State, r.Source.state()...)
 	for _, id := range ids {
-		b.Parts = append(b.Parts, r.parts[id].Part)
+		p := r.parts[id]
+		b.Parts = append(b.Parts, p.Part)
+		for _, f := range p.refused {
+			f.tell(b, id)
+		}
 	}
-	b.State = r.Source.state()
 	b.Progress = append(b.Progress, sources.Progress{Partition: 0, Next: int64(r.at), High: int64(r.at)})
 	at := r.at
 	r.reset()
@@ -335,19 +335,8 @@ func (r *reader) reset() {
 		if t.rows != nil {
 			held += t.rows.Bytes()
 		}
+		held += t.refused.bytes
 	}
 	r.mu.Unlock()
 	r.held.Store(held)
-}
-
-// quarantine tells of a row that cannot be had.
-func (r *reader) quarantine(t *table, bad *repr.Error, text []byte) {
-	message := bad.Message
-	if bad.Detail != "" {
-		message += ". " + bad.Detail
-	}
-	row := repr.AppendRow(nil, []repr.Datum{repr.Null, repr.Text(message), repr.Text(bad.Code), repr.Text(t.up.String()), repr.Null,
-		repr.IntOf(repr.KindInt8, int64(r.at)), repr.Null, repr.Null, repr.Bytea(text)})
-	r.batch.Errors = append(r.batch.Errors, sources.Update{Row: row, Diff: 1})
-	r.batch.Bad++
 }

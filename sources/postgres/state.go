@@ -16,7 +16,8 @@ import (
 )
 
 // What a source remembers are rows of text: a key, a blank, and JSON. Of the source itself it is which database system it read last,
-// of each table since when it follows the stream and how it looks there. A table without such a row has no first content.
+// of each table since when it follows the stream and how it looks there, and of each row that cannot be had its row of errors. A table
+// without a row of its own has no first content.
 
 // savedRow is what was told to be kept under a key.
 type savedRow struct{ row []byte }
@@ -48,6 +49,12 @@ func (s *Source) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 		key, text, ok := bytes.Cut(row, []byte(" "))
 		if !ok {
 			return fmt.Errorf("what is kept of a source does not parse: %q", row)
+		}
+		if id, ok := bytes.CutPrefix(key, []byte(refusedKey)); ok {
+			if err := s.restoreRefused(id, text); err != nil {
+				return err
+			}
+			continue
 		}
 		if string(key) == systemKey {
 			if err := json.Unmarshal(text, &s.identity); err != nil {

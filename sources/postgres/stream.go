@@ -116,6 +116,9 @@ func (s *stream) step(ctx context.Context) error {
 	return s.tell(false)
 }
 
+// heldUpdate is about what an update takes beside its row until its tick.
+const heldUpdate = 64
+
 // tooLarge refuses a transaction that cannot be held.
 func (s *stream) tooLarge() error {
 	return repr.NewError(repr.CodeProgramLimit, fmt.Sprintf("a transaction of PostgreSQL at %s changes more than %d MB, which do not fit in memory",
@@ -205,8 +208,6 @@ func (s *stream) data(ctx context.Context, b []byte) error {
 		if err != nil {
 			return err
 		}
-		s.size += int64(len(x.WALData))
-		s.fetched.Store(s.size)
 		return s.message(ctx, x.WALData)
 	}
 	return nil
@@ -358,12 +359,19 @@ func (s *stream) change(op byte, m *message, text []byte) error {
 		if s.tx.commit < t.joined {
 			continue
 		}
-		bad, err := t.apply(s.partOf(t), c)
+		p := s.partOf(t)
+		n := len(p.Updates)
+		bad, err := t.apply(p, c)
 		if err != nil {
 			return err
 		}
+		for i := range p.Updates[n:] {
+			s.size += heldUpdate + int64(len(p.Updates[n+i].Row))
+		}
+		s.fetched.Store(s.size)
 		if bad != nil {
-			s.quarantine(t, bad, text)
+			s.size += heldUpdate + int64(len(text))
+			s.refuse(t, c, bad, text)
 		}
 	}
 	return nil

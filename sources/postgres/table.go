@@ -27,10 +27,12 @@ type table struct {
 	also   *table         // another one that the same table of the other side feeds
 	buf    []byte
 	old    []byte
+
+	refused *refusals
 }
 
 func newTable(id uint64, u *upstream, cols repr.RowDesc) *table {
-	t := &table{id: id, up: u, types: cols.Types()}
+	t := &table{id: id, up: u, types: cols.Types(), refused: &refusals{}}
 	for i, c := range u.Columns {
 		if slices.Contains(u.Key, c.Number) {
 			t.key = append(t.key, i)
@@ -75,18 +77,17 @@ func (t *table) keyOf(row []byte) []byte {
 	return key
 }
 
-// keyIn is the key in a tuple of the stream.
-func (t *table) keyIn(vals []value) ([]byte, *repr.Error) {
-	var key []byte
+// keyIn is the key in a tuple of the stream; there is none of a row that cannot be had for its key.
+func (t *table) keyIn(vals []value) (key []byte, err *repr.Error) {
 	for _, i := range t.key {
 		v, ok := t.valueOf(vals, i)
 		if !ok || v.kind != 't' {
 			return nil, repr.NewError(repr.CodeObjectNotReady, "a change of table "+t.up.String()+" does not bear the key of its row").
 				WithHint("was its REPLICA IDENTITY or its primary key changed? Run ALTER SOURCE … RESNAPSHOT after it was put right")
 		}
-		var err *repr.Error
-		if key, err = appendValue(key, t.types[i], v.text); err != nil {
-			return nil, err
+		var unreadable *repr.Error
+		if key, unreadable = appendValue(key, t.types[i], v.text); unreadable != nil {
+			return nil, nil
 		}
 	}
 	return key, nil
@@ -131,7 +132,8 @@ func (t *table) row(dst []byte, vals []value, old []byte) ([]byte, *repr.Error) 
 // part is what a batch changes in the table.
 type part struct {
 	sources.Part
-	before []checkpoint
+	before  []checkpoint
+	refused []refusal // what becomes of the rows that cannot be had
 }
 
 // checkpoint is what a table was before something that its updates do not tell.
@@ -152,6 +154,7 @@ func (t *table) undo(p *part) {
 		}
 	}
 	t.told = t.told && !p.Joined
+	t.refused.undo(p.refused)
 }
 
 // back takes updates back, the last first.
@@ -180,6 +183,9 @@ type change struct {
 
 // apply adds what a change means. An error is lasting; a row that cannot be had is told by bad, and left out until it changes.
 func (t *table) apply(p *part, c *change) (bad, err *repr.Error) {
+	if t.refused.len() > 0 {
+		t.heal(p, c)
+	}
 	if t.rows == nil {
 		return t.applyWhole(p, c)
 	}
@@ -193,7 +199,7 @@ func (t *table) apply(p *part, c *change) (bad, err *repr.Error) {
 		if err != nil {
 			return nil, err
 		}
-		if row, ok := t.rows.Find(key); ok {
+		if row, ok := t.rows.Find(key); ok && key != nil {
 			was = row
 			p.add(row, -1)
 			t.rows.Remove(key)
@@ -234,7 +240,12 @@ func (t *table) applyWhole(p *part, c *change) (bad, err *repr.Error) {
 	if c.op == 'D' {
 		return nil, nil
 	}
-	row, bad := t.row(nil, c.new, old)
+	for i := range c.new { // not from the packed row, which is none when the old one could not be had
+		if c.new[i].kind == 'u' && i < len(c.old) {
+			c.new[i] = c.old[i]
+		}
+	}
+	row, bad := t.row(nil, c.new, nil)
 	if bad == nil {
 		p.add(row, 1)
 	}
@@ -246,6 +257,7 @@ func (t *table) truncate(p *part) {
 	p.before = append(p.before, checkpoint{rows: t.rows, updates: p.Updates})
 	p.Updates, p.Replace = nil, true
 	t.forget()
+	t.healAll(p)
 }
 
 // unread are the columns of the stream that the table here does not have.

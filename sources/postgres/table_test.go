@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"millrace/internal/clock"
 	"millrace/repr"
 	"millrace/sources"
 )
@@ -40,7 +41,14 @@ type world struct {
 	rng  *rand.Rand
 	rows map[int][2]string
 	here map[string]int64
+
+	badly bool         // some values cannot be had
+	bad   map[int]bool // whose rows cannot
+	errs  map[string]int64
 }
+
+// tooMuch is a number that does not fit.
+const tooMuch = "99999999999999999999"
 
 // packed is a row of the world as it has to be here.
 func (w *world) packed(id int) string {
@@ -55,8 +63,14 @@ func (w *world) change(t *testing.T, byKey bool) *change {
 	old, ok := w.rows[id]
 	text := strconv.Itoa(id)
 	fresh := [2]string{strconv.Itoa(w.rng.IntN(1000)), fmt.Sprintf("large %d", w.rng.IntN(1000))}
+	if w.badly && w.rng.IntN(3) == 0 {
+		fresh[0] = tooMuch
+	}
+	wasBad := w.bad[id]
+	delete(w.bad, id)
 	if !ok {
 		w.rows[id] = fresh
+		w.note(id, fresh[0] == tooMuch)
 		return &change{op: 'I', new: values(t, text, fresh[0], fresh[1])}
 	}
 	before := values(t, text, old[0], old[1])
@@ -85,7 +99,14 @@ func (w *world) change(t *testing.T, byKey bool) *change {
 	c.new = values(t, strconv.Itoa(to), fresh[0], sent)
 	delete(w.rows, id)
 	w.rows[to] = fresh
+	w.note(to, fresh[0] == tooMuch || byKey && wasBad && sent == `\u`) // what was not sent was not known
 	return c
+}
+
+func (w *world) note(id int, bad bool) {
+	if bad {
+		w.bad[id] = true
+	}
 }
 
 // take applies a part to the collection.
@@ -98,31 +119,50 @@ func (w *world) take(p *part) {
 			delete(w.here, string(u.Row))
 		}
 	}
+	for _, f := range p.refused {
+		if w.errs[string(f.row)] += int64(f.diff); w.errs[string(f.row)] == 0 {
+			delete(w.errs, string(f.row))
+		}
+	}
 }
 
 func (w *world) compare(t *testing.T, step int) {
 	t.Helper()
 	want := map[string]int64{}
 	for id := range w.rows {
-		want[w.packed(id)]++
+		if !w.bad[id] {
+			want[w.packed(id)]++
+		}
+	}
+	errs := int64(0)
+	for _, n := range w.errs {
+		if errs += n; n < 0 {
+			t.Fatalf("step %d: an error is taken back that was not there", step)
+		}
+	}
+	if errs != int64(len(w.bad)) {
+		t.Fatalf("step %d: %d errors, and %d rows that cannot be had", step, errs, len(w.bad))
 	}
 	if !maps.Equal(want, w.here) {
 		t.Fatalf("step %d: %d rows here, %d there, or others", step, len(w.here), len(want))
 	}
 }
 
-// TestApply holds random histories, with truncations and batches that are lost and come again, to what the other side holds.
+// TestApply holds random histories, with truncations, values that cannot be had, and batches that are lost and come again, to what the
+// other side holds.
 func TestApply(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		byKey := seed%2 == 0
-		w := &world{rng: rand.New(rand.NewPCG(seed, 1)), rows: map[int][2]string{}, here: map[string]int64{}}
+		w := &world{rng: rand.New(rand.NewPCG(seed, 1)), rows: map[int][2]string{}, here: map[string]int64{},
+			badly: seed%4 > 1, bad: map[int]bool{}, errs: map[string]int64{}}
 		tab := example(byKey)
 		for step := range 60 {
 			var history []*change // nil: TRUNCATE
 			for range w.rng.IntN(12) {
 				if w.rng.IntN(15) == 0 {
 					clear(w.rows)
+					clear(w.bad)
 					history = append(history, nil)
 					continue
 				}
@@ -143,13 +183,18 @@ func TestApply(t *testing.T) {
 
 func play(t *testing.T, tab *table, p *part, history []*change) {
 	t.Helper()
-	for _, c := range history {
+	for i, c := range history {
 		if c == nil {
 			tab.truncate(p)
 			continue
 		}
-		if bad, err := tab.apply(p, c); bad != nil || err != nil {
-			t.Fatal(bad, err)
+		bad, err := tab.apply(p, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bad != nil {
+			r := &reader{Source: &Source{cfg: Config{Clock: clock.System{}}}, batch: &sources.Batch{}, parts: map[uint64]*part{tab.id: p}}
+			r.refuse(tab, c, bad, fmt.Append(nil, i))
 		}
 	}
 }
@@ -247,7 +292,7 @@ func TestColumns(t *testing.T) {
 	if _, err := tab.apply(p, &change{op: 'I', new: values(t, "1", "5", "x")}); err != nil {
 		t.Fatal(err)
 	}
-	rel := &relation{columns: []relationColumn{{"id", 23}, {"text", 25}, {"fresh", 25}}}
+	rel := &relation{columns: []relationColumn{{"id", 23, -1}, {"text", 25, -1}, {"fresh", 25, -1}}}
 	kept, gone, err := tab.describe(rel, func([]*upstreamed) (map[int16]string, error) {
 		return map[int16]string{1: "id", 3: "text", 4: "fresh"}, nil
 	})

@@ -1,12 +1,12 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"millrace/repr"
 	"millrace/sources"
@@ -20,6 +20,7 @@ type upstream struct {
 	Columns []upstreamed `json:"columns"`
 	Key     []int16      `json:"key,omitempty"` // attribute numbers; none: the old row of every change is sent
 	Filter  string       `json:"filter,omitempty"`
+	Entries []int64      `json:"entries,omitempty"` // the numbers of what puts it into the publication; none: all tables are in it
 
 	partitioned bool
 	identity    string
@@ -32,6 +33,7 @@ type upstreamed struct {
 	Name   string `json:"name"`
 	Number int16  `json:"number"`
 	Type   uint32 `json:"type"`
+	Mod    int32  `json:"mod,omitempty"`  // its modifier; 0: not known
 	Gone   bool   `json:"gone,omitempty"` // it was dropped
 
 	typ repr.Type
@@ -123,17 +125,13 @@ func (c *conn) checkServer(ctx context.Context, slot string) error {
 	return nil
 }
 
-// publication gives the number of a publication.
-func (c *conn) publication(ctx context.Context, name string) (int64, error) {
-	rows, err := c.query(ctx, "SELECT oid FROM pg_publication WHERE pubname = "+quoteText(name))
-	if err != nil {
-		return 0, err
+// numbers reads numbers with blanks between them.
+func numbers(b []byte) []int64 {
+	var out []int64
+	for _, f := range bytes.Fields(b) {
+		out = append(out, number(f))
 	}
-	if len(rows) > 0 {
-		return number(rows[0][0]), nil
-	}
-	return 0, repr.NewError(repr.CodeUndefinedObject, "publication \""+name+"\" does not exist in PostgreSQL at "+c.addr.String()).
-		WithHint("run CREATE PUBLICATION " + quoteIdent(name) + " FOR ALL TABLES there, or FOR TABLE …")
+	return out
 }
 
 func number(b []byte) int64 {
@@ -143,17 +141,18 @@ func number(b []byte) int64 {
 
 // upstream gives the tables of a publication.
 func (c *conn) upstream(ctx context.Context, publication string) ([]*upstream, error) {
-	known, err := c.query(ctx, "SELECT current_setting('server_version_num')::int >= 150000")
+	release, err := c.release(ctx)
 	if err != nil {
 		return nil, err
 	}
 	filters := "NULL, NULL"
-	if string(known[0][0]) == "t" {
+	if release >= release15 {
 		filters = "p.attnames::text[], p.rowfilter"
 	}
 	rows, err := c.query(ctx, `SELECT c.oid, n.nspname, c.relname, c.relkind = 'p', c.relreplident, greatest(c.reltuples, 0)::bigint,
-			has_table_privilege(c.oid, 'SELECT'), i.indkey::text, `+filters+`
+			has_table_privilege(c.oid, 'SELECT'), i.indkey::text, `+filters+`, `+entriesOf(release)+`
 		FROM pg_publication_tables p
+		JOIN pg_publication b ON b.pubname = p.pubname
 		JOIN pg_namespace n ON n.nspname = p.schemaname
 		JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
 		LEFT JOIN pg_index i ON i.indrelid = c.oid AND (c.relreplident = 'd' AND i.indisprimary OR c.relreplident = 'i' AND i.indisreplident)
@@ -161,19 +160,18 @@ func (c *conn) upstream(ctx context.Context, publication string) ([]*upstream, e
 	if err != nil {
 		return nil, err
 	}
-	domains, err := c.domains(ctx)
+	types, err := c.composed(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []*upstream
 	for _, r := range rows {
 		u := &upstream{OID: uint32(number(r[0])), Schema: string(r[1]), Name: string(r[2]), partitioned: string(r[3]) == "t",
-			identity: string(r[4]), rows: number(r[5]), readable: string(r[6]) == "t", Filter: string(r[9])}
-		for _, k := range strings.Fields(string(r[7])) {
-			n, _ := strconv.ParseInt(k, 10, 16)
-			u.Key = append(u.Key, int16(n))
+			identity: string(r[4]), rows: number(r[5]), readable: string(r[6]) == "t", Filter: string(r[9]), Entries: numbers(r[10])}
+		for _, k := range numbers(r[7]) {
+			u.Key = append(u.Key, int16(k))
 		}
-		if err := c.columns(ctx, u, r[8], domains); err != nil {
+		if err := c.columns(ctx, u, r[8], types); err != nil {
 			return nil, err
 		}
 		out = append(out, u)
@@ -181,23 +179,26 @@ func (c *conn) upstream(ctx context.Context, publication string) ([]*upstream, e
 	return out, nil
 }
 
-// domain is what a domain is made of.
-type domain struct {
-	base uint32
-	mod  int32
+// composed is a type that is made of another one: a domain, or an array.
+type composed struct {
+	base    uint32
+	mod     int32
+	isArray bool
 }
 
-func (c *conn) domains(ctx context.Context) (map[uint32]domain, error) {
-	rows, err := c.query(ctx, "SELECT oid, typbasetype, typtypmod FROM pg_type WHERE typtype = 'd'")
-	out := map[uint32]domain{}
+// composed gives the domains and arrays there are. An array whose elements are not parted by commas is none.
+func (c *conn) composed(ctx context.Context) (map[uint32]composed, error) {
+	rows, err := c.query(ctx, `SELECT oid, CASE typtype WHEN 'd' THEN typbasetype ELSE typelem END, typtypmod, typtype <> 'd' FROM pg_type t
+		WHERE typtype = 'd' OR typinput = 'array_in'::regproc AND EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typdelim = ',')`)
+	out := map[uint32]composed{}
 	for _, r := range rows {
-		out[uint32(number(r[0]))] = domain{base: uint32(number(r[1])), mod: int32(number(r[2]))}
+		out[uint32(number(r[0]))] = composed{base: uint32(number(r[1])), mod: int32(number(r[2])), isArray: string(r[3]) == "t"}
 	}
 	return out, err
 }
 
 // columns reads the columns of a table that are sent: names, when given, are those that the publication lists.
-func (c *conn) columns(ctx context.Context, u *upstream, names []byte, domains map[uint32]domain) error {
+func (c *conn) columns(ctx context.Context, u *upstream, names []byte, types map[uint32]composed) error {
 	listed := ""
 	if names != nil {
 		listed = " AND attname = ANY (" + quoteText(string(names)) + "::text[])"
@@ -208,8 +209,8 @@ func (c *conn) columns(ctx context.Context, u *upstream, names []byte, domains m
 		return err
 	}
 	for _, r := range rows {
-		col := upstreamed{Name: string(r[0]), Number: int16(number(r[1])), Type: uint32(number(r[2]))}
-		col.typ = typeOf(col.Type, int32(number(r[3])), domains)
+		col := upstreamed{Name: string(r[0]), Number: int16(number(r[1])), Type: uint32(number(r[2])), Mod: int32(number(r[3]))}
+		col.typ = typeOf(col.Type, col.Mod, types)
 		u.Columns = append(u.Columns, col)
 	}
 	return nil
@@ -217,39 +218,41 @@ func (c *conn) columns(ctx context.Context, u *upstream, names []byte, domains m
 
 // typeOf is our type for one of the other side: that of a domain is what it is made of, and what we do not know, enums among it, is
 // text as the other side prints it.
-func typeOf(oid uint32, mod int32, domains map[uint32]domain) repr.Type {
-	for d, ok := domains[oid]; ok; d, ok = domains[oid] {
+func typeOf(oid uint32, mod int32, types map[uint32]composed) repr.Type {
+	d, ok := types[oid]
+	for ; ok && !d.isArray; d, ok = types[oid] {
 		if oid = d.base; d.mod >= 0 {
 			mod = d.mod
 		}
 	}
+	if ok {
+		return arrayOf(typeOf(d.base, -1, types))
+	}
 	t, ok := repr.TypeByOID(oid)
-	if !ok || opaque[t.Kind] || opaque[t.Elem] {
+	if !ok || opaque[t.Kind] {
 		return repr.TypeOf(repr.KindText)
 	}
-	// A modifier is kept of what prints otherwise because of it; the values have been fitted to it already.
-	if k := t.Kind; mod >= 0 && (k == repr.KindVarchar || k == repr.KindBpchar || k == repr.KindNumeric) {
+	if mod >= 0 && keepsMod(t) {
 		t.Mod = mod
 	}
 	return t
 }
 
+// arrayOf is an array of a type, or text as the other side prints it when there is none.
+func arrayOf(elem repr.Type) repr.Type {
+	if elem.Kind == repr.KindArray {
+		return repr.TypeOf(repr.KindText)
+	}
+	return repr.ArrayOf(elem.Kind)
+}
+
+// keepsMod says whether a modifier is kept: of what prints otherwise because of it. The values have been fitted to it already, so a
+// text that may become longer is no other type.
+func keepsMod(t repr.Type) bool { return t.Kind == repr.KindBpchar || t.Kind == repr.KindNumeric }
+
 // opaque are the kinds whose text means something to the other side only.
 var opaque = map[repr.Kind]bool{repr.KindRegClass: true, repr.KindRegType: true, repr.KindRegProc: true, repr.KindRegNamespace: true,
 	repr.KindRecord: true, repr.KindVoid: true}
-
-// published are the tables of a publication.
-func (c *conn) published(ctx context.Context, name string) (map[uint32]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
-	defer cancel()
-	rows, err := c.query(ctx, `SELECT c.oid FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
-		JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename WHERE p.pubname = `+quoteText(name))
-	out := map[uint32]bool{}
-	for _, r := range rows {
-		out[uint32(number(r[0]))] = true
-	}
-	return out, err
-}
 
 // attributes gives what the columns of a table are called now, by number; a dropped one has no name.
 func (c *conn) attributes(ctx context.Context, oid uint32) (map[int16]string, error) {

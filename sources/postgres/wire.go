@@ -103,14 +103,14 @@ type relation struct {
 type relationColumn struct {
 	name string
 	typ  uint32
+	mod  int32
 }
 
 func (m *message) relation() *relation {
 	r := &relation{oid: m.uint32(), schema: m.text(), name: m.text(), identity: m.byte()}
 	for range m.uint16() {
 		m.byte() // whether it is part of the key
-		r.columns = append(r.columns, relationColumn{name: m.text(), typ: m.uint32()})
-		m.uint32() // the modifier
+		r.columns = append(r.columns, relationColumn{name: m.text(), typ: m.uint32(), mod: int32(m.uint32())})
 		if m.bad {
 			break
 		}

@@ -55,7 +55,7 @@ func TestRelationMessage(t *testing.T) {
 	m := &message{b: b}
 	r := m.relation()
 	if m.bad || r.oid != 16384 || r.schema != "public" || r.name != "users" || r.identity != 'd' ||
-		!slices.Equal(r.columns, []relationColumn{{"id", 23}, {"name", 25}}) {
+		!slices.Equal(r.columns, []relationColumn{{"id", 23, -1}, {"name", 25, -1}}) {
 		t.Errorf("got %+v, bad %v", r, m.bad)
 	}
 	for n := range len(b) {

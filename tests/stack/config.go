@@ -74,6 +74,7 @@ const (
 	mariadbPort
 	searchPort
 	searchNodePort
+	standbyPort
 )
 
 // address is the loopback address of the port at offset.

@@ -57,9 +57,30 @@ func (s *Stack) initPostgres(ctx context.Context, dir string) error {
 	return file.Close()
 }
 
-func (s *Stack) postgresReady(ctx context.Context) error {
-	_, err := run(ctx, "", postgresBin+"/pg_isready", "-q", "-h", "127.0.0.1", "-p", s.cfg.port(postgresPort))
+func (s *Stack) postgresReady(ctx context.Context) error { return s.postgresAnswers(ctx, postgresPort) }
+func (s *Stack) standbyReady(ctx context.Context) error  { return s.postgresAnswers(ctx, standbyPort) }
+
+func (s *Stack) postgresAnswers(ctx context.Context, port int) error {
+	_, err := run(ctx, "", postgresBin+"/pg_isready", "-q", "-h", "127.0.0.1", "-p", s.cfg.port(port))
 	return err
+}
+
+// startStandby starts a copy of the server that follows it.
+func (s *Stack) startStandby(ctx context.Context) error {
+	dir := s.cfg.path("standby")
+	if _, err := os.Stat(filepath.Join(dir, "PG_VERSION")); err != nil {
+		if err := ownedFolder(dir, "postgres"); err != nil {
+			return err
+		}
+		if _, err := run(ctx, "postgres", postgresBin+"/pg_basebackup", "-D", dir, "-h", "127.0.0.1", "-p", s.cfg.port(postgresPort),
+			"-U", "postgres", "-R", "-c", "fast", "--no-sync"); err != nil {
+			return err
+		}
+	}
+	return s.spawn(command{
+		name: string(Standby), user: "postgres", dir: dir,
+		args: []string{postgresBin + "/postgres", "-D", dir, "-p", s.cfg.port(standbyPort)},
+	})
 }
 
 // ownedFolder makes an empty folder that only account may enter; when we are not root, account is us.
@@ -82,7 +103,16 @@ func ownedFolder(dir, account string) error {
 
 // SQL runs statements in the PostgreSQL server and returns what psql prints, unaligned and without headings.
 func (s *Stack) SQL(ctx context.Context, database, text string) (string, error) {
+	return s.sqlAt(ctx, postgresPort, database, text)
+}
+
+// StandbySQL runs statements in the server that follows it.
+func (s *Stack) StandbySQL(ctx context.Context, database, text string) (string, error) {
+	return s.sqlAt(ctx, standbyPort, database, text)
+}
+
+func (s *Stack) sqlAt(ctx context.Context, port int, database, text string) (string, error) {
 	out, err := run(ctx, "", "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
-		"-p", s.cfg.port(postgresPort), "-U", "postgres", "-d", database, "-c", text)
+		"-p", s.cfg.port(port), "-U", "postgres", "-d", database, "-c", text)
 	return strings.TrimRight(out, "\n"), err
 }

@@ -19,6 +19,8 @@ const (
 	Connect  Service = "connect"
 	// OpenSearch is not among those that are meant when none is named: it is slow to start, and little needs it.
 	OpenSearch Service = "opensearch"
+	// Standby follows Postgres, and may be promoted. It is started when it is named.
+	Standby Service = "standby"
 )
 
 // description is what the stack must know of a service.
@@ -40,10 +42,11 @@ var table = map[Service]description{
 		start: (*Stack).startConnect, ready: (*Stack).connectReady, signal: syscall.SIGTERM,
 	},
 	OpenSearch: {port: searchPort, start: (*Stack).startOpenSearch, ready: (*Stack).openSearchReady, signal: syscall.SIGTERM},
+	Standby:    {needs: []Service{Postgres}, port: standbyPort, start: (*Stack).startStandby, ready: (*Stack).standbyReady, signal: syscall.SIGINT},
 }
 
 // Services lists all services in the order in which they are shown.
-func Services() []Service { return append(usual(), OpenSearch) }
+func Services() []Service { return append(usual(), OpenSearch, Standby) }
 
 // usual are the services that are meant when none is named.
 func usual() []Service { return []Service{Postgres, MariaDB, Kafka, Registry, Connect} }

@@ -15,9 +15,9 @@ import (
 
 // Stack is a set of running servers.
 type Stack struct {
-	// KafkaAddr, PostgresAddr and MariaDBAddr are host:port; ConnectURL is the root of the Connect worker's
+	// KafkaAddr, PostgresAddr, StandbyAddr and MariaDBAddr are host:port; ConnectURL is the root of the Connect worker's
 	// interface, RegistryURL the root of the registry's Confluent-compatible one, OpenSearchURL that of the search server.
-	KafkaAddr, PostgresAddr, MariaDBAddr, ConnectURL, RegistryURL, OpenSearchURL string
+	KafkaAddr, PostgresAddr, StandbyAddr, MariaDBAddr, ConnectURL, RegistryURL, OpenSearchURL string
 
 	cfg     Config
 	lock    *lock
@@ -37,6 +37,7 @@ func New(cfg Config) (*Stack, error) {
 		cfg:           cfg,
 		KafkaAddr:     cfg.address(kafkaPort),
 		PostgresAddr:  cfg.address(postgresPort),
+		StandbyAddr:   cfg.address(standbyPort),
 		MariaDBAddr:   cfg.address(mariadbPort),
 		ConnectURL:    "http://" + cfg.address(connectPort),
 		RegistryURL:   "http://" + cfg.address(registryPort) + "/apis/ccompat/v7",
@@ -225,7 +226,7 @@ func (s *Stack) await(ctx context.Context, name Service, began time.Time) error 
 }
 
 // waves are the services in the order in which they are stopped: first those that need others.
-var waves = [][]Service{{Connect}, {Registry, Kafka, MariaDB, Postgres, OpenSearch}}
+var waves = [][]Service{{Connect, Standby}, {Registry, Kafka, MariaDB, Postgres, OpenSearch}}
 
 // stopAll stops services, those that need others first.
 func (s *Stack) stopAll(services []Service) error {
