@@ -85,7 +85,7 @@ func start(c *config) (*server, error) {
 	fail := make(chan error, 2)
 	go func() { fail <- web.Serve(webListener) }()
 	bugs := c.crashes(log)
-	co, ticks, err := c.open(coord.Options{OnBug: bugs.report, Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
+	co, ticks, err := c.open(coord.Options{Clock: clock.Fine{}, OnBug: bugs.report, Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
 		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version, ObjectSink: objectSink})
 	if err != nil {
 		return nil, errors.Join(err, sqlListener.Close(), web.Close())
