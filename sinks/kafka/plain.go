@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"millrace/internal/broker"
 	"millrace/repr"
 	"millrace/sinks"
 )
@@ -206,16 +207,16 @@ func pairOf(rec *kgo.Record) string {
 // eachRecord gives what this sink has written to all partitions. With gaps, records that the broker has deleted do not matter.
 func (s *Sink) eachRecord(ctx context.Context, gaps bool, fn func(*kgo.Record) error) error {
 	for p := range s.conn.partitions {
-		r, err := s.newReader(ctx, s.conn, s.cfg.Topic, p)
+		r, err := broker.NewCommitted(ctx, s.conn.client, s.cfg.Topic, p)
 		if err != nil {
 			return err
 		}
 		from := s.progress.Since[p]
-		if r.start > from && !gaps {
-			return s.cannotResume(fmt.Sprintf("the broker has deleted its records before offset %d of partition %d", r.start, p))
+		if r.Start > from && !gaps {
+			return s.cannotResume(fmt.Sprintf("the broker has deleted its records before offset %d of partition %d", r.Start, p))
 		}
 		var bad error
-		err = r.each(ctx, max(from, r.start), func(rec *kgo.Record) {
+		err = r.Each(ctx, max(from, r.Start), func(rec *kgo.Record) {
 			if bad == nil {
 				bad = fn(rec)
 			}

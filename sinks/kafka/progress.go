@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"millrace/internal/broker"
 	"millrace/repr"
 )
 
@@ -152,26 +152,26 @@ const tail = 1000
 
 // readProgress is the last progress of this sink that was committed. It is an error when a stranger has written it.
 func (s *Sink) readProgress(ctx context.Context, c *connection) (progress, error) {
-	r, err := s.newReader(ctx, c, s.cfg.ProgressTopic, 0)
+	r, err := broker.NewCommitted(ctx, c.client, s.cfg.ProgressTopic, 0)
 	if err != nil {
 		return progress{}, err
 	}
 	for n := int64(tail); ; n *= 100 {
-		from := max(r.end-n, r.start)
+		from := max(r.End-n, r.Start)
 		found, err := s.lastProgress(ctx, r, from)
 		if err == nil && found.Writer != "" && s.cfg.Writer != "" && !s.cfg.Known(found.Writer) {
 			err = s.fenced()
 		}
-		if err != nil || found.known || from == r.start {
+		if err != nil || found.known || from == r.Start {
 			return found, err
 		}
 	}
 }
 
-func (s *Sink) lastProgress(ctx context.Context, r *reader, from int64) (progress, error) {
+func (s *Sink) lastProgress(ctx context.Context, r *broker.Committed, from int64) (progress, error) {
 	var found progress
 	var bad error
-	err := r.each(ctx, from, func(rec *kgo.Record) {
+	err := r.Each(ctx, from, func(rec *kgo.Record) {
 		if string(rec.Key) != s.cfg.TransactionalID {
 			return
 		}
@@ -184,99 +184,6 @@ func (s *Sink) lastProgress(ctx context.Context, r *reader, from int64) (progres
 			s.cfg.ProgressTopic, s.cfg.TransactionalID, bad)).WithHint("Name another progress topic.")
 	}
 	return found, err
-}
-
-// reader reads the committed records of a partition, up to the end that it had when the reader was made. It asks the
-// broker itself: a consumer would not say that it has come to the end when that is a marker or was compacted.
-type reader struct {
-	c          *connection
-	topic      string
-	id         [16]byte
-	partition  int32
-	leader     int32
-	start, end int64
-}
-
-func (s *Sink) newReader(ctx context.Context, c *connection, topic string, partition int32) (*reader, error) {
-	d, err := s.describe(ctx, c, topic)
-	if err != nil {
-		return nil, err
-	}
-	p, ok := d.Partitions[partition]
-	if ok && p.Err != nil {
-		return nil, fmt.Errorf("look up partition %d of topic %s: %w", partition, topic, p.Err)
-	}
-	r := &reader{c: c, topic: topic, id: d.ID, partition: partition, leader: p.Leader}
-	starts, err := c.admin.ListStartOffsets(ctx, topic)
-	if err != nil {
-		return nil, fmt.Errorf("look up offsets of topic %s: %w", topic, err)
-	}
-	ends, err := c.admin.ListCommittedOffsets(ctx, topic)
-	if err != nil {
-		return nil, fmt.Errorf("look up offsets of topic %s: %w", topic, err)
-	}
-	start, _ := starts.Lookup(topic, partition)
-	end, _ := ends.Lookup(topic, partition)
-	if err := errors.Join(start.Err, end.Err); err != nil {
-		return nil, fmt.Errorf("look up offsets of topic %s: %w", topic, err)
-	}
-	r.start, r.end = start.Offset, end.Offset
-	return r, nil
-}
-
-const fetchBytes = 4 << 20
-
-// each calls fn with the records from an offset on.
-func (r *reader) each(ctx context.Context, from int64, fn func(*kgo.Record)) error {
-	for at := from; at < r.end; {
-		answer, err := r.fetch(ctx, at)
-		if err != nil {
-			return fmt.Errorf("read topic %s at offset %d: %w", r.topic, at, err)
-		}
-		opts := kgo.ProcessFetchPartitionOpts{Offset: at, IsolationLevel: kgo.ReadCommitted(), Topic: r.topic, Partition: r.partition}
-		p, next := kgo.ProcessFetchPartition(opts, answer, kgo.DefaultDecompressor(), nil)
-		if p.Err != nil {
-			return fmt.Errorf("read topic %s at offset %d: %w", r.topic, at, p.Err)
-		}
-		for _, rec := range p.Records {
-			if rec.Offset < r.end {
-				fn(rec)
-			}
-		}
-		switch {
-		case next > at:
-			at = next
-		case len(answer.RecordBatches) > 0:
-			return fmt.Errorf("read topic %s at offset %d: the broker's answer holds no whole batch", r.topic, at)
-		default:
-			return nil // everything up to the end was compacted
-		}
-	}
-	return nil
-}
-
-func (r *reader) fetch(ctx context.Context, at int64) (*kmsg.FetchResponseTopicPartition, error) {
-	part := kmsg.NewFetchRequestTopicPartition()
-	part.Partition, part.FetchOffset, part.PartitionMaxBytes = r.partition, at, fetchBytes
-	topic := kmsg.NewFetchRequestTopic()
-	topic.Topic, topic.TopicID = r.topic, r.id
-	topic.Partitions = append(topic.Partitions, part)
-	req := kmsg.NewPtrFetchRequest()
-	req.MaxBytes, req.IsolationLevel, req.SessionEpoch = fetchBytes, 1, -1
-	req.Topics = append(req.Topics, topic)
-	resp, err := r.c.client.Broker(int(r.leader)).RetriableRequest(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	answer, ok := resp.(*kmsg.FetchResponse)
-	if !ok || len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
-		if ok && answer.ErrorCode != 0 {
-			return nil, kerr.ErrorForCode(answer.ErrorCode)
-		}
-		return nil, errors.New("the broker's answer does not name the partition")
-	}
-	p := &answer.Topics[0].Partitions[0]
-	return p, kerr.ErrorForCode(p.ErrorCode)
 }
 
 func (s *Sink) brokers() string { return strings.Join(s.cfg.Brokers, ", ") }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"millrace/internal/broker"
 	"millrace/repr"
 	"millrace/repr/format/avro"
 	"millrace/sinks"
@@ -93,16 +94,16 @@ func (c content) changes() *changes {
 
 // addUp adds what this sink has written to a partition.
 func (s *Sink) addUp(ctx context.Context, to content, partition int32) error {
-	r, err := s.newReader(ctx, s.conn, s.cfg.Topic, partition)
+	r, err := broker.NewCommitted(ctx, s.conn.client, s.cfg.Topic, partition)
 	if err != nil {
 		return err
 	}
 	from := s.progress.Since[partition]
-	if r.start > from {
-		return s.cannotResume(fmt.Sprintf("the broker has deleted its records before offset %d of partition %d", r.start, partition))
+	if r.Start > from {
+		return s.cannotResume(fmt.Sprintf("the broker has deleted its records before offset %d of partition %d", r.Start, partition))
 	}
 	var bad error
-	err = r.each(ctx, from, func(rec *kgo.Record) {
+	err = r.Each(ctx, from, func(rec *kgo.Record) {
 		before, after, err := s.enc.split(rec.Value)
 		if err != nil {
 			bad = errors.Join(bad, s.cannotResume(fmt.Sprintf("the record at offset %d of partition %d %s", rec.Offset, partition, err)))
