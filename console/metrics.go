@@ -26,6 +26,8 @@ var metrics = []metric{
 		"Rows of the relation that keeps the bad records of a source."},
 	{"millrace_source_errors_dropped_total", prometheus.CounterValue, []string{"source"},
 		"Bad records that the relation keeps no more, for there was no room or they were too old."},
+	{"millrace_source_dead_letters_total", prometheus.CounterValue, []string{"source"},
+		"Bad records written to the topic of dead letters."},
 	{"millrace_source_offset", prometheus.GaugeValue, []string{"source", "partition"},
 		"The next offset of a partition to be read."},
 	{"millrace_source_high_watermark", prometheus.GaugeValue, []string{"source", "partition"},

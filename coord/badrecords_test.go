@@ -189,6 +189,30 @@ func TestErrorThatIsGoneIsNotMadeGood(t *testing.T) {
 	cl.soon(sourceCount, "4|2|0|1")
 }
 
+// TestDeadLetterTopic: the topic is written from ALTER on, counted, and each letter once over a crash.
+func TestDeadLetterTopic(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	m := newMachine(t, Options{TickInterval: 10 * time.Millisecond})
+	cl := connect(t, m.c)
+	cl.must(k.source(""))
+	const letters = "SELECT records_bad, dead_letters FROM mz_internal.mz_source_statistics WHERE name = 's'"
+	k.write("bad0", `{"a": 1}`)
+	cl.soon(letters, "1|0")
+	cl.must("ALTER SOURCE s SET (DEAD LETTER TOPIC = 'dead')")
+	k.write("bad2", "bad3")
+	cl.soon(letters, "3|2")
+	m.crash()
+	k.write("bad4")
+	cl = connect(t, m.c)
+	cl.soon(letters, "4|3")
+	cl.must("ALTER SOURCE s RESET (DEAD LETTER TOPIC)")
+	k.write("bad5")
+	cl.soon(letters, "5|3")
+	cl.must("CREATE SOURCE dead FROM KAFKA BROKER '" + k.addr + "' TOPIC 'dead' FORMAT TEXT")
+	cl.soon("SELECT string_agg(text, ' ' ORDER BY text) FROM dead", "bad2 bad3 bad4")
+}
+
 // TestErrorOptionRefusals: what makes no sense is refused where it stands.
 func TestErrorOptionRefusals(t *testing.T) {
 	t.Parallel()
@@ -197,6 +221,7 @@ func TestErrorOptionRefusals(t *testing.T) {
 	for options, code := range map[string]string{
 		"ON ERROR = ignore": "22023", "MAX ERROR RATE = 2": "22023", "MAX ERROR RATE = 'all'": "22023", "RETAIN ERRORS = 'many'": "22023",
 		"RETAIN ERRORS FOR 'long'": "22007", "DEAD LETTER TOPIC = 5": "22023", "RETAIN ERRORS BYTES = -1": "22023",
+		"DEAD LETTER TOPIC = 't'": "22023",
 	} {
 		if err := cl.fails(code, k.source(options)); err.Position == 0 {
 			t.Errorf("%s: no position in %v", options, err)

@@ -67,6 +67,9 @@ func errorPolicyOf(st *ast.CreateSource) (errorPolicy, *repr.Error) {
 			if err := errorOptions[o.Name](&p, o); err != nil {
 				return p, err
 			}
+			if read, ok := st.From.TopicName(); ok && o.Name == optionDeadLetters && read == p.DeadLetters {
+				return p, repr.NewError(repr.CodeInvalidParameter, "the source cannot write dead letters to the topic that it reads").At(o.Pos)
+			}
 			if o.Name == optionDeadLetters && st.From.Kind != ast.ExternalKafka {
 				return p, unsupported("DEAD LETTER TOPIC of a source that does not read Kafka", o.Pos).
 					WithHint("a sink writes what <source>_errors holds: CREATE SINK … FROM <source>_errors INTO KAFKA … ENVELOPE NONE (FORCE)")
@@ -232,11 +235,28 @@ func (r *sourceRun) admit(ctx context.Context, b *sources.Batch) error {
 	}
 }
 
+// policyFor is the policy as the connector is told it.
+func (r *sourceRun) policyFor(p errorPolicy) sources.ErrorPolicy {
+	out := p.ErrorPolicy
+	if out.DeadLetters == "" {
+		return out
+	}
+	if r.writer == "" {
+		name := r.c.identity.data
+		if name == "" { // nothing is kept, so the next start reads everything again
+			name, _ = newName(r.c.opts.Random) // without chance there is one run of the server
+		}
+		r.writer = "millrace-dead-" + name + "-" + itoa(int64(r.id))
+	}
+	out.Writer = r.writer
+	return out
+}
+
 // follow has the source go by a policy from now on. It runs in the loop.
 func (r *sourceRun) follow(p errorPolicy) {
 	r.warden.alter(p)
 	if f, ok := r.connector.(sources.Follower); ok {
-		f.Follow(p.ErrorPolicy)
+		f.Follow(r.policyFor(p))
 	}
 	r.c.queued = true // for what is not to be kept any more
 }

@@ -46,8 +46,10 @@ type sourceRun struct {
 
 	warden *warden
 	errs   *errorLog
+	writer string // its name to the broker when it writes dead letters; empty: it has none yet
 
 	good, bad, bytes int64 // records, and bytes of them, since it was made
+	letters          int64 // bad records written to the topic of dead letters
 	newestMS         int64
 }
 
@@ -183,6 +185,7 @@ func (c *Coordinator) takeBatch(b sourceBatch) {
 	r.errs.changed = r.errs.changed || b.batch.Records > 0
 	r.good += b.batch.Records - b.batch.Bad
 	r.bad += b.batch.Bad
+	r.letters += b.batch.Letters
 	r.bytes += b.batch.Bytes
 	r.newestMS = max(r.newestMS, b.batch.NewestMS)
 	c.queued = true
@@ -362,7 +365,7 @@ func (r *sourceRun) start(from map[int32]int64) {
 		return
 	}
 	if f, ok := r.connector.(sources.Follower); ok {
-		f.Follow(r.warden.now().ErrorPolicy)
+		f.Follow(r.policyFor(r.warden.now()))
 	}
 	r.c.running.Add(1)
 	go func() {

@@ -29,6 +29,7 @@ type Batch struct {
 	Progress []Progress // for the partitions that moved
 	Records  int64      // records read, good and bad
 	Bad      int64      // records that went to Errors
+	Letters  int64      // bad records that were written to the topic of dead letters before this was handed over
 	Bytes    int64      // of keys and values read
 	// Transaction is that of the database which all records are of, and Orders their places among its changes of the table; when the
 	// connector was asked for them.
@@ -131,6 +132,7 @@ const (
 type ErrorPolicy struct {
 	OnError     OnError
 	DeadLetters string // the topic that they are written to besides; empty: none
+	Writer      string // the name of the source to those who keep what is written, for ever
 }
 
 // Follower is a connector that sees to the policy itself.

@@ -52,6 +52,7 @@ func sampleObject(it *catalog.Item, o catalog.ObjectStatus, now int64, emit emit
 func sampleSource(name string, o catalog.ObjectStatus, now int64, emit emitter) {
 	emit("millrace_source_records_total", float64(o.Good), name, "ok")
 	emit("millrace_source_records_total", float64(o.Bad), name, "bad")
+	emit("millrace_source_dead_letters_total", float64(o.Letters), name)
 	emit("millrace_source_errors", float64(o.ErrorsKept), name)
 	emit("millrace_source_errors_dropped_total", float64(o.ErrorsDropped), name)
 	lag := 0.0

@@ -78,7 +78,7 @@ var mzTables = []builtin{
 			return []repr.Datum{id(it), text(it.Name), text(it.SystemType()), text(o.Status), orNull(o.Error), orNull(o.Hint), i8(o.Good), i8(o.Bad)}
 		}, Sink)
 	}},
-	{schema: "mz_internal", name: "mz_source_statistics", cols: "id text!, name text!, messages_received int8!, bytes_received int8!, records_bad int8!, errors_kept int8!, errors_dropped int8!, offset_known int8!, offset_committed int8!, snapshot_complete bool!, snapshot_records_known int8, snapshot_records_staged int8",
+	{schema: "mz_internal", name: "mz_source_statistics", cols: "id text!, name text!, messages_received int8!, bytes_received int8!, records_bad int8!, errors_kept int8!, errors_dropped int8!, dead_letters int8!, offset_known int8!, offset_committed int8!, snapshot_complete bool!, snapshot_records_known int8, snapshot_records_staged int8",
 		rows: func(e *SystemEnv) [][]repr.Datum {
 			return e.eachFed(func(it *Item) []repr.Datum {
 				o := e.Status.Of(it)
@@ -91,7 +91,7 @@ var mzTables = []builtin{
 				if it.From != 0 {
 					known, staged = i8(o.FillTotal), i8(o.Filled)
 				}
-				return []repr.Datum{id(it), text(it.Name), i8(o.Good + o.Bad), i8(o.ReadBytes), i8(o.Bad), i8(o.ErrorsKept), i8(o.ErrorsDropped), i8(high), i8(next), yes(o.CaughtUp), known, staged}
+				return []repr.Datum{id(it), text(it.Name), i8(o.Good + o.Bad), i8(o.ReadBytes), i8(o.Bad), i8(o.ErrorsKept), i8(o.ErrorsDropped), i8(o.Letters), i8(high), i8(next), yes(o.CaughtUp), known, staged}
 			})
 		}},
 	{schema: "mz_internal", name: "mz_source_partitions", cols: "id text!, name text!, partition int4!, offset_committed int8!, offset_known int8!, lag int8!", rows: func(e *SystemEnv) [][]repr.Datum {

@@ -79,6 +79,9 @@ func (r *reader) quarantine(rec *kgo.Record, bad *repr.Error) []sources.Update {
 	r.met = max(r.met, r.cfg.Clock.Now().UnixMilli()) // the order of their rows is that in which they came, also when the clock is set back
 	row := errorRow(rec, bad, r.met)
 	r.batch.Bad++
+	if r.following().DeadLetters != "" {
+		r.dead = append(r.dead, letter{rec: rec, bad: bad, met: r.met})
+	}
 	updates := r.batch.Updates
 	if h, ok := r.seen.env.(envelope.Healing); ok {
 		updates, r.batch.Errors = h.Fail(updates, r.batch.Errors, &r.msg, bad, row)

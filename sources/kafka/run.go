@@ -52,12 +52,16 @@ type reader struct {
 	moved  map[int32]int64 // partition → high watermark, of the batch
 	msg    envelope.Message
 	state  sources.State
+
+	dead    []letter // bad records of the batch
+	letters *deadLetters
 }
 
 // Run reads from the given offsets until ctx ends. It returns early only with what no retry can mend.
 func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
 	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}}
 	r.reset()
+	defer func() { r.letters.close() }()
 	for {
 		r.report(sources.State{Status: statusStarting})
 		err := r.run(ctx, from)
@@ -490,6 +494,9 @@ func (r *reader) push(ctx context.Context) error {
 		r.remembered.Store(h.Held())
 	}
 	r.noteExtra()
+	if err := r.bury(ctx); err != nil {
+		return err
+	}
 	if err := r.out.Push(ctx, r.batch); err != nil {
 		return fmt.Errorf("hand over records of topic %q: %w", r.cfg.Topic, err)
 	}
