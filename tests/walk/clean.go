@@ -2,7 +2,10 @@ package walk
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"millrace/tests/stack"
 )
@@ -34,11 +37,8 @@ func (p *Place) Clean(ctx context.Context, e Example) error {
 		}
 	}
 	if e.Postgres != "" {
-		slots := fmt.Sprintf(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '%s' AND NOT active`, e.Postgres)
-		for _, text := range []string{slots, fmt.Sprintf(`DROP DATABASE IF EXISTS %s WITH (FORCE)`, e.Postgres)} {
-			if _, err := p.Stack.SQL(ctx, "postgres", text); err != nil {
-				return fmt.Errorf("clean up behind example %s: %w", e.Name, err)
-			}
+		if err := p.dropPostgres(ctx, e.Postgres); err != nil {
+			return fmt.Errorf("clean up behind example %s: %w", e.Name, err)
 		}
 	}
 	if e.MariaDB != "" {
@@ -46,8 +46,33 @@ func (p *Place) Clean(ctx context.Context, e Example) error {
 			return fmt.Errorf("clean up behind example %s: %w", e.Name, err)
 		}
 	}
+	for _, index := range e.Indexes {
+		r := request{method: http.MethodDelete, url: p.Stack.OpenSearchURL + "/" + index + "?ignore_unavailable=true"}
+		if err := askJSON(ctx, r, nil); err != nil {
+			return fmt.Errorf("clean up behind example %s: %w", e.Name, err)
+		}
+	}
 	if !e.uses(stack.Kafka) {
 		return nil
 	}
 	return Topics{Broker: p.Stack.KafkaAddr}.Delete(ctx, e.Topics...)
+}
+
+// dropPostgres drops a database with its replication slots, each of which goes a moment after the one that read it.
+func (p *Place) dropPostgres(ctx context.Context, database string) error {
+	slots := fmt.Sprintf(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '%s' AND NOT active`, database)
+	for deadline := time.Now().Add(patience); ; {
+		_, err := p.Stack.SQL(ctx, "postgres", slots)
+		if err == nil {
+			_, err = p.Stack.SQL(ctx, "postgres", fmt.Sprintf(`DROP DATABASE IF EXISTS %s WITH (FORCE)`, database))
+		}
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }

@@ -16,6 +16,7 @@ type Example struct {
 	Postgres, MariaDB string
 	Connectors        []string // of Kafka Connect
 	Topics            []string // that it writes, or has written
+	Indexes           []string // of OpenSearch
 }
 
 // Examples are all there are, in the order in which they are best read.
@@ -23,6 +24,14 @@ var Examples = []Example{
 	{
 		Name: "enrich", Services: []stack.Service{stack.Postgres, stack.Kafka},
 		Postgres: "testdb", Topics: []string{"input-user-clicks-demo"},
+	},
+	{
+		Name: "etl", Services: []stack.Service{stack.Postgres, stack.Kafka, stack.Registry, stack.Connect, stack.OpenSearch},
+		Postgres: "customers", Connectors: []string{"customers"}, Indexes: []string{"shipped_orders", "millrace-progress"},
+		Topics: []string{
+			"customers.public.customers", "my-replica-set.logistics.orders", "my-replica-set.logistics.shipments",
+			"shipped_orders", "millrace-progress-shipped_orders",
+		},
 	},
 	{
 		Name: "pageviews", Services: []stack.Service{stack.MariaDB, stack.Kafka, stack.Registry, stack.Connect},
