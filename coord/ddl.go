@@ -7,6 +7,7 @@ import (
 
 	"millrace/arrangement"
 	"millrace/coord/catalog"
+	"millrace/internal/journal"
 	"millrace/repr"
 	"millrace/sql/ast"
 	"millrace/sql/plan"
@@ -60,7 +61,7 @@ func errExists(old *catalog.Item) *repr.Error {
 // remembers how to undo it when the transaction block is rolled back.
 func (s *Session) add(ctx context.Context, it *catalog.Item, and func() *repr.Error, parts ...*catalog.Item) *repr.Error {
 	begun := false
-	err := s.changeMarked(ctx, func() string { return openNote(it.ID) }, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
+	err := s.changeMarked(ctx, func() journal.Note { return openMark(it) }, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		for _, n := range append(parts, it) {
 			if old := snap.Taken(n.Schema, n.Name, n.Kind); old != nil {
 				return nil, errExists(old)
@@ -423,7 +424,7 @@ func (s *Session) createSchema(ctx context.Context, st *ast.CreateSchema) (*Resu
 	name := st.Name.Last()
 	exists := repr.NewError("42P06", "schema \""+name+"\" already exists")
 	skipped := false
-	err := s.changeMarked(ctx, func() string { return openSchemaNote(name) }, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
+	err := s.changeMarked(ctx, func() journal.Note { return journal.Note{Key: openSchemaNote(name), Value: []byte{1}} }, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		if !snap.HasSchema(name) {
 			return snap.WithSchema(name), nil
 		}

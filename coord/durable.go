@@ -23,6 +23,7 @@ import (
 //	ready/<id>          a source has read what its topic held at first
 //	errors/<id>         how much a source has read, and which of its bad records are kept no more (errorlog.go)
 //	open/…              what an open transaction block has made (openblock.go)
+//	leave/<id>          what such a block has left on another server (leftover.go)
 //	place/<id>          how far the reader of a subscription has come
 const (
 	frameNote     = "catalog"

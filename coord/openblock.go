@@ -32,14 +32,14 @@ func openSchemaNote(name string) string { return openSchemaNotes + name }
 
 // changeMarked is changeCatalog of a statement that makes what may have to be undone: in a block it is marked, under the key
 // that is known when f has run.
-func (s *Session) changeMarked(ctx context.Context, key func() string, f func(*catalog.Snapshot) (*catalog.Snapshot, *repr.Error)) *repr.Error {
+func (s *Session) changeMarked(ctx context.Context, mark func() journal.Note, f func(*catalog.Snapshot) (*catalog.Snapshot, *repr.Error)) *repr.Error {
 	var failure *repr.Error
 	var marks []journal.Note
 	err := s.c.do(ctx, func() {
 		next, e := f(s.c.catalog.Load())
 		if e == nil {
 			if s.tx.open && s.c.opts.Journal != nil {
-				marks = []journal.Note{{Key: key(), Value: []byte{1}}}
+				marks = []journal.Note{mark()}
 			}
 			e = s.c.commitCatalog(next, marks...)
 		}
@@ -81,6 +81,7 @@ func (c *Coordinator) takeBack(next *catalog.Snapshot, more ...journal.Note) {
 
 // leaveOut takes out of the notes of a journal what blocks made that did not commit, and lets the first tick do so for good.
 func (r *restoring) leaveOut() *repr.Error {
+	r.keepLeft()
 	gone, schemas := r.marked()
 	if len(gone) == 0 && len(schemas) == 0 {
 		return nil

@@ -99,6 +99,7 @@ func (v *revival) run(ctx context.Context) {
 	v.c.release(v.hold)
 	v.c.later(func() { v.over, v.r.ticks = true, nil })
 	v.c.opts.Log.Info("what was there runs again", "objects", len(v.r.items), "took", took(v.c.opts.Clock.Now().Sub(began)))
+	v.takeAway(ctx)
 }
 
 // view plans a view again, and has it filled beside others.

@@ -187,18 +187,21 @@ func Check(ctx context.Context, a Address) error {
 }
 
 // Leave drops the slot.
-func (s *Source) Leave(ctx context.Context) error {
-	conn, err := s.address().connect(ctx, false)
+func (s *Source) Leave(ctx context.Context) error { return DropSlot(ctx, s.address(), s.cfg.Slot) }
+
+// DropSlot drops the slot of a source, which may be there no more. The error says what is left and how to take it away.
+func DropSlot(ctx context.Context, at Address, slot string) error {
+	conn, err := at.connect(ctx, false)
 	if err == nil {
 		defer conn.close(ctx)
-		err = conn.dropSlot(ctx, s.cfg.Slot)
+		err = conn.dropSlot(ctx, slot)
 	}
 	if err == nil {
 		return nil
 	}
-	return repr.NewError(repr.CodeObjectNotReady, "the replication slot \""+s.cfg.Slot+"\" is still at "+s.address().String()).
-		WithDetail(explain(err, s.address()).Message).
-		WithHint("It keeps the server from deleting its log. Drop it there with SELECT pg_drop_replication_slot('" + s.cfg.Slot + "').")
+	return repr.NewError(repr.CodeObjectNotReady, "the replication slot \""+slot+"\" is still at "+at.String()).
+		WithDetail(explain(err, at).Message).
+		WithHint("It keeps the server from deleting its log. Drop it there with SELECT pg_drop_replication_slot('" + slot + "').")
 }
 
 // quoteIdent quotes a name for the other side.

@@ -22,8 +22,8 @@ type Address struct {
 	Database string
 	User     string
 	Password string
-	SSLMode  string // disable, require, verify-ca or verify-full; empty: prefer
-	Dialer   *dial.Dialer
+	SSLMode  string       // disable, require, verify-ca or verify-full; empty: prefer
+	Dialer   *dial.Dialer `json:"-"`
 }
 
 // defaultPort is where a server listens of which no port is named.
