@@ -76,8 +76,34 @@ func (p *printer) createSource(s *CreateSource) {
 	p.encoding(s.Encoding)
 	p.includes(s.Includes)
 	p.envelope(s.Envelope)
+	p.check(s.Check)
 	p.forTables(s.Tables)
 	p.with(s.Options)
+}
+
+// check writes what the requests of a webhook have to fulfil.
+func (p *printer) check(c *WebhookCheck) {
+	if c == nil {
+		return
+	}
+	p.put(" CHECK (")
+	for i, in := range c.With {
+		p.when(i == 0, "WITH (")
+		p.when(i > 0, ", ")
+		p.put(in.Kind.String())
+		if in.Kind == CheckSecret {
+			p.put(" ")
+			p.name(in.Secret)
+		}
+		if in.Alias != "" {
+			p.put(" AS ")
+			p.ident(in.Alias)
+		}
+		p.when(in.Bytes, " BYTES")
+		p.when(i == len(c.With)-1, ") ")
+	}
+	p.expr(c.Expr, 0)
+	p.put(")")
 }
 
 // connector writes what a source reads or a sink writes.
@@ -121,7 +147,7 @@ func (p *printer) otherConnector(x *External) {
 		}
 	case ExternalWebhook:
 		for _, o := range x.Options {
-			p.put(" ", strings.ToUpper(o.Name), " ", o.Value.Text)
+			p.put(" ", strings.ToUpper(o.Name), " ", strings.ToUpper(o.Value.Text))
 		}
 	default:
 		p.put(" ")

@@ -17,8 +17,40 @@ type CreateSource struct {
 	Envelope     *Envelope // nil when not given
 	// Tables is what the source exposes as relations of their own; nil when not given.
 	Tables  *ForTables
-	Options []Option // the WITH list behind the envelope
+	Check   *WebhookCheck // CHECK (…) of a webhook; nil when not given
+	Options []Option      // the WITH list behind the envelope
 }
+
+// WebhookCheck is CHECK ([WITH (HEADERS, BODY, SECRET s)] e): the requests that a webhook takes are those for which e is true.
+type WebhookCheck struct {
+	At
+	With []CheckInput
+	Expr Expr
+}
+
+// CheckInput is something that a check can name.
+type CheckInput struct {
+	At
+	Kind   CheckKind
+	Secret Name   // of CheckSecret
+	Alias  string // "" without AS
+	Bytes  bool
+}
+
+// CheckKind is what a check can name.
+type CheckKind uint8
+
+// The things that a check can name.
+const (
+	CheckHeaders CheckKind = iota
+	CheckBody
+	CheckSecret
+)
+
+var checkNames = [...]string{CheckHeaders: "HEADERS", CheckBody: "BODY", CheckSecret: "SECRET"}
+
+// String is the keyword of the kind.
+func (k CheckKind) String() string { return checkNames[k] }
 
 // ExternalKind is the kind of system that a source reads or a sink writes.
 type ExternalKind uint8

@@ -2,12 +2,14 @@ package fn
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	gohash "hash"
 	"hash/crc32"
 	"strings"
 
@@ -52,6 +54,10 @@ var byteaFunctions = []row{
 	{sig: "sha512(bytea) bytea", eval: hash("sha512")},
 	{sig: "digest(text, text) bytea", eval: digest},
 	{sig: "digest(bytea, text) bytea", eval: digest},
+	{sig: "hmac(text, text, text) bytea", eval: hmacOf},
+	{sig: "hmac(bytea, bytea, text) bytea", eval: hmacOf},
+	{sig: "constant_time_eq(text, text) boolean", eval: constantTimeEq},
+	{sig: "constant_time_eq(bytea, bytea) boolean", eval: constantTimeEq},
 	{sig: "crc32(bytea) bigint", eval: func(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
 		return repr.Int8(int64(crc32.ChecksumIEEE(a[0].Bytes()))), nil
 	}},
@@ -274,6 +280,27 @@ func hash(name string) evalFunc {
 		sum, _ := hashBytes(a[0].Bytes(), name)
 		return repr.Bytea(sum), nil
 	}
+}
+
+// hashes make the hash functions by name.
+var hashes = map[string]func() gohash.Hash{
+	"md5": md5.New, "sha1": sha1.New, "sha224": sha256.New224, "sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New,
+}
+
+// hmacOf is what who has a key says of data (RFC 2104): the data, the key and the name of a hash function.
+func hmacOf(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+	of := hashes[strings.ToLower(a[2].Str())]
+	if of == nil {
+		return repr.Null, invalidParameter(`Cannot use "` + a[2].Str() + `": No such hash algorithm`)
+	}
+	sum := hmac.New(of, a[1].Bytes())
+	sum.Write(a[0].Bytes())
+	return repr.Bytea(sum.Sum(nil)), nil
+}
+
+// constantTimeEq compares without telling by its time how much is equal.
+func constantTimeEq(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {
+	return repr.Bool(hmac.Equal(a[0].Bytes(), a[1].Bytes())), nil
 }
 
 func digest(_ *expr.Env, a []repr.Datum) (repr.Datum, *repr.Error) {

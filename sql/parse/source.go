@@ -37,13 +37,57 @@ func (p *parser) sourceTail(out *ast.CreateSource) {
 		case p.nextIs("envelope") && out.Envelope == nil:
 			out.Envelope = p.envelope()
 		case p.nextIs("check"):
-			p.unsupported("CHECK of a webhook source", p.peek())
+			out.Check = p.check()
 		case p.peek().isWord("with") && p.peekAt(1).is("("):
 			out.Options = append(out.Options, p.withOptions()...)
 		default:
 			return
 		}
 	}
+}
+
+// checkKinds are what a check can name, by their keyword.
+var checkKinds = map[string]ast.CheckKind{"headers": ast.CheckHeaders, "body": ast.CheckBody, "secret": ast.CheckSecret}
+
+// check reads CHECK ([WITH (HEADERS, BODY, SECRET s [AS x] [BYTES])] e).
+func (p *parser) check() *ast.WebhookCheck {
+	out := &ast.WebhookCheck{At: p.at()}
+	p.expect("check")
+	p.expectPunct("(")
+	if p.accept("with") {
+		p.expectPunct("(")
+		for p.err == nil {
+			out.With = append(out.With, p.checkInput())
+			if !p.acceptPunct(",") {
+				break
+			}
+		}
+		p.expectPunct(")")
+	}
+	end := p.findInside(p.pos, p.end(), func(int) bool { return false })
+	out.Expr = p.exprIn(p.pos, end)
+	p.pos = end
+	p.expectPunct(")")
+	return out
+}
+
+func (p *parser) checkInput() ast.CheckInput {
+	t := p.peek()
+	kind, ok := checkKinds[t.text]
+	if t.kind != tokWord || !ok {
+		p.unexpected()
+		return ast.CheckInput{}
+	}
+	out := ast.CheckInput{At: p.at(), Kind: kind}
+	p.skip(1)
+	if kind == ast.CheckSecret {
+		out.Secret = p.name()
+	}
+	if p.accept("as") {
+		out.Alias = p.ident().Name
+	}
+	out.Bytes = p.accept("bytes")
+	return out
 }
 
 // external reads what a source reads from, or a sink writes to.
@@ -72,6 +116,9 @@ func (p *parser) external() ast.External {
 			o := ast.Option{At: p.at(), Name: "body format"}
 			p.expect("format")
 			o.Value = ast.OptionValue{At: p.at(), Kind: ast.OptionWord, Text: p.ident().Name}
+			if p.accept("array") {
+				o.Value.Text += " array"
+			}
 			out.Options = append(out.Options, o)
 		}
 	case p.accept("file"):

@@ -87,6 +87,20 @@ func Default(env *Env, e ast.Expr, col repr.Column) *repr.Error {
 	return nil
 }
 
+// Check binds a condition over a row of named values, such as the CHECK of a webhook.
+func Check(env *Env, over *Item, e ast.Expr) (expr.Scalar, *repr.Error) {
+	b := newBinder(env)
+	f, err := b.target(over, "")
+	if err != nil {
+		return nil, err
+	}
+	s, err := b.scalars(f.scope(b.top()), b.top(), "CHECK").condition(e)
+	if err == nil && dependent(s) {
+		err = errAt(repr.CodeFeatureNotSupported, "cannot use subquery in check constraint", place(e))
+	}
+	return s, err
+}
+
 // Keys binds the key columns of CREATE INDEX over a relation: expressions over its row.
 func Keys(env *Env, item *Item, items []ast.OrderItem) ([]expr.Scalar, *repr.Error) {
 	b := newBinder(env)
