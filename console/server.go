@@ -22,7 +22,7 @@ type Options struct {
 	Gatherer prometheus.Gatherer
 	// Backup copies what is kept to a folder and says how much that is. nil: nothing is kept.
 	Backup func(dir string) (bytes int64, err error)
-	// API answers SQL over HTTP, under /api/sql and /api/subscribe. nil: nothing does.
+	// API answers SQL over HTTP, under /api/sql and /api/subscribe, and takes the requests of /api/webhook. nil: nothing does.
 	API http.Handler
 	// Version and SQLAddr are shown on the page.
 	Version string
@@ -83,6 +83,7 @@ func New(opts Options) http.Handler {
 	if opts.API != nil {
 		mux.Handle("/api/sql", opts.API)
 		mux.Handle("/api/subscribe", opts.API)
+		mux.Handle("/api/webhook/", opts.API)
 	}
 	mux.HandleFunc("GET /{$}", c.page)
 	mux.HandleFunc("GET /console.css", style)

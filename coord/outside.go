@@ -50,7 +50,7 @@ func (f *foundSchemas) schemas() *foundSchemas { return f }
 // sourceKinds read the CREATE SOURCE of each kind of system, in either dialect.
 var sourceKinds = map[ast.ExternalKind]func(*Session, *ast.CreateSource) (sourceSpec, *repr.Error){
 	ast.ExternalKafka: (*Session).kafkaSource, ast.ExternalPostgres: (*Session).postgresSource,
-	ast.ExternalLoadGenerator: (*Session).loadgenSource,
+	ast.ExternalLoadGenerator: (*Session).loadgenSource, ast.ExternalWebhook: (*Session).webhookSource,
 }
 
 // sourceSpec reads a CREATE SOURCE.

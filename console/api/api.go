@@ -65,6 +65,7 @@ func New(c *coord.Coordinator, opts Options) *Server {
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.mux.HandleFunc("POST /api/sql", s.sql)
 	s.mux.HandleFunc("GET /api/subscribe", s.subscribe)
+	s.mux.HandleFunc("POST "+webhookPath+"{database}/{schema}/{name}", s.webhook)
 	return s
 }
 
@@ -107,6 +108,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 // are: only those of our own pages count, and of those that are trusted. A name that leads to this machine without being its own is
 // one that somebody else has chosen, so that his page may count as ours.
 func (s *Server) refusal(q *http.Request) string {
+	if strings.HasPrefix(q.URL.Path, webhookPath) && !fromBrowser(q) {
+		return "" // other servers know this one by its public name
+	}
 	if !isOwnName(q.Host) {
 		return "the host \"" + q.Host + "\" is not a name of this server"
 	}
@@ -121,6 +125,11 @@ func (s *Server) refusal(q *http.Request) string {
 	default:
 		return ""
 	}
+}
+
+// fromBrowser says whether a request comes from a page: browsers say so with all that can change something.
+func fromBrowser(q *http.Request) bool {
+	return q.Header.Get("Origin") != "" || q.Header.Get("Sec-Fetch-Site") != ""
 }
 
 // isOwnName says whether a Host header names this machine by an address or as localhost.
