@@ -162,14 +162,10 @@ var sinkOptions = map[string]func(cfg *sinkkafka.Config, o *ast.Option) *repr.Er
 }
 
 // readOptions takes the options of the topic and of WITH.
-func (spec *kafkaSink) readOptions(_ *Session, st *ast.CreateSink, _ *catalog.Item) *repr.Error {
+func (spec *kafkaSink) readOptions(_ *Session, st *ast.CreateSink, from *catalog.Item) *repr.Error {
 	for _, list := range [][]ast.Option{st.Into.Options, st.Options} {
 		for i := range list {
-			take := sinkOptions[list[i].Name]
-			if take == nil {
-				return unsupported("the option "+strings.ToUpper(list[i].Name)+" of a Kafka sink", list[i].Pos)
-			}
-			if err := take(&spec.cfg, &list[i]); err != nil {
+			if err := spec.takeOption(&list[i], from); err != nil {
 				return err
 			}
 		}
@@ -178,6 +174,20 @@ func (spec *kafkaSink) readOptions(_ *Session, st *ast.CreateSink, _ *catalog.It
 		spec.cfg.Snapshot = *st.Snapshot
 	}
 	return nil
+}
+
+const optionPartitionBy = "partition by"
+
+func (spec *kafkaSink) takeOption(o *ast.Option, from *catalog.Item) (err *repr.Error) {
+	if o.Name == optionPartitionBy {
+		spec.cfg.PartitionBy, err = optionColumns(o, from)
+		return err
+	}
+	take := sinkOptions[o.Name]
+	if take == nil {
+		return unsupported("the option "+strings.ToUpper(o.Name)+" of a Kafka sink", o.Pos)
+	}
+	return take(&spec.cfg, o)
 }
 
 // count reads a number of at least one; -1 leaves it to the broker.

@@ -17,6 +17,7 @@ type encoder struct {
 	format Format
 	cols   repr.RowDesc
 	key    []int
+	by     []int  // columns that choose the partition
 	value  *codec // in Avro with the schema of the envelope, if there is one
 	keys   *codec // nil without a key
 
@@ -26,7 +27,7 @@ type encoder struct {
 }
 
 func newEncoder(cfg *Config) (*encoder, error) {
-	e := &encoder{format: cfg.Format, cols: cfg.Cols, key: cfg.Key}
+	e := &encoder{format: cfg.Format, cols: cfg.Cols, key: cfg.Key, by: cfg.PartitionBy}
 	var err error
 	if e.value, err = newCodec(cfg.Format, "row", cfg.Cols, cfg.valueColumns()); err != nil {
 		return nil, err
@@ -104,6 +105,7 @@ type changes struct {
 	counts []int64  // of copies; negative for deletions
 	keys   [][]byte // equal for equal keys; nil when there is nothing to pair
 	load   func(i int) (key, row []byte, err error)
+	place  func(c *connection, i int) int32 // the partition; nil when key and row choose it
 }
 
 // changesOf are the changes of a tick. Rows are encoded only when they are loaded.
@@ -119,6 +121,12 @@ func (e *encoder) changesOf(t sinks.Tick) *changes {
 		c.keys = make([][]byte, len(t.Changes))
 		for i := range t.Changes {
 			c.keys[i] = e.keyColumns(nil, t.Changes[i].Row)
+		}
+	}
+	if e.by != nil {
+		c.place = func(to *connection, i int) int32 {
+			e.datums = repr.DecodeRow(e.datums[:0], t.Changes[i].Row)
+			return to.spreadTo(e.spread())
 		}
 	}
 	c.load = func(i int) (key, row []byte, err error) {

@@ -34,6 +34,9 @@ func (s *Sink) record(row []byte, gone bool) (*kgo.Record, error) {
 	e := s.enc
 	e.datums = repr.DecodeRow(e.datums[:0], row)
 	rec := &kgo.Record{Topic: s.cfg.Topic}
+	if e.by != nil {
+		rec.Partition = s.conn.spreadTo(e.spread())
+	}
 	var err error
 	if e.keys != nil {
 		if rec.Key, err = e.keys.append(nil, row, e.datums, true); err != nil {
@@ -58,7 +61,9 @@ func (s *Sink) record(row []byte, gone bool) (*kgo.Record, error) {
 
 // place chooses the partition and hands the record to the client.
 func (s *Sink) place(ctx context.Context, rec *kgo.Record) error {
-	rec.Partition = s.conn.partition(rec.Key, [2][]byte{rec.Value})
+	if s.enc.by == nil {
+		rec.Partition = s.conn.partition(rec.Key, [2][]byte{rec.Value})
+	}
 	return s.send(ctx, rec)
 }
 
@@ -93,9 +98,9 @@ func (s *Sink) noValue() *repr.Error {
 // resumeUpserts compares the last record of each key with a snapshot. What a broker has deleted or compacted does not matter: a key
 // whose record is missing is written again.
 func (s *Sink) resumeUpserts(ctx context.Context, t sinks.Tick) (int64, error) {
-	found := map[string][]byte{}
+	found := map[string]*kgo.Record{}
 	err := s.eachRecord(ctx, true, func(rec *kgo.Record) error {
-		if found[string(rec.Key)] = rec.Value; rec.Value == nil {
+		if found[string(rec.Key)] = rec; rec.Value == nil {
 			delete(found, string(rec.Key))
 		}
 		return nil
@@ -112,13 +117,13 @@ func (s *Sink) resumeUpserts(ctx context.Context, t sinks.Tick) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if value, ok := found[string(rec.Key)]; !ok || !bytes.Equal(value, rec.Value) {
+		if was, ok := found[string(rec.Key)]; !ok || !bytes.Equal(was.Value, rec.Value) {
 			want[string(rec.Key)] = rec
 		}
 		delete(found, string(rec.Key))
 	}
-	for key := range found {
-		want[key] = &kgo.Record{Topic: s.cfg.Topic, Key: []byte(key)}
+	for key, was := range found {
+		want[key] = &kgo.Record{Topic: s.cfg.Topic, Key: []byte(key), Partition: was.Partition}
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if err := s.place(ctx, want[key]); err != nil {

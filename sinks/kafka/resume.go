@@ -21,12 +21,13 @@ import (
 type copies struct {
 	key, row []byte // as encoded
 	n        int64
+	at       int32 // the partition
 }
 
 // content is what the records of a topic add up to, by key and row.
 type content map[string]*copies
 
-func (c content) add(key, row []byte, n int64) {
+func (c content) add(key, row []byte, n int64, at int32) {
 	if row == nil {
 		return
 	}
@@ -36,7 +37,7 @@ func (c content) add(key, row []byte, n int64) {
 	}
 	e := c[id]
 	if e == nil {
-		e = &copies{key: key, row: row}
+		e = &copies{key: key, row: row, at: at}
 		c[id] = e
 	}
 	if e.n += n; e.n == 0 {
@@ -63,10 +64,18 @@ func (s *Sink) difference(ctx context.Context, snapshot sinks.Tick) (*changes, e
 		if err != nil {
 			return nil, cannotWrite(s.cfg.Topic, err)
 		}
-		found.add(key, row, -n)
+		at := int32(0)
+		if want.place != nil {
+			at = want.place(s.conn, i)
+		}
+		found.add(key, row, -n, at)
 	}
 	s.cfg.Log.Info("sink resumes", "topic", s.cfg.Topic, "after", s.progress.Time, "changes", len(found))
-	return found.changes(), nil
+	out := found.changes()
+	if want.place == nil {
+		out.place = nil
+	}
+	return out, nil
 }
 
 // changes are what takes the content away.
@@ -88,6 +97,7 @@ func (c content) changes() *changes {
 			out.keys = append(out.keys, e.key)
 		}
 	}
+	out.place = func(_ *connection, i int) int32 { return rest[i].at }
 	out.load = func(i int) (key, row []byte, err error) { return rest[i].key, rest[i].row, nil }
 	return out
 }
@@ -109,8 +119,8 @@ func (s *Sink) addUp(ctx context.Context, to content, partition int32) error {
 			bad = errors.Join(bad, s.cannotResume(fmt.Sprintf("the record at offset %d of partition %d %s", rec.Offset, partition, err)))
 			return
 		}
-		to.add(rec.Key, before, -1)
-		to.add(rec.Key, after, 1)
+		to.add(rec.Key, before, -1, partition)
+		to.add(rec.Key, after, 1, partition)
 	})
 	if bad != nil {
 		var first *repr.Error

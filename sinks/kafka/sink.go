@@ -55,7 +55,9 @@ type Config struct {
 	Envelope  Envelope
 	Force     bool // with Append: rows that are taken back are left out and counted; else they end the sink
 	Snapshot  bool // with Append and Upsert: what there is at first is written, too
-	Headers   *int // with Append and Upsert: the column, an object in JSON, with the headers of a record; it is not in the value
+	// PartitionBy are the columns that choose the partition of a record; its key does, or its row, when there are none.
+	PartitionBy []int
+	Headers     *int // with Append and Upsert: the column, an object in JSON, with the headers of a record; it is not in the value
 
 	Registry *registry.Client // where Avro schemas are registered
 
@@ -136,6 +138,9 @@ func New(cfg Config) (*Sink, error) {
 		}
 	}
 	if err := cfg.checkEnvelope(); err != nil {
+		return nil, err
+	}
+	if err := cfg.checkPartitionBy(); err != nil {
 		return nil, err
 	}
 	for _, k := range cfg.Key {

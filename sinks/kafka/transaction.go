@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -276,7 +275,7 @@ func (s *Sink) produce(ctx context.Context, batch *changes) (int64, error) {
 			}
 		}
 		rec.Topic, rec.Value = s.cfg.Topic, s.enc.envelope(rows[0], rows[1])
-		rec.Partition = s.conn.partition(rec.Key, rows)
+		rec.Partition = s.partitionOf(batch, st, rec.Key, rows)
 		for range st.n {
 			again := rec
 			if err := s.send(ctx, &again); err != nil {
@@ -286,21 +285,6 @@ func (s *Sink) produce(ctx context.Context, batch *changes) (int64, error) {
 		records += st.n
 	}
 	return records, nil
-}
-
-// partition depends on the key alone or, without one, on the row alone; no update lacks a key.
-func (c *connection) partition(key []byte, rows [2][]byte) int32 {
-	if c.partitions <= 1 {
-		return 0
-	}
-	if key != nil {
-		return int32(c.byKey.Partition(&kgo.Record{Key: key}, int(c.partitions)))
-	}
-	h := fnv.New32a()
-	for _, row := range rows {
-		_, _ = h.Write(row) // a hash takes all
-	}
-	return int32(h.Sum32() % uint32(c.partitions))
 }
 
 // send hands a record to the client, and waits for the broker when much is on its way.

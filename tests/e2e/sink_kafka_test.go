@@ -83,7 +83,8 @@ func TestSinkEnvelopes(t *testing.T) {
 		`CREATE SINK x FROM every INTO KAFKA CONNECTION kafka (TOPIC 'x') FORMAT JSON ENVELOPE NONE`:                                     "ENVELOPE NONE (FORCE)",
 		`CREATE SINK x FROM every INTO KAFKA CONNECTION kafka (TOPIC 'x') FORMAT TEXT ENVELOPE NONE (FORCE)`:                             "TEXT of a sink is one column",
 		`CREATE SINK x FROM latest INTO KAFKA CONNECTION kafka (TOPIC 'x', COMPRESSION TYPE best) KEY (who) FORMAT JSON ENVELOPE UPSERT`: "unknown compression",
-		`CREATE SINK x FROM latest INTO KAFKA CONNECTION kafka (TOPIC 'x', PARTITION BY who) KEY (who) FORMAT JSON ENVELOPE UPSERT`:      "PARTITION BY",
+		`CREATE SINK x FROM latest INTO KAFKA CONNECTION kafka (TOPIC 'x', PARTITION BY payload) KEY (who) FORMAT JSON ENVELOPE UPSERT`:  "PARTITION BY wants columns of the key",
+		`CREATE SINK x FROM latest INTO KAFKA CONNECTION kafka (TOPIC 'x', PARTITION BY (nobody)) KEY (who) FORMAT JSON ENVELOPE UPSERT`: "column \"nobody\" of \"latest\" does not exist",
 	} {
 		if _, out, err := s.psql(t, statement); err == nil || !strings.Contains(out, want) {
 			t.Errorf("%s\nsays %v %s, want %q", statement, err, out, want)
