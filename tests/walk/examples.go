@@ -22,6 +22,13 @@ type Example struct {
 // Examples are all there are, in the order in which they are best read.
 var Examples = []Example{
 	{
+		Name: "clickstream", Services: []stack.Service{stack.Kafka},
+		Topics: []string{
+			"imply-news", "imply-news-clicks", "imply-news-de", "millrace-progress-imply-news", "millrace-progress-imply-news-clicks",
+			"millrace-progress-imply-news-de", "imply-news-newest", "millrace-progress-imply-news-newest",
+		},
+	},
+	{
 		Name: "enrich", Services: []stack.Service{stack.Postgres, stack.Kafka},
 		Postgres: "testdb", Topics: []string{"input-user-clicks-demo"},
 	},
