@@ -32,7 +32,8 @@ type Options struct {
 	Turn            func(ctx context.Context, who uint64)   // see Coordinator.turn; nil: nobody waits
 	Source          func(topic string) sources.Described    // opens what stands in for Kafka; nil: nothing does
 	Sink            func(topic string) SinkConnector        // the same of a sink
-	ObjectSink      func(ObjectSink) (SinkConnector, error) // makes sinks into object storage; there are none when nil
+	ObjectSink      func(ObjectSink) (SinkConnector, error) // makes sinks into files; there are none when nil
+	FileSinks       string                                  // the folder below which sinks may write files; empty: nowhere
 	Random          io.Reader                               // where names come from that nobody else makes; default the machine's
 	Journal         *journal.Journal                        // where ticks are made durable; nil: nowhere
 	KeepApart       bool                                    // equal parts of views are not kept once

@@ -3,6 +3,8 @@ package coord
 import (
 	"context"
 	"net/url"
+	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,10 +16,11 @@ import (
 	"millrace/sql/ast"
 )
 
-// ObjectSink is a sink into files of object storage, for whom makes the connector: the format of the files is heavy, and
-// nothing else of this package needs it.
+// ObjectSink is a sink into files, for whom makes the connector: the format of the files is heavy, and nothing else of this package needs
+// it.
 type ObjectSink struct {
-	Store     s3.Options
+	Folder    string     // where the files are; empty: in the store
+	Store     s3.Options // of object storage
 	Prefix    string
 	Cols      repr.RowDesc
 	Partition []int // columns
@@ -27,10 +30,10 @@ type ObjectSink struct {
 	Run       sinks.Options
 }
 
-// objectSink is a sink into object storage.
+// objectSink is a sink into files, of object storage or of a folder of the server.
 type objectSink struct {
 	outside
-	to             *connectionSpec
+	to             *connectionSpec // nil: into a folder
 	bucket, prefix string
 	partition      []int
 	interval       time.Duration
@@ -50,25 +53,47 @@ func (s *Session) objectSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 		return nil, err
 	}
 	spec.to, spec.depends = to, append(spec.depends, id)
-	plain := *st
-	plain.Envelope, plain.Encoding = nil, ast.Encoding{}
-	if f := st.Encoding.Both; f != nil && f.Kind != ast.FormatParquet || st.Encoding.Key != nil || st.Encoding.Value != nil {
-		return nil, unsupported("a FORMAT other than PARQUET of a sink into S3", st.Pos)
-	}
-	if err := plainSink(&plain); err != nil {
+	if err := spec.read(st, from); err != nil {
 		return nil, err
 	}
-	if len(st.Key) > 0 {
-		return nil, unsupported("KEY of a sink into S3", st.Key[0].Pos)
-	}
-	if err := spec.readEnvelope(st); err != nil {
-		return nil, err
-	}
-	if err := spec.readOptions(st, from); err != nil {
-		return nil, err
+	if spec.bucket == "" {
+		return nil, repr.NewError(repr.CodeInvalidParameter, "a sink into S3 needs the option BUCKET").At(st.Into.Pos)
 	}
 	spec.outside.at("S3 "+spec.bucket+"/"+spec.prefix, nil)
 	return spec, nil
+}
+
+// folderSink reads CREATE SINK … INTO FILE 'folder' (PARTITION BY (a), RUN INTERVAL '1 minute').
+func (s *Session) folderSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, *repr.Error) {
+	spec := &objectSink{desc: from.Desc, interval: defaultRunInterval, rows: from.Grows, prefix: path.Clean(st.Into.Address)}
+	if !filepath.IsLocal(spec.prefix) || strings.HasPrefix(spec.prefix, "_") {
+		return nil, repr.NewError(repr.CodeInvalidParameter, "invalid folder '"+st.Into.Address+"' of a sink").
+			WithHint("write a path below that of --file-sinks, such as 'orders' or 'lake/orders'").At(st.Into.Pos)
+	}
+	if err := spec.read(st, from); err != nil {
+		return nil, err
+	}
+	spec.outside.at("folder "+spec.prefix, nil)
+	return spec, nil
+}
+
+// read takes what both kinds have.
+func (spec *objectSink) read(st *ast.CreateSink, from *catalog.Item) *repr.Error {
+	plain := *st
+	plain.Envelope, plain.Encoding = nil, ast.Encoding{}
+	if f := st.Encoding.Both; f != nil && f.Kind != ast.FormatParquet || st.Encoding.Key != nil || st.Encoding.Value != nil {
+		return unsupported("a FORMAT other than PARQUET of a sink into "+st.Into.Kind.String(), st.Pos)
+	}
+	if err := plainSink(&plain); err != nil {
+		return err
+	}
+	if len(st.Key) > 0 {
+		return unsupported("KEY of a sink into "+st.Into.Kind.String(), st.Key[0].Pos)
+	}
+	if err := spec.readEnvelope(st); err != nil {
+		return err
+	}
+	return spec.readOptions(st, from)
 }
 
 // readEnvelope takes ENVELOPE NONE, which wants rows where the view may take rows back, too.
@@ -78,7 +103,7 @@ func (spec *objectSink) readEnvelope(st *ast.CreateSink) *repr.Error {
 		return nil
 	}
 	if e.Kind != ast.EnvelopeNone {
-		return unsupported("ENVELOPE "+e.Kind.String()+" of a sink into S3", e.Pos)
+		return unsupported("ENVELOPE "+e.Kind.String()+" of a sink into "+st.Into.Kind.String(), e.Pos)
 	}
 	for _, o := range e.Options {
 		force, ok := optionBool(o)
@@ -99,24 +124,21 @@ func (spec *objectSink) readOptions(st *ast.CreateSink, from *catalog.Item) *rep
 	for i := range st.Into.Options {
 		o := &st.Into.Options[i]
 		var err *repr.Error
-		switch o.Name {
-		case "bucket":
+		switch {
+		case o.Name == "bucket" && spec.to != nil:
 			spec.bucket = o.Value.Text
-		case "prefix", "path":
+		case (o.Name == "prefix" || o.Name == "path") && spec.to != nil:
 			spec.prefix = o.Value.Text
-		case "partition by":
+		case o.Name == "partition by":
 			spec.partition, err = optionColumns(o, from)
-		case "run interval":
+		case o.Name == "run interval":
 			spec.interval, err = optionDuration(o)
 		default:
-			err = unsupported("the option "+strings.ToUpper(o.Name)+" of a sink into S3", o.Pos)
+			err = unsupported("the option "+strings.ToUpper(o.Name)+" of a sink into "+st.Into.Kind.String(), o.Pos)
 		}
 		if err != nil {
 			return err
 		}
-	}
-	if spec.bucket == "" {
-		return repr.NewError(repr.CodeInvalidParameter, "a sink into S3 needs the option BUCKET").At(st.Into.Pos)
 	}
 	return nil
 }
@@ -147,12 +169,21 @@ func (spec *objectSink) connector(c *Coordinator, id uint64) (SinkConnector, *re
 		return c.opts.Sink(spec.prefix), nil
 	}
 	if c.opts.ObjectSink == nil {
-		return nil, unsupported("a sink into S3 on this server", 0)
+		return nil, unsupported("a sink into files on this server", 0)
 	}
-	run := c.runOptions()
-	run.Interval = spec.interval
-	sink, err := c.opts.ObjectSink(ObjectSink{Store: c.storeOptions(spec.to, spec.bucket), Prefix: spec.prefix, Cols: spec.desc,
-		Partition: spec.partition, Changes: !spec.rows, Force: spec.force, Name: c.sinkName("files", id), Run: run})
+	o := ObjectSink{Prefix: spec.prefix, Cols: spec.desc, Partition: spec.partition, Changes: !spec.rows, Force: spec.force,
+		Name: c.sinkName("files", id), Run: c.runOptions()}
+	o.Run.Interval = spec.interval
+	switch {
+	case spec.to != nil:
+		o.Store = c.storeOptions(spec.to, spec.bucket)
+	case c.opts.FileSinks == "":
+		return nil, repr.NewError(repr.CodeInsufficientPrivilege, "sinks may not write files of this server").
+			WithHint("start it with --file-sinks and the folder below which they may")
+	default:
+		o.Folder = c.opts.FileSinks
+	}
+	sink, err := c.opts.ObjectSink(o)
 	if err != nil {
 		return nil, asError(err)
 	}

@@ -102,7 +102,7 @@ type SinkConnector interface {
 // sinkKinds read the CREATE SINK of each kind of system, in either dialect.
 var sinkKinds = map[ast.ExternalKind]func(*Session, *ast.CreateSink, *catalog.Item) (sinkSpec, *repr.Error){
 	ast.ExternalKafka: (*Session).kafkaSink, ast.ExternalPostgres: (*Session).postgresSink, ast.ExternalOpenSearch: (*Session).searchSink,
-	ast.ExternalS3: (*Session).objectSink,
+	ast.ExternalS3: (*Session).objectSink, ast.ExternalFile: (*Session).folderSink,
 }
 
 // sinkSpec reads a CREATE SINK from a relation.

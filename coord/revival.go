@@ -251,18 +251,17 @@ func (c *Coordinator) errorsOf(source *catalog.Item) *catalog.Item {
 // sink lets a sink go on: it is given the content at the earliest time there is and all changes since, and leaves out what it has written.
 func (v *revival) sink(ctx context.Context, it *catalog.Item) {
 	connector, err := it.Def.(sinkSpec).connector(v.c, it.ID)
-	if err != nil {
-		v.c.opts.Log.Error("a sink cannot go on", "object", it.Name, "err", err)
-		return
-	}
 	_ = v.c.do(ctx, func() {
 		col := v.c.collections[it.On]
 		if col == nil || v.c.Catalog().Item(it.ID) == nil {
 			return
 		}
-		started, err := v.c.subscribe(col, v.r.from[it.On])
+		var started *subscribed
+		if err == nil {
+			started, err = v.c.subscribe(col, v.r.from[it.On])
+		}
 		if err != nil {
-			v.c.opts.Log.Error("a sink cannot go on", "object", it.Name, "err", err)
+			v.c.failSink(it, err)
 			return
 		}
 		started.sub.limit = v.c.opts.SubscriberBytes * 4

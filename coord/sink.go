@@ -197,6 +197,13 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 	}()
 }
 
+// failSink says of a sink that cannot even start why it does not run. It runs in the loop.
+func (c *Coordinator) failSink(it *catalog.Item, err *repr.Error) {
+	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: it.On, cancel: func() {}}
+	c.sinks[it.ID] = r
+	r.report(sinks.State{Status: failedSink, Error: err.Error(), Hint: err.Hint})
+}
+
 // restartSink starts a sink that fell so far behind that its changes were dropped: it compares its topic with the view as it
 // is now. It runs in the loop.
 func (c *Coordinator) restartSink(it *catalog.Item, old *sinkRun) {

@@ -27,6 +27,7 @@ type config struct {
 	LogFormat   string
 	LogLevel    string
 	HostAliases string
+	FileSinks   string
 	TickEvery   time.Duration
 	History     time.Duration
 	LogSegment  string
@@ -48,6 +49,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.MemoryLimit, "memory-limit", "75%", "memory to stay under: a `size` such as 4GiB, or a share of the machine's such as 75%")
 	fs.StringVar(&c.LogFormat, "log-format", "auto", "text, json, or auto: text on a terminal, json otherwise")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&c.FileSinks, "file-sinks", "", "the `folder` below which sinks may write files; nowhere unless it is given")
 	fs.StringVar(&c.HostAliases, "host-aliases", "", "addresses to dial in place of others, as `host:port=host:port,…`: for names of a tutorial that are not yours")
 	fs.DurationVar(&c.TickEvery, "tick-interval", time.Second, "the longest time between two ticks")
 	fs.DurationVar(&c.History, "retain-history", 10*time.Second, "how far back AS OF reaches")

@@ -86,7 +86,7 @@ func start(c *config) (*server, error) {
 	go func() { fail <- web.Serve(webListener) }()
 	bugs := c.crashes(log)
 	co, ticks, err := c.open(coord.Options{Clock: clock.Fine{}, OnBug: bugs.report, Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
-		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version, ObjectSink: objectSink})
+		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version, ObjectSink: objectSink, FileSinks: c.FileSinks})
 	if err != nil {
 		return nil, errors.Join(err, sqlListener.Close(), web.Close())
 	}

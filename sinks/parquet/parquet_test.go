@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	pq "github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 
+	"millrace/internal/folder"
 	"millrace/internal/s3"
 	"millrace/repr"
 	"millrace/sinks"
@@ -74,12 +76,21 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func newBucket(t *testing.T) (*bucket, s3.Options) {
+func newBucket(t *testing.T) (*bucket, *s3.Client) {
 	t.Helper()
 	b := &bucket{objects: map[string][]byte{}}
 	web := httptest.NewServer(b)
 	t.Cleanup(web.Close)
-	return b, s3.Options{Endpoint: web.URL, Bucket: "lake", AccessKey: "a", SecretKey: "b"}
+	return b, client(t, web.URL, "lake")
+}
+
+func client(t *testing.T, endpoint, name string) *s3.Client {
+	t.Helper()
+	c, err := s3.New(s3.Options{Endpoint: endpoint, Bucket: name, AccessKey: "a", SecretKey: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // rows reads all files under a prefix, back into words.
@@ -303,6 +314,7 @@ func TestOnce(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 	_, store := newBucket(t)
+	endpoint, _, _ := strings.Cut(store.Place(), "/lake")
 	first := sinks.Tick{Time: 1, Changes: []sinks.Change{{Row: pair(1, "a"), Diff: 1}}}
 	back := sinks.Tick{Time: 2, Changes: []sinks.Change{{Row: pair(1, "a"), Diff: -1}}}
 	cfg := Config{Store: store, Cols: pairs, Name: "n"}
@@ -316,7 +328,7 @@ func TestRefuses(t *testing.T) {
 	if err := run(t, cfg, sinks.Tick{Time: 9}); err == nil || !strings.Contains(err.Error(), "are not kept") {
 		t.Errorf("got %v", err)
 	}
-	cfg.Store.Bucket = "none"
+	cfg.Store = client(t, endpoint, "none")
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -324,8 +336,48 @@ func TestRefuses(t *testing.T) {
 	if e := s.Check(t.Context()); e == nil || !strings.Contains(e.Message, "NoSuchBucket") || e.Hint == "" {
 		t.Errorf("got %+v", e)
 	}
-	cfg.Store.Endpoint = "nowhere"
-	if _, err := New(cfg); err == nil {
-		t.Error("an endpoint that is none is taken")
+}
+
+// TestInFolder writes into a folder of the machine, with a restart, and with what a crash in the middle of a commit leaves.
+func TestInFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cfg := Config{Store: folder.New(dir), Prefix: "out", Cols: pairs, Partition: []int{1}, Name: "n"}
+	ticks := []sinks.Tick{{Time: 1, Changes: []sinks.Change{{Row: pair(1, "a"), Diff: 1}}}, {Time: 2, Changes: []sinks.Change{{Row: pair(2, "b"), Diff: 2}}}}
+	if err := run(t, cfg, ticks[0]); err != nil {
+		t.Fatal(err)
+	}
+	left := "out/day=b/n-2-0.parquet"
+	text, err := json.Marshal(state{Time: 1, Coming: []string{left}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string][]byte{left: []byte("half"), "out/_millrace/n/state.json": text} {
+		if err := cfg.Store.Put(t.Context(), name, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run(t, cfg, ticks...); err != nil {
+		t.Fatal(err)
+	}
+	b := &bucket{objects: map[string][]byte{}}
+	names, err := cfg.Store.List(t.Context(), "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if b.objects[name], err = cfg.Store.Get(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, bs := b.rows(t, "out/day=a/"), b.rows(t, "out/day=b/"); !maps.Equal(a, map[string]int{"1": 1}) || !maps.Equal(bs, map[string]int{"2": 2}) {
+		t.Errorf("the folder holds %v and %v", a, bs)
+	}
+	gone, err := New(Config{Store: folder.New(filepath.Join(dir, "not-there")), Cols: pairs, Name: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := gone.Check(t.Context()); e == nil || e.Hint == "" || !strings.Contains(e.Message, "not-there") {
+		t.Errorf("of a folder that is not there it says %+v", e)
 	}
 }

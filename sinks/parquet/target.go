@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/url"
 	"path"
@@ -16,10 +17,10 @@ import (
 	"millrace/sinks"
 )
 
-// target is a prefix of a bucket.
+// target is a prefix of a store.
 type target struct {
 	cfg     Config
-	store   *s3.Client
+	store   Store
 	columns []column
 }
 
@@ -48,7 +49,7 @@ func (t *target) statePath() string { return t.folder() + "/state.json" }
 // Open reads the state, and deletes the files of a commit that did not get to its end.
 func (t *target) Open(ctx context.Context) (sinks.Progress, error) {
 	text, err := t.store.Get(ctx, t.statePath())
-	if errors.Is(err, s3.ErrNotFound) {
+	if errors.Is(err, s3.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return sinks.Progress{}, nil
 	}
 	var now state

@@ -88,7 +88,7 @@ func (k ExternalKind) String() string { return externalNames[k] }
 //	POSTGRES CONNECTION c (PUBLICATION 'p')                        Connection, Options
 //	LOAD GENERATOR auction (TICK INTERVAL '1s')                    Generator, Options
 //	WEBHOOK …                                                      Options
-//	FILE 'path' …                                                  Address, Options
+//	FILE 'path' [(…)] [WITH (…)]                                   Address, Options
 //	OPENSEARCH | ELASTICSEARCH | S3 CONNECTION c (INDEX 'i', …)    Connection, Options
 type External struct {
 	At

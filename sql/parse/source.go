@@ -123,7 +123,7 @@ func (p *parser) external() ast.External {
 		}
 	case p.accept("file"):
 		out.Kind, out.Address = ast.ExternalFile, p.stringConst()
-		out.Options = p.withOptions()
+		out.Options = append(p.optionalOptions(), p.withOptions()...)
 	case p.accept("opensearch"), p.accept("elasticsearch"):
 		out.Kind = ast.ExternalOpenSearch
 		p.byConnection(&out)

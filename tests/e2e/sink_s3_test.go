@@ -66,7 +66,8 @@ func TestSinkS3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(t, t.TempDir())
+	lake := t.TempDir()
+	s := newServer(t, t.TempDir(), "--file-sinks", lake)
 	s.begin(t)
 	t.Cleanup(func() { s.stop(t) })
 	eventually(t, 20*time.Second, "server ready", s.ready)
@@ -82,9 +83,13 @@ func TestSinkS3(t *testing.T) {
 	s.must(t, `CREATE SINK rows FROM orders INTO S3 CONNECTION store (BUCKET 'lake', PREFIX 'rows', PARTITION BY (day), RUN INTERVAL '200 milliseconds')
 		FORMAT PARQUET ENVELOPE NONE (FORCE)`)
 	s.must(t, `CREATE SINK changes FROM orders INTO S3 CONNECTION store (BUCKET 'lake', PREFIX 'changes', RUN INTERVAL '200 milliseconds')`)
+	s.must(t, `CREATE SINK beside FROM orders INTO FILE 'below/orders' (PARTITION BY (day), RUN INTERVAL '200 milliseconds')`)
 	duck := func(prefix, query string) string {
-		dir := t.TempDir()
-		download(t, client, prefix, dir)
+		dir := filepath.Join(lake, prefix)
+		if prefix != "below" {
+			dir = t.TempDir()
+			download(t, client, prefix, dir)
+		}
 		out, err := exec.CommandContext(t.Context(), python, "-c", "import duckdb, sys\nfor r in duckdb.sql(sys.argv[1]).fetchall(): print('|'.join(str(c) for c in r))",
 			strings.ReplaceAll(query, "FILES", fmt.Sprintf("read_parquet('%s/**/*.parquet', hive_partitioning = true, union_by_name = true)", dir))).CombinedOutput()
 		if err != nil {
@@ -117,8 +122,10 @@ func TestSinkS3(t *testing.T) {
 		eventually(t, 30*time.Second, "server ready", s.ready)
 	}
 	holds("rows after kills", "rows", sum, "71|71|737.50")
-	holds("changes after kills", "changes", `SELECT sum(mz_diff), count(*), sum(total * mz_diff)::decimal(12, 2) FROM FILES`,
-		strings.TrimSpace(s.must(t, `SELECT count(*), 75, sum(total) FROM orders`)))
+	for _, prefix := range []string{"changes", "below"} {
+		holds(prefix+" after kills", prefix, `SELECT sum(mz_diff), count(*), sum(total * mz_diff)::decimal(12, 2) FROM FILES`,
+			strings.TrimSpace(s.must(t, `SELECT count(*), 75, sum(total) FROM orders`)))
+	}
 	if n := listed(t, client, "rows/_millrace/"); n != 71 {
 		t.Errorf("the manifests list %d rows", n)
 	}

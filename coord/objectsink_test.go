@@ -1,0 +1,77 @@
+package coord
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"millrace/repr"
+	"millrace/sinks"
+)
+
+// taker is a sink that takes what comes and keeps nothing.
+type taker struct{}
+
+func (taker) Check(context.Context) *repr.Error { return nil }
+
+func (taker) Run(ctx context.Context, ticks <-chan sinks.Tick, report func(sinks.State)) error {
+	report(sinks.State{Status: "running"})
+	for {
+		select {
+		case _, ok := <-ticks:
+			if !ok {
+				return nil
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// TestSinkIntoAFolder: what the statement says reaches the connector, only below the folder that the server allows; a server that is started
+// without one says of the sink why it does not run.
+func TestSinkIntoAFolder(t *testing.T) {
+	t.Parallel()
+	var made []ObjectSink
+	opts := quiet()
+	opts.FileSinks = "/srv/lake"
+	opts.ObjectSink = func(o ObjectSink) (SinkConnector, error) {
+		made = append(made, o)
+		return taker{}, nil
+	}
+	m := newMachine(t, opts)
+	cl := connect(t, m.c)
+	cl.must("CREATE TABLE t (a int, day date)")
+	cl.must("CREATE SINK f FROM t INTO FILE './orders/all/' (PARTITION BY (day), RUN INTERVAL '5 seconds')")
+	cl.must("CREATE SINK g FROM t INTO FILE 'rows' FORMAT PARQUET ENVELOPE NONE (FORCE)")
+	if len(made) != 2 {
+		t.Fatalf("%d sinks were made", len(made))
+	}
+	f, g := made[0], made[1]
+	if f.Folder != "/srv/lake" || f.Prefix != "orders/all" || len(f.Partition) != 1 || f.Partition[0] != 1 || !f.Changes || f.Run.Interval != 5*time.Second {
+		t.Errorf("the first is %+v", f)
+	}
+	if g.Prefix != "rows" || g.Changes || !g.Force || g.Run.Interval != time.Minute || g.Name == f.Name {
+		t.Errorf("the second is %+v", g)
+	}
+	for statement, want := range map[string]string{
+		"CREATE SINK x FROM t INTO FILE '../up'":                 "invalid folder",
+		"CREATE SINK x FROM t INTO FILE '/etc'":                  "invalid folder",
+		"CREATE SINK x FROM t INTO FILE 'a' (BUCKET 'b')":        "BUCKET",
+		"CREATE SINK x FROM t INTO FILE 'a' FORMAT JSON":         "PARQUET",
+		"CREATE SINK x FROM t INTO FILE 'a' KEY (a)":             "KEY",
+		"CREATE SINK x FROM t INTO FILE 'a' ENVELOPE NONE":       "FORCE",
+		"CREATE SINK x FROM t INTO FILE 'a' (PARTITION BY (no))": `column "no"`,
+	} {
+		if _, err := cl.run(t.Context(), statement); err == nil || !strings.Contains(err.Error()+err.Hint, want) {
+			t.Errorf("%s says %v, want %q", statement, err, want)
+		}
+	}
+	m.opts.FileSinks = ""
+	m.crash()
+	cl = connect(t, m.c)
+	same(t, "the sinks", cl.must("SELECT name, status, error, hint FROM mz_internal.mz_sink_statuses"),
+		"f|failed|sinks may not write files of this server|start it with --file-sinks and the folder below which they may",
+		"g|failed|sinks may not write files of this server|start it with --file-sinks and the folder below which they may")
+}
