@@ -40,11 +40,12 @@ var faults = []fault{
 	{"the broker starts again", func(ctx context.Context, k *killLoop, t *testing.T) error {
 		return errors.Join(k.real.stack.Stop(stack.Kafka), k.stalled(t), k.real.stack.Start(ctx, stack.Kafka))
 	}},
-	{"the registry starts again", func(ctx context.Context, k *killLoop, _ *testing.T) error {
-		return errors.Join(k.real.stack.Stop(stack.Registry), k.real.stack.Start(ctx, stack.Registry))
+	{"the registry starts again", func(ctx context.Context, k *killLoop, t *testing.T) error {
+		return errors.Join(k.real.stack.Stop(stack.Registry), k.untouched(t), k.real.stack.Start(ctx, stack.Registry))
 	}},
-	{"the database starts again", func(ctx context.Context, k *killLoop, _ *testing.T) error {
-		return errors.Join(k.real.stack.Stop(stack.MariaDB), k.real.stack.Start(ctx, stack.MariaDB), k.real.stack.RestartConnector(ctx, k.load.connector))
+	{"the database starts again", func(ctx context.Context, k *killLoop, t *testing.T) error {
+		return errors.Join(k.real.stack.Stop(stack.MariaDB), k.untouched(t), k.real.stack.Start(ctx, stack.MariaDB),
+			k.real.stack.RestartConnector(ctx, k.load.connector))
 	}},
 	{"the connector starts again", func(ctx context.Context, k *killLoop, _ *testing.T) error {
 		return k.real.stack.RestartConnector(ctx, k.load.connector)
@@ -52,7 +53,8 @@ var faults = []fault{
 }
 
 // TestCuts disturbs what a server under load depends on: the network, the broker, the registry, the database and the connector
-// behind it. The server recovers by itself, and nothing is lost or doubled. MILLRACE_CUTS says how often.
+// behind it. The server recovers by itself, and nothing is lost or doubled. Whoever asks the system tables meanwhile is told which
+// sources and sinks wait and why, and afterwards that none does. MILLRACE_CUTS says how often.
 func TestCuts(t *testing.T) {
 	need(t)
 	cuts := cutsInCI
@@ -78,6 +80,7 @@ func TestCuts(t *testing.T) {
 		began := time.Now()
 		k.load.pause()
 		k.check(t)
+		k.healed(t)
 		k.load.resume()
 		t.Logf("%s: all is right after %s", f.name, time.Since(began).Round(10*time.Millisecond))
 		slowest = max(slowest, time.Since(began))
@@ -89,7 +92,14 @@ func TestCuts(t *testing.T) {
 	t.Logf("%d faults, right again after %s at most", cuts, slowest.Round(10*time.Millisecond))
 }
 
-// stalled waits until the server says that a source is stalled.
+// What a person asks who looks for what is wrong: each source or sink that does not run, or has an error, with both and what to do.
+const (
+	sourcesNotRight = "SELECT name, status, error, hint FROM mz_internal.mz_source_statuses WHERE status <> 'running' OR error IS NOT NULL ORDER BY name"
+	sinksNotRight   = "SELECT name, status, error, hint FROM mz_internal.mz_sink_statuses WHERE status <> 'running' OR error IS NOT NULL ORDER BY name"
+)
+
+// stalled waits until the server says that a source is stalled, and then the system tables say it of both, with a reason. The sink need
+// not have anything to write; when it does not run, it says why as well.
 func (k *killLoop) stalled(t *testing.T) error {
 	t.Helper()
 	eventually(t, 30*time.Second, "a source says that it is stalled", func() error {
@@ -98,7 +108,45 @@ func (k *killLoop) stalled(t *testing.T) error {
 		}
 		return nil
 	})
+	eventually(t, 30*time.Second, "both sources are stalled for a reason", func() error {
+		rows := k.server.must(t, sourcesNotRight)
+		if names := waiting(rows); names != "events users" {
+			return fmt.Errorf("%q wait, of\n%s", names, rows)
+		}
+		return nil
+	})
+	if rows := k.server.must(t, sinksNotRight); rows != "" && waiting(rows) != "segments_out" {
+		t.Errorf("the sink does not say why it waits:\n%s", rows)
+	}
 	return nil
+}
+
+// waiting are the names in rows that are stalled and have an error.
+func waiting(rows string) string {
+	var names []string
+	for line := range strings.Lines(rows) {
+		f := strings.Split(strings.TrimRight(line, "\n"), "|")
+		if len(f) > 2 && f[1] == "stalled" && f[2] != "" {
+			names = append(names, f[0])
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// untouched holds that a fault behind the broker stops no source and no sink.
+func (k *killLoop) untouched(t *testing.T) error {
+	t.Helper()
+	if rows := k.server.must(t, sourcesNotRight) + k.server.must(t, sinksNotRight); rows != "" {
+		t.Errorf("what does not depend on it waits:\n%s", rows)
+	}
+	return nil
+}
+
+// healed waits until nothing is wrong any more, and no old reason is shown.
+func (k *killLoop) healed(t *testing.T) {
+	t.Helper()
+	k.server.wait(t, sourcesNotRight, "")
+	k.server.wait(t, sinksNotRight, "")
 }
 
 // mend lets the line pass again after a while.
