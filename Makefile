@@ -5,6 +5,7 @@ GOFLAGS   ?=
 FUZZ_TIME ?= 5s
 SOAK_TIME ?= 10m
 KILLS     ?= 200
+CUTS      ?= 400
 ORACLE_TIME ?= 1h
 ORACLE_SEED ?= $(shell date +%s)000
 BENCH     ?= .
@@ -13,7 +14,7 @@ LINT = $$($(GO) -C tools tool -n golangci-lint)
 UNIT = $$($(GO) list ./... | grep -v -e /internal/tidy$$ -e /tests/e2e$$)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup test unit race tidy e2e slt oracle bench fuzz lint golden kill soak promises ci
+.PHONY: help build demo setup test unit race tidy e2e slt oracle bench fuzz lint golden kill cuts soak promises ci
 
 help: ## say what there is
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
@@ -65,6 +66,9 @@ golden: ## rewrite golden files with what the tests get; read the diff
 
 kill: build ## kill the server under load KILLS times, checking after each start
 	MILLRACE_E2E=1 MILLRACE_KILLS=$(KILLS) $(GO) test -count=1 -timeout 0 -v -run 'TestKill$$' ./tests/e2e
+
+cuts: build ## disturb the network and the servers behind a server under load CUTS times
+	MILLRACE_E2E=1 MILLRACE_CUTS=$(CUTS) $(GO) test -count=1 -timeout 0 -v -run 'TestCuts$$' ./tests/e2e
 
 soak: build ## random changes and faults for SOAK_TIME each: simulated, and on the real servers
 	SIM_TIME=$(SOAK_TIME) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./tests/sim
