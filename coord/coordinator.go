@@ -34,6 +34,7 @@ type Options struct {
 	Sink            func(topic string) SinkConnector        // the same of a sink
 	ObjectSink      func(ObjectSink) (SinkConnector, error) // makes sinks into files; there are none when nil
 	FileSinks       string                                  // the folder below which sinks may write files; empty: nowhere
+	FileSources     []string                                // folders whose files sources may read; none when empty
 	Random          io.Reader                               // where names come from that nobody else makes; default the machine's
 	Journal         *journal.Journal                        // where ticks are made durable; nil: nowhere
 	KeepApart       bool                                    // equal parts of views are not kept once

@@ -51,6 +51,7 @@ func (f *foundSchemas) schemas() *foundSchemas { return f }
 var sourceKinds = map[ast.ExternalKind]func(*Session, *ast.CreateSource) (sourceSpec, *repr.Error){
 	ast.ExternalKafka: (*Session).kafkaSource, ast.ExternalPostgres: (*Session).postgresSource,
 	ast.ExternalLoadGenerator: (*Session).loadgenSource, ast.ExternalWebhook: (*Session).webhookSource,
+	ast.ExternalFile: (*Session).fileSource,
 }
 
 // sourceSpec reads a CREATE SOURCE.

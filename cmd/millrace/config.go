@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ type config struct {
 	LogLevel    string
 	HostAliases string
 	FileSinks   string
+	FileSources string
 	TickEvery   time.Duration
 	History     time.Duration
 	LogSegment  string
@@ -51,6 +53,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&c.FileSinks, "file-sinks", "", "the `folder` below which sinks may write files; nowhere unless it is given")
 	fs.StringVar(&c.HostAliases, "host-aliases", "", "addresses to dial in place of others, as `host:port=host:port,…`: for names of a tutorial that are not yours")
+	fs.StringVar(&c.FileSources, "file-sources", "", "`folders`, separated by commas, whose files CREATE SOURCE … FROM FILE may read; none when empty")
 	fs.DurationVar(&c.TickEvery, "tick-interval", time.Second, "the longest time between two ticks")
 	fs.DurationVar(&c.History, "retain-history", 10*time.Second, "how far back AS OF reaches")
 	fs.StringVar(&c.LogSegment, "log-segment", "32MiB", "`size` of a file of the log, which is folded when it is full")
@@ -121,6 +124,22 @@ func readFile(fs *flag.FlagSet, path string) (map[string]string, error) {
 // origins are the origins of pages that may ask over HTTP.
 func (c *config) origins() []string {
 	return strings.FieldsFunc(c.HTTPOrigins, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// fileSources are the folders whose files sources may read, from the root of the file system on.
+func (c *config) fileSources() ([]string, error) {
+	var out []string
+	for _, dir := range strings.FieldsFunc(c.FileSources, func(r rune) bool { return r == ',' }) {
+		full, err := filepath.Abs(strings.TrimSpace(dir))
+		if err != nil {
+			return nil, fmt.Errorf("file sources %q: %w", dir, err)
+		}
+		if info, err := os.Stat(full); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("file sources %q: it is not a folder", dir)
+		}
+		out = append(out, full)
+	}
+	return out, nil
 }
 
 func (c *config) aliases() (map[string]string, error) { return dial.ParseAliases(c.HostAliases) }

@@ -71,6 +71,10 @@ func start(c *config) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	folders, err := c.fileSources()
+	if err != nil {
+		return nil, err
+	}
 	debug.SetMemoryLimit(memory)
 	debug.SetGCPercent(gcPercent)
 	sqlListener, err := listen("SQL", c.SQLListen)
@@ -86,7 +90,7 @@ func start(c *config) (*server, error) {
 	go func() { fail <- web.Serve(webListener) }()
 	bugs := c.crashes(log)
 	co, ticks, err := c.open(coord.Options{Clock: clock.Fine{}, OnBug: bugs.report, Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
-		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version, ObjectSink: objectSink, FileSinks: c.FileSinks})
+		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version, ObjectSink: objectSink, FileSinks: c.FileSinks, FileSources: folders})
 	if err != nil {
 		return nil, errors.Join(err, sqlListener.Close(), web.Close())
 	}

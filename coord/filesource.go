@@ -1,0 +1,121 @@
+package coord
+
+import (
+	"path/filepath"
+	"strings"
+
+	"millrace/repr"
+	"millrace/sources"
+	"millrace/sources/file"
+	"millrace/sql/ast"
+)
+
+// fileSource is a source that reads files of the server.
+type fileSource struct {
+	outside
+	foundSchemas
+	declared
+	path string // as the statement has it
+	cfg  file.Config
+}
+
+// fileFormats are the formats of files, in the words of the connector.
+var fileFormats = map[ast.FormatKind]file.Format{
+	ast.FormatText: file.FormatText, ast.FormatBytes: file.FormatBytes, ast.FormatJSON: file.FormatJSON, ast.FormatCSV: file.FormatCSV,
+}
+
+// fileSource reads a CREATE SOURCE … FROM FILE.
+func (s *Session) fileSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
+	value := st.Encoding.Both
+	switch {
+	case st.Tables != nil || st.Check != nil || len(st.Includes) > 0:
+		return nil, unsupported("FOR TABLES, CHECK or INCLUDE of files", st.Pos)
+	case st.Envelope != nil && st.Envelope.Kind != ast.EnvelopeNone:
+		return nil, unsupported("ENVELOPE "+st.Envelope.Kind.String()+" of files", st.Envelope.Pos)
+	case st.Encoding.Key != nil || st.Encoding.Value != nil:
+		return nil, unsupported("KEY FORMAT and VALUE FORMAT of files", st.Pos).WithHint("files have FORMAT")
+	case value == nil:
+		return nil, repr.NewError(repr.CodeSyntax, "the source has no FORMAT").WithHint("add FORMAT TEXT, BYTES, JSON or CSV").At(st.Pos)
+	}
+	spec := &fileSource{path: st.From.Address}
+	spec.place = "file " + spec.path
+	for _, list := range [][]ast.Option{st.From.Options, st.Options} {
+		if err := spec.takeOptions(list); err != nil {
+			return nil, err
+		}
+	}
+	var err *repr.Error
+	if spec.declared, err = declaredColumns(st); err != nil {
+		return nil, err
+	}
+	if err := spec.takeFormat(value); err != nil {
+		return nil, err
+	}
+	return spec, nil
+}
+
+func (spec *fileSource) takeOptions(list []ast.Option) *repr.Error {
+	for _, o := range list {
+		switch o.Name {
+		case optionRetain:
+		case "tail":
+			v, ok := optionBool(o)
+			if !ok {
+				return repr.NewError(repr.CodeInvalidParameter, "TAIL is true or false").At(o.Pos)
+			}
+			spec.cfg.Tail = v
+		default:
+			return unsupported("the source option "+strings.ToUpper(o.Name), o.Pos).WithHint("the options are TAIL and RETAIN HISTORY FOR")
+		}
+	}
+	return nil
+}
+
+// takeFormat reads the format, as that of messages is read.
+func (spec *fileSource) takeFormat(f *ast.MessageFormat) *repr.Error {
+	kind, ok := fileFormats[f.Kind]
+	if !ok {
+		return unsupported("this format of files", f.Pos).WithHint("the formats are TEXT, BYTES, JSON and CSV")
+	}
+	_, shape, err := shapeOf(f, spec.columns)
+	if err != nil {
+		return err
+	}
+	if shape.Infer {
+		return unsupported("FORMAT JSON (INFER) of files", f.Pos).WithHint("name the columns: CREATE SOURCE … (a int, …) FROM FILE …")
+	}
+	cfg := &spec.cfg
+	cfg.Format, cfg.Columns, cfg.Count, cfg.Delimiter, cfg.Header = kind, shape.Columns, shape.Count, shape.Delimiter, shape.Header
+	cfg.Names, cfg.Keys = spec.names, spec.keys
+	return nil
+}
+
+// within finds the folder that a path is in, of those that sources may read, and the rest of the path.
+func (spec *fileSource) within(folders []string) (root, rest string, err *repr.Error) {
+	if len(folders) == 0 {
+		return "", "", repr.NewError(repr.CodeInsufficientPrivilege, "sources may read no files of this server").
+			WithHint("start it with --file-sources DIR to let them read what is in a folder")
+	}
+	path := filepath.Clean(spec.path)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(folders[0], path)
+	}
+	for _, folder := range folders {
+		rest, err := filepath.Rel(folder, path)
+		if err == nil && filepath.IsLocal(rest) && rest != "." {
+			return folder, filepath.ToSlash(rest), nil
+		}
+	}
+	return "", "", repr.NewError(repr.CodeInsufficientPrivilege, "\""+spec.path+"\" is not in a folder that sources may read").
+		WithHint("they may read " + strings.Join(folders, ", "))
+}
+
+func (spec *fileSource) connector(c *Coordinator) (sources.Described, *repr.Error) {
+	cfg := spec.cfg
+	var err *repr.Error
+	if cfg.Root, cfg.Pattern, err = spec.within(c.opts.FileSources); err != nil {
+		return nil, err
+	}
+	cfg.Kept, cfg.Clock, cfg.Log = spec.foundSchemas.value, c.opts.Clock, c.opts.Log
+	return file.New(cfg), nil
+}

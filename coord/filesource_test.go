@@ -1,0 +1,157 @@
+package coord
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// shelf is a folder whose files sources may read, and a server that may crash.
+type fileShelf struct {
+	*machine
+	dir string
+}
+
+func newFileShelf(t *testing.T) *fileShelf {
+	t.Helper()
+	dir := t.TempDir()
+	return &fileShelf{machine: newMachine(t, Options{FileSources: []string{dir}}), dir: dir}
+}
+
+func (f *fileShelf) write(name, text string) {
+	f.t.Helper()
+	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fileShelf) add(name, text string) {
+	f.t.Helper()
+	out, err := os.OpenFile(filepath.Join(f.dir, name), os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = out.WriteString(text)
+	}
+	if err == nil {
+		err = out.Close()
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// TestFileFormats: files of each format, what is wrong in them, and what cannot be had.
+func TestFileFormats(t *testing.T) {
+	t.Parallel()
+	f := newFileShelf(t)
+	cl := connect(t, f.c)
+	f.write("a.csv", "\xef\xbb\xbfid,name\r\n1,\"x\ny\"\r\n2,\r\n\r\n3\r\n4,\"z\"")
+	f.write("b.json", "{\"id\": 1, \"more\": true}\n\n{\"id\": \"x\"}\n{\n{\"id\": 3}")
+	f.write("c.txt", "one\n\nthree\r\nfo\xffur\n")
+	f.write("d.csv", "1;2\n3;4\n")
+	cl.must("CREATE SOURCE a FROM FILE 'a.csv' FORMAT CSV WITH HEADER")
+	same(t, "csv", cl.must("SELECT id, replace(name, E'\\n', '/') FROM a ORDER BY 1"), "1|x/y", "2|∅", "4|z")
+	same(t, "its errors", cl.must("SELECT error, topic, partition, \"offset\", value FROM a_errors"), "the message has 1 fields, not 2|a.csv|1|27|\\x33")
+	cl.must("CREATE SOURCE typed (id int, name text) FROM FILE '" + f.dir + "/a.csv' FORMAT CSV WITH HEADER")
+	same(t, "csv with types", cl.must("SELECT sum(id) FROM typed"), "7")
+	cl.must("CREATE SOURCE b FROM FILE 'b.json' FORMAT JSON")
+	same(t, "json", cl.must("SELECT data FROM b ORDER BY 1"), `{"id": "x"}`, `{"id": 3}`, `{"id": 1, "more": true}`)
+	cl.must("CREATE SOURCE typed_json (id int) FROM FILE 'b.json' FORMAT JSON")
+	same(t, "json with types", cl.must("SELECT count(*), sum(id), (SELECT count(*) FROM typed_json_errors) FROM typed_json"), "2|4|2")
+	cl.must("CREATE SOURCE c (line) FROM FILE 'c.txt' FORMAT TEXT")
+	same(t, "text", cl.must("SELECT line FROM c ORDER BY 1"), "", "one", "three")
+	cl.must("CREATE SOURCE d FROM FILE 'd.csv' FORMAT CSV WITH 2 COLUMNS DELIMITED BY ';'")
+	same(t, "csv without names", cl.must("SELECT column1, column2 FROM d ORDER BY 1"), "1|2", "3|4")
+	if err := os.Symlink("/etc/hostname", filepath.Join(f.dir, "way-out")); err != nil {
+		t.Fatal(err)
+	}
+	for statement, code := range map[string]string{
+		"CREATE SOURCE s FROM FILE 'none' FORMAT TEXT":                         "58P01",
+		"CREATE SOURCE s FROM FILE 'way-out' FORMAT TEXT":                      "58P01",
+		"CREATE SOURCE s FROM FILE '/etc/passwd' FORMAT TEXT":                  "42501",
+		"CREATE SOURCE s FROM FILE '../x' FORMAT TEXT":                         "42501",
+		"CREATE SOURCE s FROM FILE '.' FORMAT TEXT":                            "42501",
+		"CREATE SOURCE s FROM FILE 'x*.csv' FORMAT CSV WITH HEADER":            "55000",
+		"CREATE SOURCE s FROM FILE 'a.csv' FORMAT CSV WITH HEADER (a, a)":      "42701",
+		"CREATE SOURCE s FROM FILE 'a.csv'":                                    "42601",
+		"CREATE SOURCE s FROM FILE 'b.json' FORMAT JSON (INFER)":               "0A000",
+		"CREATE SOURCE s FROM FILE 'b.json' FORMAT JSON INCLUDE KEY":           "0A000",
+		"CREATE SOURCE s FROM FILE 'b.json' WITH (depth = 1) FORMAT JSON":      "0A000",
+		"CREATE SOURCE s FROM FILE 'b.json' FORMAT JSON ENVELOPE UPSERT":       "0A000",
+		"CREATE SOURCE s FROM FILE 'b.json' FORMAT REGEX 'x'":                  "0A000",
+		"CREATE SOURCE s (a int) FROM FILE 'c.txt' FORMAT TEXT":                "0A000",
+		"CREATE SOURCE s FROM FILE 'c.txt' WITH (tail = 'x') FORMAT TEXT":      "22023",
+		"CREATE SOURCE s FROM FILE 'b.json' KEY FORMAT TEXT VALUE FORMAT JSON": "0A000",
+		"CREATE SOURCE s FROM FILE 'a.csv' FORMAT AVRO USING SCHEMA '{}'":      "0A000",
+		"CREATE SOURCE s FROM FILE 'c.txt' FORMAT TEXT FOR ALL TABLES":         "0A000",
+		"CREATE SOURCE s (a, b) FROM FILE 'c.txt' FORMAT TEXT":                 "42601",
+	} {
+		if _, err := cl.run(t.Context(), statement); err == nil || err.Code != code {
+			t.Errorf("%s: %v, want %s", statement, err, code)
+		}
+	}
+	cl.must("CREATE SOURCE out FROM FILE 'way-*' FORMAT TEXT")
+	comesTo(t, cl, "SELECT status || ' ' || (error LIKE '%escapes%') FROM mz_internal.mz_source_statuses WHERE name = 'out'", "stalled true")
+	bare := connect(t, start(t, Options{}))
+	if _, err := bare.run(t.Context(), "CREATE SOURCE s FROM FILE 'a.csv' FORMAT TEXT"); err == nil || err.Code != "42501" || !strings.Contains(err.Hint, "--file-sources") {
+		t.Errorf("without folders: %v", err)
+	}
+}
+
+// TestFilesThroughCrashes: new files and new lines of files that are followed come once each, whatever happens between.
+func TestFilesThroughCrashes(t *testing.T) {
+	t.Parallel()
+	f := newFileShelf(t)
+	cl := connect(t, f.c)
+	cl.must("CREATE SOURCE logs FROM FILE 'log-*.txt' WITH (tail = true) FORMAT TEXT")
+	cl.must("CREATE SOURCE once (n int) FROM FILE 'log-*.txt' FORMAT JSON")
+	cl.must("CREATE MATERIALIZED VIEW counts AS SELECT count(*), count(DISTINCT text) AS others FROM logs")
+	same(t, "no file yet", cl.must("SELECT * FROM counts"), "0|0")
+	const lines = 5_000
+	n := 0
+	more := func(lines int) string {
+		var b strings.Builder
+		for range lines {
+			n++
+			fmt.Fprintf(&b, "{\"n\": %d}\n", n)
+		}
+		return b.String()
+	}
+	for round := range 4 {
+		f.write(fmt.Sprintf("log-%d.txt", round), more(lines))
+		comesTo(t, cl, "SELECT * FROM counts", fmt.Sprintf("%d|%d", n, n))
+		half := more(1)
+		f.add("log-0.txt", more(100)+half[:4])
+		comesTo(t, cl, "SELECT * FROM counts", fmt.Sprintf("%d|%d", n-1, n-1))
+		if round%2 == 0 {
+			f.crash()
+			cl = connect(t, f.c)
+		}
+		f.add("log-0.txt", half[4:])
+		comesTo(t, cl, "SELECT * FROM counts", fmt.Sprintf("%d|%d", n, n))
+	}
+	comesTo(t, cl, "SELECT count(*) >= 20000, count(*) = count(DISTINCT n) FROM once", "t|t")
+	f.add("log-1.txt", "{\"n\":") // behind the end of what is not followed
+	if err := os.Truncate(filepath.Join(f.dir, "log-2.txt"), 100); err != nil {
+		t.Fatal(err)
+	}
+	status := "SELECT status || ': ' || error FROM mz_internal.mz_source_statuses WHERE name = 'logs'"
+	comesTo(t, cl, status, "stalled: file \""+f.dir+"/log-2.txt\" was truncated: it has 100 bytes, and "+fmt.Sprint(fileLength(lines, 2*lines+203))+" were read")
+	f.crash()
+	cl = connect(t, f.c)
+	comesTo(t, cl, status, "stalled: file \""+f.dir+"/log-2.txt\" was truncated: it has 100 bytes, and "+fmt.Sprint(fileLength(lines, 2*lines+203))+" were read")
+	f.write("log-2.txt", strings.Repeat("another text\n", 100_000))
+	comesTo(t, cl, status, "stalled: file \""+f.dir+"/log-2.txt\" was replaced: its beginning is not the one that was read")
+	f.add("log-3.txt", more(10)) // others are read on
+	comesTo(t, cl, "SELECT * FROM counts", fmt.Sprintf("%d|%d", n, n))
+}
+
+// fileLength is how many bytes so many lines from a number on have.
+func fileLength(lines, from int) int {
+	sum := 0
+	for i := range lines {
+		sum += len(fmt.Sprintf("{\"n\": %d}\n", from+i))
+	}
+	return sum
+}

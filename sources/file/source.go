@@ -1,0 +1,255 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"millrace/internal/clock"
+	"millrace/repr"
+	"millrace/repr/format"
+	formatbytes "millrace/repr/format/bytes"
+	"millrace/repr/format/csv"
+	"millrace/repr/format/json"
+)
+
+// Format is what files hold.
+type Format uint8
+
+// The formats.
+const (
+	FormatText Format = iota // a row of each line
+	FormatBytes
+	FormatJSON // a value on each line
+	FormatCSV
+)
+
+// Config says what is read.
+type Config struct {
+	Root      string // the folder inside which files are read
+	Pattern   string // relative to it, with slashes: a name, or one with *, ? and […] for several
+	Tail      bool   // files are followed as they grow
+	Format    Format
+	Columns   repr.RowDesc // of JSON and CSV, as declared
+	Count     int          // of CSV without declared columns: how many there are; 0: as many as the header has
+	Delimiter byte         // of CSV; 0: a comma
+	Header    bool         // of CSV: each file begins with the names of the columns
+	Names     []string     // of the columns, when others are wanted
+	Keys      [][]string   // that nobody enforces
+	Kept      string       // what Schemas gave before a restart
+	Clock     clock.Clock
+	Log       *slog.Logger
+}
+
+// Source reads files.
+type Source struct {
+	cfg    Config
+	header string // the first record of the first file, of CSV whose columns it names
+	fields []string
+	files  []*file // by number, which is that of the partition, from one on
+	held   atomic.Int64
+}
+
+// New makes a source.
+func New(cfg Config) *Source { return &Source{cfg: cfg, header: cfg.Kept} }
+
+// several says whether a pattern can mean more than one file.
+func (s *Source) several() bool { return strings.ContainsAny(s.cfg.Pattern, `*?[`) }
+
+// place is a file of the folder as messages name it.
+func (s *Source) place(name string) string { return s.cfg.Root + "/" + name }
+
+// within runs f with the folder.
+func (s *Source) within(f func(root *os.Root) error) error {
+	root, err := os.OpenRoot(s.cfg.Root)
+	if err != nil {
+		return problem(s.cfg.Root, err)
+	}
+	defer func() { _ = root.Close() }() // it was only read
+	return f(root)
+}
+
+// problem is what the system says of a file, as users see it.
+func problem(place string, err error) *repr.Error {
+	var e *repr.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, fs.ErrNotExist):
+		return repr.NewError("58P01", "file \""+place+"\" does not exist")
+	case errors.Is(err, fs.ErrPermission):
+		return repr.NewError(repr.CodeInsufficientPrivilege, "the server may not read file \""+place+"\"")
+	default:
+		return repr.NewError("58030", "file \""+place+"\" cannot be read: "+err.Error())
+	}
+}
+
+// list gives the names of the files that the pattern means.
+func (s *Source) list(root *os.Root) ([]string, error) {
+	names, err := fs.Glob(root.FS(), s.cfg.Pattern)
+	if err != nil {
+		return nil, repr.NewError(repr.CodeInvalidParameter, "the pattern \""+s.cfg.Pattern+"\" does not parse")
+	}
+	if len(names) == 0 && !s.several() {
+		return nil, problem(s.place(s.cfg.Pattern), fs.ErrNotExist)
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		info, err := root.Stat(name)
+		return err == nil && !info.Mode().IsRegular()
+	}), nil
+}
+
+// Describe looks whether the files are there, and gives the columns.
+func (s *Source) Describe(context.Context) (repr.RowDesc, [][]int, error) {
+	err := s.within(func(root *os.Root) error {
+		names, err := s.list(root)
+		switch {
+		case err != nil:
+			return err
+		case len(names) == 0 && !s.several():
+			return repr.NewError(repr.CodeWrongObjectType, "\""+s.place(s.cfg.Pattern)+"\" is not a file").
+				WithHint("for the files of a folder write " + s.cfg.Pattern + "/*")
+		case s.header == "" && s.namedByHeader():
+			return s.readHeader(root, names)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	dec, err := s.decoder()
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.shape(dec.Columns())
+}
+
+// shape gives columns the names that were asked for, and finds the keys.
+func (s *Source) shape(cols repr.RowDesc) (repr.RowDesc, [][]int, error) {
+	cols = slices.Clone(cols)
+	if n := s.cfg.Names; n != nil {
+		if len(n) != len(cols) {
+			return nil, nil, repr.NewError(repr.CodeSyntax, fmt.Sprintf("%d names are given for %d columns", len(n), len(cols)))
+		}
+		for i := range n {
+			cols[i].Name = n[i]
+		}
+	}
+	var keys [][]int
+	for _, key := range s.cfg.Keys {
+		var at []int
+		for _, name := range key {
+			i := cols.Index(name)
+			if i < 0 {
+				return nil, nil, repr.NewError(repr.CodeUndefinedColumn, "column \""+name+"\" named in key does not exist")
+			}
+			at = append(at, i)
+		}
+		keys = append(keys, at)
+	}
+	for i := range cols {
+		if cols[:i].Index(cols[i].Name) >= 0 {
+			return nil, nil, repr.NewError(repr.CodeDuplicateColumn, "column \""+cols[i].Name+"\" specified more than once")
+		}
+	}
+	return cols, keys, nil
+}
+
+// Grows says that nothing is taken back.
+func (*Source) Grows() bool { return true }
+
+// Schemas are the header that names the columns.
+func (s *Source) Schemas() (value, key string) { return s.header, "" }
+
+// Held gives the bytes that were read and not handed over.
+func (s *Source) Held() (remembered, fetched int64) { return 0, s.held.Load() }
+
+// namedByHeader says whether the columns are those of the first file's header.
+func (s *Source) namedByHeader() bool {
+	return s.cfg.Format == FormatCSV && s.cfg.Header && len(s.cfg.Columns) == 0
+}
+
+// readHeader takes the first record of the first file.
+func (s *Source) readHeader(root *os.Root, names []string) error {
+	if len(names) == 0 {
+		return repr.NewError(repr.CodeObjectNotReady, "there is no file \""+s.place(s.cfg.Pattern)+"\" yet whose header says the names of the columns").
+			WithHint("name them: FORMAT CSV WITH HEADER (a, b)")
+	}
+	f, err := root.Open(names[0])
+	if err != nil {
+		return problem(s.place(names[0]), err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	head, err := io.ReadAll(io.LimitReader(f, mostHeader))
+	if err != nil {
+		return problem(s.place(names[0]), err)
+	}
+	l := lines{quotes: true}
+	l.add(head)
+	record, ok := l.next()
+	if !ok {
+		record = l.rest()
+	}
+	s.header = string(bytes.TrimRight(bytes.TrimPrefix(record, bom), "\r\n"))
+	if s.header == "" {
+		return repr.NewError(repr.CodeObjectNotReady, "file \""+s.place(names[0])+"\" has no header")
+	}
+	return nil
+}
+
+// mostHeader is how long a header can be.
+const mostHeader = 1 << 20
+
+// decoder makes rows of records.
+func (s *Source) decoder() (format.Decoder, error) {
+	switch s.cfg.Format {
+	case FormatText:
+		return formatbytes.Text{}, nil
+	case FormatBytes:
+		return formatbytes.Bytes{}, nil
+	case FormatJSON:
+		if len(s.cfg.Columns) == 0 {
+			return &json.Decoder{}, nil
+		}
+		return json.NewColumns(s.cfg.Columns), nil
+	}
+	opts := csv.Options{Delimiter: s.cfg.Delimiter}
+	cols := slices.Clone(s.cfg.Columns)
+	text := repr.TypeOf(repr.KindText)
+	for i := range s.cfg.Count {
+		cols = append(cols, repr.Column{Name: fmt.Sprintf("column%d", i+1), Type: text})
+	}
+	if s.namedByHeader() {
+		names, err := csv.Names([]byte(s.header), opts)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			cols = append(cols, repr.Column{Name: name, Type: text})
+		}
+	}
+	if s.cfg.Header {
+		s.fields = nil
+		for _, c := range cols {
+			s.fields = append(s.fields, c.Name)
+		}
+	}
+	return csv.NewDecoder(cols, opts), nil
+}
+
+// checkHeader says what is wrong with the first record of a file, which names the columns.
+func (s *Source) checkHeader(record []byte) error {
+	names, err := csv.Names(record, csv.Options{Delimiter: s.cfg.Delimiter})
+	if err == nil && !slices.Equal(names, s.fields) {
+		err = fmt.Errorf("its header is %s, and the columns are %s", strings.Join(names, ", "), strings.Join(s.fields, ", "))
+	}
+	return err
+}
