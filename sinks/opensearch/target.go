@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"millrace/repr"
 	fjson "millrace/repr/format/json"
@@ -33,6 +35,7 @@ type mark struct {
 		Time   repr.Time `json:"time"`
 		Writer string    `json:"writer"`
 		Index  string    `json:"index"`
+		UUID   string    `json:"uuid,omitempty"` // that the server gave the index: one that is made anew has another
 	} `json:"_source"`
 }
 
@@ -51,13 +54,14 @@ func (t *target) Open(ctx context.Context) (sinks.Progress, error) {
 	case err != nil:
 		return sinks.Progress{}, err
 	case !there && t.mark.Source.Time > 0:
-		return sinks.Progress{}, repr.NewError(repr.CodeObjectNotReady, t.cfg.Run.Place+" is gone").
-			WithDetail(fmt.Sprintf("The sink had written to it up to time %d.", t.mark.Source.Time)).
-			WithHint("Drop the sink and create it anew to write the index from the beginning.")
+		return sinks.Progress{}, t.gone()
 	case !there:
 		err = t.client.call(ctx, http.MethodPut, "/"+t.cfg.Index, t.mapping, nil)
 	case !known:
 		err = t.refuseDocuments(ctx)
+	}
+	if err == nil {
+		err = t.same(ctx)
 	}
 	if err == nil && !known {
 		if err = t.writeMark(ctx, 0, "?op_type=create"); is(err, http.StatusConflict) {
@@ -65,6 +69,42 @@ func (t *target) Open(ctx context.Context) (sinks.Progress, error) {
 		}
 	}
 	return sinks.Progress{Known: true, Time: t.mark.Source.Time, Writer: t.mark.Source.Writer}, err
+}
+
+func (t *target) gone() *repr.Error {
+	return repr.NewError(repr.CodeObjectNotReady, t.cfg.Run.Place+" was deleted").
+		WithDetail(fmt.Sprintf("The sink had written to it up to time %d.", t.mark.Source.Time)).
+		WithHint("Delete what is there under its name, drop the sink and create it anew: that writes the index from the beginning.")
+}
+
+// same makes sure that the index is the one that was written to: a server makes one that is missing by itself when documents come, and
+// those that were there before would be missing in it.
+func (t *target) same(ctx context.Context) error {
+	var answer map[string]struct {
+		Settings struct {
+			Index struct {
+				UUID string `json:"uuid"`
+			} `json:"index"`
+		} `json:"settings"`
+	}
+	err := t.client.call(ctx, http.MethodGet, "/"+t.cfg.Index+"/_settings/index.uuid", nil, &answer)
+	if is(err, http.StatusNotFound) {
+		return t.gone()
+	}
+	if err != nil {
+		return err
+	}
+	var uuids []string
+	for _, one := range answer { // several when the name is an alias
+		uuids = append(uuids, one.Settings.Index.UUID)
+	}
+	slices.Sort(uuids)
+	now := strings.Join(uuids, ",")
+	if was := t.mark.Source.UUID; was != "" && was != now {
+		return t.gone()
+	}
+	t.mark.Source.UUID = now
+	return nil
 }
 
 // Close gives up idle connections.
@@ -135,6 +175,9 @@ func (t *target) Write(ctx context.Context, g sinks.Group) (int64, error) {
 	}
 	refused, err := t.bulk(ctx, ops)
 	if err != nil {
+		return 0, err
+	}
+	if err := t.same(ctx); err != nil {
 		return 0, err
 	}
 	if g.Whole {

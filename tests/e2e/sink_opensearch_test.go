@@ -47,22 +47,26 @@ func search(base, index string) (string, error) {
 	return strings.Join(lines, "\n"), nil
 }
 
+func deleteIndex(t *testing.T, base, index string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, base+"/"+index, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+}
+
 // TestSinkOpenSearch: an index of a real OpenSearch follows a view, over a kill; what the index refuses is a row of <sink>_errors
 // until it goes.
 func TestSinkOpenSearch(t *testing.T) {
 	need(t)
 	base := running(t, stack.OpenSearch).OpenSearchURL
-	for _, index := range []string{"orders", "millrace-progress"} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, base+"/"+index, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-	}
+	deleteIndex(t, base, "orders")
+	deleteIndex(t, base, "millrace-progress")
 	s := newServer(t, t.TempDir())
 	s.begin(t)
 	t.Cleanup(func() { s.stop(t) })
@@ -116,6 +120,9 @@ func TestSinkOpenSearch(t *testing.T) {
 			t.Errorf("%s\nsays %v %s, want %q", statement, err, out, want)
 		}
 	}
+	deleteIndex(t, base, "orders")
+	s.must(t, `UPDATE o SET name = 'MAX' WHERE id = 30`)
+	s.wait(t, `SELECT status, error ~ 'was deleted' FROM mz_internal.mz_sink_statuses WHERE name = 's'`, "failed|t")
 	s.must(t, `DROP SINK s`)
 	if _, out, err := s.psql(t, `SELECT * FROM s_errors`); err == nil {
 		t.Errorf("s_errors is there after the sink was dropped: %s", out)
