@@ -3,6 +3,7 @@ package coord
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"millrace/coord/catalog"
 	"millrace/repr"
@@ -35,6 +36,12 @@ func (s *Session) postgresSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec
 	}
 	if err == nil {
 		err = sinkTexts(st, map[string]*string{"table": &spec.table, "schema": &spec.schema})
+	}
+	if err == nil {
+		err = needText(st, "TABLE", spec.table)
+	}
+	if schema, table, ok := strings.Cut(spec.table, "."); ok && spec.schema == "" { // written as in SQL
+		spec.schema, spec.table = schema, table
 	}
 	if err == nil {
 		spec.key, err = sinkKey(st, from)

@@ -76,10 +76,7 @@ func (s *Sink) Check(ctx context.Context) *repr.Error {
 	defer t.Close(ctx)
 	err := t.connect(ctx)
 	if err == nil {
-		var there bool
-		if there, err = t.examine(ctx); there && err == nil {
-			err = t.refuseRows(ctx, t.conn)
-		}
+		err = t.rehearse(ctx)
 	}
 	if err != nil {
 		e, _ := t.Explain(err)

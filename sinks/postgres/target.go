@@ -76,6 +76,23 @@ func (t *target) prepare(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }() // nothing happens when it was committed
+	if err := t.prepareIn(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}
+
+// rehearse tries whether all that the sink needs can be made, and makes nothing.
+func (t *target) rehearse(ctx context.Context) error {
+	tx, err := t.conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(ctx) }() // it goes with the connection if not so
+	return t.prepareIn(ctx, tx)
+}
+
+func (t *target) prepareIn(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, "SET LOCAL client_min_messages = warning"); err != nil {
 		return err
 	}
@@ -118,7 +135,7 @@ func (t *target) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return tx.Commit(ctx)
+	return nil
 }
 
 // refuseRows refuses a table that holds rows of others: the sink makes the table equal to the view.

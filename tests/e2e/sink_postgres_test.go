@@ -30,6 +30,8 @@ func TestSinkPostgres(t *testing.T) {
 	t.Cleanup(func() { s.stop(t) })
 	eventually(t, 20*time.Second, "server ready", s.ready)
 	s.must(t, fmt.Sprintf(`CREATE CONNECTION pg TO POSTGRES (HOST '%s', PORT %s, USER 'postgres', DATABASE 'postgres')`, host, port))
+	query(`DROP ROLE IF EXISTS sink_poor; CREATE ROLE sink_poor LOGIN`)
+	s.must(t, fmt.Sprintf(`CREATE CONNECTION poor TO POSTGRES (HOST '%s', PORT %s, USER 'sink_poor', DATABASE 'postgres')`, host, port))
 	s.must(t, `CREATE TABLE moves (id int, amount int8, note text)`)
 	s.must(t, `CREATE MATERIALIZED VIEW accounts AS SELECT id, sum(amount)::int8 AS total, max(note) AS note FROM moves GROUP BY id`)
 	s.must(t, `INSERT INTO moves SELECT g, 0, E'tab\t, line\n and \\ of ' || g FROM generate_series(1, 40) g`)
@@ -40,6 +42,9 @@ func TestSinkPostgres(t *testing.T) {
 		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'other') KEY (id)`:                      "does not fit the view",
 		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'none')`:                                "needs a key",
 		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'none') KEY (id) FORMAT JSON`:           "FORMAT of a sink into POSTGRES is not supported",
+		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'nowhere.accounts') KEY (id)`:           "schema \"nowhere\" does not exist",
+		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION poor (TABLE 'none') KEY (id)`:                     "permission denied for schema public",
+		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABL 'none') KEY (id)`:                        "the options are SCHEMA and TABLE",
 		`CREATE CONNECTION pg2 TO POSTGRES (HOST '127.0.0.1', PORT 1, USER 'postgres')`:                           "cannot reach PostgreSQL",
 		fmt.Sprintf(`CREATE CONNECTION pg2 TO POSTGRES (HOST '%s', PORT %s, USER 'nobody_here')`, host, port):     "nobody_here",
 		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'none') KEY (id) WITH (partitions = 3)`: "PARTITIONS",
@@ -48,7 +53,7 @@ func TestSinkPostgres(t *testing.T) {
 			t.Errorf("%s\nsays %v %s, want %q", statement, err, out, want)
 		}
 	}
-	s.must(t, `CREATE SINK s FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'accounts_out') KEY (id)`)
+	s.must(t, `CREATE SINK s FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'public.accounts_out') KEY (id)`)
 	const both = `SELECT coalesce(id, -1) AS id, total, note FROM %s ORDER BY 1`
 	equal := func() error {
 		if got, err := real.SQL(t.Context(), "postgres", "SELECT FROM accounts_out"); err != nil {
