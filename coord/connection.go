@@ -215,7 +215,7 @@ func (s *Session) connectionOf(st *ast.CreateConnection) (*connectionSpec, *repr
 		o := &options[i]
 		take := kind.option(o.Name)
 		if take == nil {
-			return nil, unsupported("the connection option "+strings.ToUpper(o.Name), o.Pos)
+			return nil, unknownOption(o, " of a connection to "+st.Kind.String(), namesIn(append(kind.more, kind.options)...)...)
 		}
 		if err := take(spec, o); err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ func (s *Session) exec(ctx context.Context, p *Prepared, args []repr.Datum) (*Re
 	case *ast.Query:
 		return s.query(ctx, st, given)
 	case *ast.Subscribe:
+		s.noteGathered(st)
 		return s.subscribeResult(ctx, st, args)
 	case *ast.Acknowledge:
 		return s.acknowledge(ctx, st)

@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,8 +55,31 @@ func (s *Session) kafkaSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, *
 			return nil, err
 		}
 	}
-	return spec, nil
+	return spec, s.c.alone(spec, st)
 }
+
+// progressPrefix begins the names of the topics in which sinks keep how far they are.
+const progressPrefix = "millrace-progress-"
+
+// alone refuses a topic that another sink writes, or keeps its progress in: when it goes on after a crash, a sink compares its topic
+// with its view, and would take back what the other one has written.
+func (c *Coordinator) alone(spec *kafkaSink, st *ast.CreateSink) *repr.Error {
+	if strings.HasPrefix(spec.topic, progressPrefix) {
+		return repr.NewError(repr.CodeInvalidParameter, "topic \""+spec.topic+"\" is where a sink keeps its progress").WithHint("name another topic").At(st.Into.Pos)
+	}
+	for _, it := range c.Catalog().Items() {
+		other, ok := it.Def.(*kafkaSink)
+		if !ok || it.Name == st.Name.Last() || other.topic != spec.topic || !slices.ContainsFunc(spec.broker.brokers, func(b string) bool { return slices.Contains(other.broker.brokers, b) }) {
+			continue
+		}
+		return repr.NewError(codeInUse, "topic \""+spec.topic+"\" is written by sink \""+it.Name+"\" already").
+			WithHint("name another topic, or drop that sink; a view with UNION ALL brings two into one topic").At(st.Into.Pos)
+	}
+	return nil
+}
+
+// codeInUse is the error of what somebody else has.
+const codeInUse = "55006"
 
 // readFormats takes FORMAT, or KEY FORMAT and VALUE FORMAT.
 func (spec *kafkaSink) readFormats(s *Session, st *ast.CreateSink, _ *catalog.Item) *repr.Error {
@@ -185,7 +209,7 @@ func (spec *kafkaSink) takeOption(o *ast.Option, from *catalog.Item) (err *repr.
 	}
 	take := sinkOptions[o.Name]
 	if take == nil {
-		return unsupported("the option "+strings.ToUpper(o.Name)+" of a Kafka sink", o.Pos)
+		return unknownOption(o, " of a Kafka sink", append(namesIn(sinkOptions), optionPartitionBy)...)
 	}
 	return take(&spec.cfg, o)
 }
@@ -211,12 +235,19 @@ func takeReplication(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
 	return err
 }
 
-// takeConfigs takes 'name=value,…'.
+// takeConfigs takes 'name=value,…', or MAP['name' => 'value', …], which is a list of such.
 func takeConfigs(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
-	for part := range strings.SplitSeq(o.Value.Text, ",") {
+	parts := strings.Split(o.Value.Text, ",")
+	if o.Value.Kind == ast.OptionList {
+		parts = nil
+		for _, v := range o.Value.List {
+			parts = append(parts, v.Text)
+		}
+	}
+	for _, part := range parts {
 		name, value, ok := strings.Cut(part, "=")
-		if !ok || o.Value.Kind != ast.OptionString {
-			return repr.NewError(repr.CodeInvalidParameter, "TOPIC CONFIG wants 'name=value,…'").At(o.Pos)
+		if !ok || o.Value.Kind != ast.OptionString && o.Value.Kind != ast.OptionList {
+			return repr.NewError(repr.CodeInvalidParameter, "TOPIC CONFIG wants 'name=value,…', or MAP['name' => 'value', …]").At(o.Pos)
 		}
 		if err := config(cfg, strings.TrimSpace(name), strings.TrimSpace(value)); err != nil {
 			return err
@@ -252,7 +283,7 @@ func (spec *kafkaSink) connector(c *Coordinator, id uint64) (SinkConnector, *rep
 	}
 	cfg := spec.cfg
 	cfg.Brokers, cfg.Secure, cfg.Topic = spec.broker.brokers, secure, spec.topic
-	cfg.TransactionalID, cfg.ProgressTopic = c.sinkName(spec.topic, id), "millrace-progress-"+spec.topic
+	cfg.TransactionalID, cfg.ProgressTopic = c.sinkName(spec.topic, id), progressPrefix+spec.topic
 	cfg.Dialer, cfg.Log, cfg.Clock = c.dialer(), c.opts.Log, c.opts.Clock
 	if me := c.identity; me.data != "" {
 		cfg.Writer, cfg.Restored = me.run, me.restored

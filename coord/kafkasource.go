@@ -114,7 +114,8 @@ func (spec *kafkaSource) config() (cfg kafka.Config, err *repr.Error) {
 func (s *Session) kafkaAddress(from *ast.External, depends *[]uint64) (to *connectionSpec, topic string, err *repr.Error) {
 	topic, ok := from.TopicName()
 	if !ok {
-		return nil, "", repr.NewError(repr.CodeInvalidParameter, "no TOPIC is given").At(from.Pos)
+		return nil, "", repr.NewError(repr.CodeInvalidParameter, "no TOPIC is given").
+			WithHint("write it in quotes: KAFKA CONNECTION c (TOPIC 'name'), or KAFKA BROKER 'host:port' TOPIC 'name'").At(from.Pos)
 	}
 	if from.Broker != "" {
 		return &connectionSpec{kind: ast.ConnectionKafka, brokers: brokerList(from.Broker)}, topic, nil

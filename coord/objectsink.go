@@ -134,7 +134,11 @@ func (spec *objectSink) readOptions(st *ast.CreateSink, from *catalog.Item) *rep
 		case o.Name == "run interval":
 			spec.interval, err = optionDuration(o)
 		default:
-			err = unsupported("the option "+strings.ToUpper(o.Name)+" of a sink into "+st.Into.Kind.String(), o.Pos)
+			known := []string{"partition by", "run interval"}
+			if spec.to != nil {
+				known = append(known, "bucket", "prefix")
+			}
+			err = unknownOption(o, " of a sink into "+st.Into.Kind.String(), known...)
 		}
 		if err != nil {
 			return err

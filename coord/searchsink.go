@@ -33,6 +33,9 @@ func (s *Session) searchSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 		err = sinkTexts(st, map[string]*string{"index": &spec.index})
 	}
 	if err == nil {
+		err = needText(st, "INDEX", spec.index)
+	}
+	if err == nil {
 		spec.key, err = sinkKey(st, from)
 	}
 	if err != nil {

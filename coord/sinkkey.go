@@ -93,7 +93,7 @@ func sinkTexts(st *ast.CreateSink, into map[string]*string) *repr.Error {
 		o := &st.Into.Options[i]
 		to := into[o.Name]
 		if to == nil {
-			return unsupported("the option "+strings.ToUpper(o.Name)+" of a sink into "+st.Into.Kind.String(), o.Pos)
+			return unknownOption(o, " of a sink into "+st.Into.Kind.String(), namesIn(into)...)
 		}
 		if o.Value.Kind != ast.OptionString {
 			return repr.NewError(repr.CodeInvalidParameter, "the option "+strings.ToUpper(o.Name)+" wants a string in single quotes").At(o.Pos)

@@ -163,11 +163,22 @@ func (s *Session) describeSubscribe(p *Prepared, st *ast.Subscribe) *repr.Error 
 	return nil
 }
 
+// noteGathered tells who uses psql that it shows the rows of a statement when that has ended, which a stream does not.
+func (s *Session) noteGathered(st *ast.Subscribe) {
+	if app, _ := s.settings.get("application_name"); app == "psql" && st.UpTo == nil {
+		s.notice(Notice{Severity: "NOTICE", Code: repr.CodeSuccess, Message: "psql shows the rows of a statement when it has ended, and " + subscribeWord(st) + " does not end",
+			Hint: "write COPY (" + subscribeWord(st) + " …) TO STDOUT"})
+	}
+}
+
 // subscribeResult starts a subscription and gives its stream as rows.
 func (s *Session) subscribeResult(ctx context.Context, st *ast.Subscribe, _ []repr.Datum) (*Result, *repr.Error) {
 	o, err := s.subscribeOptions(st)
 	if err != nil {
 		return nil, err
+	}
+	if s.tx.open && len(s.tx.writes) > 0 {
+		return nil, unsupported(subscribeWord(st)+" in a transaction that has written", st.Pos).WithHint("commit first: what was written is seen then")
 	}
 	target, err := s.subscribeTarget(st)
 	if err != nil {

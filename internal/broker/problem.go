@@ -112,7 +112,10 @@ func (o *Options) explainDial(p *Problem, err error, where string) {
 	}
 	text := err.Error()
 	for _, seed := range o.Seeds() {
-		host, _, _ := net.SplitHostPort(seed)
+		host, port, _ := net.SplitHostPort(seed)
+		if host == "localhost" && (strings.Contains(text, "127.0.0.1:"+port+":") || strings.Contains(text, "[::1]:"+port+":")) {
+			return // that is its address
+		}
 		if strings.Contains(text, seed) || strings.Contains(text, host) || strings.Contains(text, o.dialer().Resolve(seed)) {
 			return
 		}

@@ -77,7 +77,7 @@ var nameOptions = wordSet(`secret connection tunnel cluster`)
 // optionWordNext says whether the next token is a further word of an option's name.
 func (p *parser) optionWordNext(inside bool) bool {
 	t := p.peek()
-	if !t.isName() || (t.kind == tokQuoted && inside) || t.isWord("secret") && inside {
+	if !t.isName() || (t.kind == tokQuoted && inside) || t.isWord("secret") && inside || t.isWord("map") && p.peekAt(1).is("[") {
 		return false
 	}
 	if !inside {
@@ -96,8 +96,8 @@ func (p *parser) optionWordNext(inside bool) bool {
 }
 
 // bareValues are the last words of option names whose value is usually a bare word: SECURITY PROTOCOL
-// PLAINTEXT, SSL MODE require, FORMAT csv. So is that of ON ERROR.
-var bareValues = wordSet(`protocol mode format reference mechanisms level method type`)
+// PLAINTEXT, SSL MODE require, FORMAT csv, PARTITION BY day. So is that of ON ERROR.
+var bareValues = wordSet(`protocol mode format reference mechanisms level method type by`)
 
 // optionValue reads the value of an option.
 func (p *parser) optionValue() ast.OptionValue {
@@ -119,6 +119,8 @@ func (p *parser) optionValue() ast.OptionValue {
 	case t.isWord("interval") && p.peekAt(1).kind == tokString:
 		end := p.valueEnd()
 		v.Kind, v.Expr = ast.OptionExpr, p.exprIn(p.pos, end)
+	case t.isWord("map") && p.peekAt(1).is("["):
+		p.mapValue(&v)
 	case t.is("(") || t.is("["):
 		p.listValue(&v, t.text)
 	case t.isName():
@@ -146,6 +148,23 @@ func (p *parser) listValue(v *ast.OptionValue, open string) {
 		}
 	}
 	p.expectPunct(closing)
+}
+
+// mapValue reads MAP['name' => 'value', …] as a list of 'name=value'.
+func (p *parser) mapValue(v *ast.OptionValue) {
+	p.skip(2)
+	v.Kind = ast.OptionList
+	for p.err == nil && !p.peek().is("]") {
+		pair := p.optionValue()
+		p.expectPunct("=>")
+		value := p.optionValue()
+		pair.Kind, pair.Text = ast.OptionString, pair.Text+"="+value.Text
+		v.List = append(v.List, pair)
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
+	p.expectPunct("]")
 }
 
 // wordValue reads bare words, or a qualified or quoted name.

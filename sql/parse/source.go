@@ -251,6 +251,10 @@ func (p *parser) format() *ast.MessageFormat {
 	case p.accept("regex"):
 		out.Kind, out.Pattern = ast.FormatRegex, p.stringConst()
 	case p.accept("avro"):
+		if !p.nextIs("using") {
+			p.fail(p.syntaxError(p.peek()).WithHint("write FORMAT AVRO USING CONFLUENT SCHEMA REGISTRY CONNECTION c, or USING SCHEMA '…'"))
+			return out
+		}
 		p.expect("using")
 		out.Kind = ast.FormatAvroSchema
 		if p.registry(out) {

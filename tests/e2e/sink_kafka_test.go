@@ -90,10 +90,13 @@ func TestSinkEnvelopes(t *testing.T) {
 			t.Errorf("%s\nsays %v %s, want %q", statement, err, out, want)
 		}
 	}
-	s.must(t, fmt.Sprintf(`CREATE SINK u FROM latest INTO KAFKA CONNECTION kafka (TOPIC '%s', TOPIC PARTITION COUNT 6, COMPRESSION TYPE zstd)
+	s.must(t, fmt.Sprintf(`CREATE SINK u FROM latest INTO KAFKA CONNECTION kafka (TOPIC '%s', TOPIC PARTITION COUNT 6, COMPRESSION TYPE zstd, PARTITION BY (who))
 		KEY (who) KEY FORMAT TEXT VALUE FORMAT TEXT ENVELOPE UPSERT`, users))
-	s.must(t, fmt.Sprintf(`CREATE SINK e FROM every INTO KAFKA CONNECTION kafka (TOPIC '%s', TOPIC CONFIG 'retention.ms=-1')
+	s.must(t, fmt.Sprintf(`CREATE SINK e FROM every INTO KAFKA CONNECTION kafka (TOPIC '%s', TOPIC CONFIG MAP['retention.ms' => '-1'])
 		KEY (who) NOT ENFORCED KEY FORMAT TEXT VALUE FORMAT BYTES ENVELOPE NONE (FORCE) WITH (SNAPSHOT = false)`, clicks))
+	if _, out, err := s.psql(t, fmt.Sprintf(`CREATE SINK twice FROM latest INTO KAFKA CONNECTION kafka (TOPIC '%s') KEY (who) FORMAT JSON ENVELOPE UPSERT`, users)); err == nil || !strings.Contains(out, `is written by sink "u" already`) {
+		t.Errorf("a second sink into one topic: %v %s", err, out)
+	}
 	u, e := readNewest(t, real.KafkaAddr, users), readNewest(t, real.KafkaAddr, clicks)
 	eventually(t, 30*time.Second, "the snapshot", u.is("a|one\nb|two", 2))
 	s.must(t, `INSERT INTO raw VALUES (3, 'a', 'three'), (4, 'c', 'four')`)
