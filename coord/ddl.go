@@ -246,7 +246,7 @@ func (s *Session) viewItem(name ast.Name, kind catalog.Kind, q *ast.Query, colum
 		return nil, err
 	}
 	return &catalog.Item{Schema: schema, Name: last, Kind: kind, Desc: bound.Cols, Query: q, QueryText: ast.Format(q),
-		Path: s.path(), Depends: bound.Depends}, nil
+		Path: s.path(), Depends: bound.Depends, Sees: snap.NextID()}, nil
 }
 
 // replaceView puts a new query in the place of a plain view that nothing maintained depends on.
@@ -296,7 +296,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 	}
 	sh := s.sharer()
 	defer sh.done()
-	v, err := s.newView(ctx, sh, it.Query, it.ID, it.Name)
+	v, err := s.newView(ctx, sh, it)
 	if err != nil {
 		return nil, err
 	}
@@ -375,6 +375,9 @@ func (s *Session) createIndex(ctx context.Context, st *ast.CreateIndex) (*Result
 		i := on.Desc.Index(ref.Column())
 		if i < 0 {
 			return nil, repr.NewError(repr.CodeUndefinedColumn, "column \""+ref.Column()+"\" does not exist").At(ref.Pos)
+		}
+		if i >= len(on.Desc)-len(on.Added) {
+			return nil, unsupported("an index on a column that was added to its source", ref.Pos).WithHint("make a materialized view of the source, and the index on that")
 		}
 		it.IndexCols = append(it.IndexCols, i)
 		names = append(names, ref.Column())

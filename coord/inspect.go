@@ -39,7 +39,7 @@ func Inspect(ctx context.Context, opts Options, notes map[string][]byte, reach b
 		}
 		x := Inspected{ID: it.ID, Kind: it.Kind.String(), Name: it.FullName(), Err: it.Failed}
 		if it.Kind == catalog.Table || it.Kind == catalog.Source {
-			x.Width = len(it.Desc)
+			x.Width = len(it.Layout())
 		}
 		if spec := c.leadsTo(it); spec != nil {
 			x.Leads = true

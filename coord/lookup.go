@@ -36,7 +36,7 @@ func lookupsOf(snap *catalog.Snapshot, compiled *sql.Compiled) map[uint64]*looku
 		if it == nil || it.Kind == catalog.System || slices.ContainsFunc(uses, func(u opt.Lookup) bool { return len(u) == 0 }) {
 			continue
 		}
-		best := lookupBy(nil, ownOrder(it.Desc), uses)
+		best := lookupBy(nil, ownOrder(it.Layout()), uses)
 		for _, index := range snap.IndexesOn(id) {
 			if l := lookupBy(index, index.IndexCols, uses); l != nil && (best == nil || l.cols > best.cols) {
 				best = l
@@ -162,13 +162,13 @@ func (l *lookup) describe(on *catalog.Item) string {
 	if l == nil {
 		return "Read " + on.FullName() + ": all rows"
 	}
-	by, cols := "its own order", ownOrder(on.Desc)
+	by, cols := "its own order", ownOrder(on.Layout())
 	if l.index != nil {
 		by, cols = "index "+l.index.Name, l.index.IndexCols
 	}
 	names := make([]string, l.cols)
 	for i := range names {
-		names[i] = on.Desc[cols[i]].Name
+		names[i] = on.Layout()[cols[i]].Name
 	}
 	values := " values of ("
 	if len(l.prefixes) == 1 {
@@ -185,7 +185,7 @@ func (s *Session) newIndex(it *catalog.Item) (*view, *repr.Error) {
 	if on == nil {
 		return nil, repr.NewError(repr.CodeUndefinedTable, "the relation of the index \""+it.Name+"\" was dropped meanwhile")
 	}
-	x := lower.IndexOf(&rel.Get{ID: on.ID, Name: on.Name, Cols: on.Desc}, it.IndexCols)
+	x := lower.IndexOf(&rel.Get{ID: on.ID, Name: on.Name, Cols: on.Layout()}, it.IndexCols)
 	v := s.c.newView(x.Graph(), []*lower.Arranged{x.Arranged}, []uint64{it.On}, it.ID, it.Name)
 	v.index, v.indexCols = x, it.IndexCols
 	return v, nil

@@ -177,6 +177,9 @@ func (s *Session) createSubscription(ctx context.Context, st *ast.CreateSubscrip
 		return nil, repr.NewError(repr.CodeWrongObjectType, "a subscription needs a materialized view, a source or a table; \""+
 			on.Name+"\" is "+a(on.Kind)).WithHint("make it a materialized view first").At(st.On.Pos)
 	}
+	if err := fixedColumns(on); err != nil {
+		return nil, err.At(st.On.Pos)
+	}
 	spec, err := subscriptionSpecOf(st.Options)
 	if err != nil {
 		return nil, err

@@ -234,7 +234,9 @@ func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) 
 
 // queryOf binds the query of a view.
 func (s *Session) queryOf(it *catalog.Item, q *ast.Query, columns []ast.Ident) *repr.Error {
-	bound, err := plan.QueryAsView(s.env(s.c.Catalog()), q, columns, it.Kind == catalog.MaterializedView)
+	env := s.env(s.c.Catalog())
+	env.Sees = it.Sees
+	bound, err := plan.QueryAsView(env, q, columns, it.Kind == catalog.MaterializedView)
 	if err != nil {
 		return err
 	}

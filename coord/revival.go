@@ -162,7 +162,7 @@ func (v *revival) plan(ctx context.Context, it *catalog.Item) (made *view, err *
 	}
 	sh := v.sharer(s, it)
 	defer sh.done()
-	return s.newView(ctx, sh, it.Query, it.ID, it.Name)
+	return s.newView(ctx, sh, it)
 }
 
 // fill fills a view.

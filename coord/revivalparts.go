@@ -27,7 +27,7 @@ func (v *revival) findShared() map[string]*sharedPart {
 		if it.Kind != catalog.MaterializedView {
 			continue
 		}
-		compiled, _, err := v.c.maker(it.Path).optimized(it.Query)
+		compiled, _, err := v.c.maker(it.Path).optimized(it)
 		if err != nil {
 			continue
 		}

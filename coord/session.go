@@ -187,12 +187,12 @@ func (p planCatalog) Resolve(parts, path []string) (*plan.Item, *repr.Error) {
 
 func planItem(it *catalog.Item) *plan.Item {
 	out := &plan.Item{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: itemKinds[it.Kind],
-		Desc: it.Desc, Keys: it.Keys, Grows: it.Grows}
+		Desc: it.Desc, Keys: it.Keys, Grows: it.Grows, Stored: it.Stored, Since: it.Added}
 	if it.From != 0 {
 		out.Kind = plan.ItemSource
 	}
 	if it.Kind == catalog.View {
-		out.View, out.ViewPath = it.Query, it.Path
+		out.View, out.ViewPath, out.Sees = it.Query, it.Path, it.Sees
 	}
 	for _, c := range it.Columns {
 		out.Defaults = append(out.Defaults, c.Default)

@@ -106,6 +106,9 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 		return nil, repr.NewError(repr.CodeWrongObjectType, "a sink needs a materialized view, a source or a table; \""+
 			from.Name+"\" is a "+from.Kind.String()).WithHint("make it a materialized view first").At(st.From.Pos)
 	}
+	if err := fixedColumns(from); err != nil {
+		return nil, err.At(st.From.Pos)
+	}
 	spec, err := s.sinkSpec(st, from)
 	if err != nil {
 		return nil, err

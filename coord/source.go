@@ -12,6 +12,7 @@ import (
 	"millrace/internal/journal"
 	"millrace/repr"
 	"millrace/sources"
+	"millrace/sources/kafka"
 	"millrace/sql/ast"
 )
 
@@ -271,6 +272,9 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	}
 	it.Grows = made.grows
 	it.Desc, it.Keys, it.Depends, it.Def = made.desc, made.keys, spec.world().depends, spec
+	if n := len(made.desc); n > 0 && made.desc[n-1].Name == kafka.RestColumn {
+		it.Widen(made.desc, nil)
+	}
 	tables, err := s.tablesOf(ctx, st, it, made.connector)
 	if err != nil {
 		return nil, err
@@ -292,7 +296,8 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	}
 	if k, ok := spec.(*kafkaSource); ok && k.infers() {
 		s.notice(Notice{Severity: "NOTICE", Code: "MR007", Message: "the columns that the records have: " + columnsText(it.Desc),
-			Hint: "they stay as they are; to have others, drop the source and name them: CREATE SOURCE … (name type, …) FROM KAFKA …"})
+			Hint: "ALTER SOURCE … ADD MISSING COLUMNS adds those that later records bring; to have other types, drop the source and name the columns: " +
+				"CREATE SOURCE … (name type, …) FROM KAFKA …"})
 	}
 	return &Result{Tag: tag}, nil
 }

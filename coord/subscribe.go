@@ -130,9 +130,12 @@ func (s *Session) subscribeTarget(st *ast.Subscribe) (t subscribeTarget, err *re
 	}
 	switch it.Kind {
 	case catalog.Table, catalog.Source, catalog.MaterializedView:
+		if it.Stored != nil {
+			return subscribeTarget{query: allOf(it), desc: it.Desc}, nil
+		}
 		return subscribeTarget{id: it.ID, desc: it.Desc}, nil
 	case catalog.View:
-		return subscribeTarget{query: it.Query, desc: it.Desc}, nil
+		return subscribeTarget{query: allOf(it), desc: it.Desc}, nil
 	case catalog.Subscription:
 		on := snap.Item(it.On)
 		if on == nil || st.AsOf != nil {
@@ -248,7 +251,7 @@ func (s *Session) subscribeQuery(ctx context.Context, q *ast.Query, word string,
 	defer s.c.release(from)
 	sh := s.reader()
 	sh.alone = at != 0 // what others keep of its parts may not reach back so far
-	v, err := s.newView(ctx, sh, q, 0, "("+word+")")
+	v, err := s.newView(ctx, sh, &catalog.Item{Name: "(" + word + ")", Query: q})
 	if err != nil {
 		return nil, err
 	}
@@ -297,10 +300,12 @@ func bindKept(env *plan.Env, q *ast.Query) (*plan.Bound, *repr.Error) {
 	return bound, err
 }
 
-// optimized is the plan of a query that is to be maintained.
-func (s *Session) optimized(q *ast.Query) (*sql.Compiled, *plan.Bound, *repr.Error) {
+// optimized is the plan of the query of an object that is to be maintained.
+func (s *Session) optimized(it *catalog.Item) (*sql.Compiled, *plan.Bound, *repr.Error) {
 	snap := s.c.Catalog()
-	bound, err := bindKept(s.env(snap), q)
+	env := s.env(snap)
+	env.Sees = it.Sees
+	bound, err := bindKept(env, it.Query)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -317,13 +322,13 @@ func (s *Session) optimized(q *ast.Query) (*sql.Compiled, *plan.Bound, *repr.Err
 	return compiled, bound, nil
 }
 
-// newView compiles a query into a view that is not filled yet.
-func (s *Session) newView(ctx context.Context, sh *sharer, q *ast.Query, id uint64, name string) (*view, *repr.Error) {
-	compiled, bound, err := s.optimized(q)
+// newView compiles the query of an object into a view that is not filled yet.
+func (s *Session) newView(ctx context.Context, sh *sharer, it *catalog.Item) (*view, *repr.Error) {
+	compiled, bound, err := s.optimized(it)
 	if err != nil {
 		return nil, err
 	}
-	v, err := sh.view(ctx, compiled.Optimized, id, name)
+	v, err := sh.view(ctx, compiled.Optimized, it.ID, it.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,9 @@ type Item struct {
 	Name      string
 	Kind      Kind
 	Desc      repr.RowDesc // of a relation
+	Stored    repr.RowDesc // the columns of its rows as they are kept, where these are not Desc: see plan.Item
+	Added     []uint64     // of its last columns, which were added: from which number of Sees on each is seen
+	Sees      uint64       // of a view: how many numbers were taken when its query was bound
 	Keys      [][]int      // sets of columns known to be unique
 	Grows     bool         // rows are only added, none is ever taken back; it was so when it was made, and stays so
 	CreateSQL string       // the statement that makes it, normalised, without secrets
@@ -86,6 +89,20 @@ type Item struct {
 // ColumnDef is what a table says of a column besides its type.
 type ColumnDef struct {
 	Default ast.Expr // nil: NULL
+}
+
+// Layout are the columns of the rows of a relation as they are kept.
+func (i *Item) Layout() repr.RowDesc {
+	if i.Stored != nil {
+		return i.Stored
+	}
+	return i.Desc
+}
+
+// Widen makes a relation one whose rows are kept with what no column has behind the columns, and of which some members are columns.
+func (i *Item) Widen(stored, members repr.RowDesc) {
+	i.Stored = stored
+	i.Desc = append(stored[:len(stored)-1:len(stored)-1], members...)
 }
 
 // FullName is schema and name as errors and notices show them.
@@ -154,6 +171,9 @@ func (s *Snapshot) space(k Kind) map[key]*Item {
 	}
 	return s.names
 }
+
+// NextID is the number that the next object gets: it tells what was there when something was bound.
+func (s *Snapshot) NextID() uint64 { return s.nextID }
 
 // NextIDs reserves numbers for a new object: the snapshot returned remembers them.
 func (s *Snapshot) NextIDs() (*Snapshot, uint64, uint32) {

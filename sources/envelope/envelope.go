@@ -42,6 +42,21 @@ type ValueDecoder interface {
 	Append(ctx context.Context, dst, message []byte) ([]byte, error)
 }
 
+// Rest is a decoder of values that keeps what of a message no column has.
+type Rest interface {
+	// AppendRest packs it as one column, for the message that was decoded last.
+	AppendRest(dst []byte) []byte
+	// Extra gives the names of what no column has, each once.
+	Extra() []string
+}
+
+func extraOf(r Rest) []string {
+	if r == nil {
+		return nil
+	}
+	return r.Extra()
+}
+
 // Plain is a decoder that needs no registry.
 func Plain(d format.Decoder) ValueDecoder { return plain{d} }
 

@@ -13,10 +13,14 @@ import (
 type None struct {
 	Value ValueDecoder
 	Key   ValueDecoder // its columns follow those of the value; nil when the key is not asked for
+	Rest  Rest         // what it keeps ends a row; nil: nothing is kept
 
 	arena arena
 	buf   []byte
 }
+
+// Extra gives the fields of values that no column has, each once.
+func (n *None) Extra() []string { return extraOf(n.Rest) }
 
 // Apply appends an insertion.
 func (n *None) Apply(ctx context.Context, dst []sources.Update, m *Message) ([]sources.Update, error) {
@@ -36,6 +40,9 @@ func (n *None) Apply(ctx context.Context, dst []sources.Update, m *Message) ([]s
 		}
 	}
 	n.buf = append(row, m.Meta...)
+	if n.Rest != nil {
+		n.buf = n.Rest.AppendRest(n.buf)
+	}
 	return append(dst, sources.Update{Row: n.arena.keep(n.buf), Diff: 1}), nil
 }
 

@@ -35,6 +35,7 @@ type Upsert struct {
 	Inline bool // a column behind those of the value says what is wrong with it
 	// NullDeletes: a value of null is none, as Kafka Connect's JSON converter writes it where it writes no schemas.
 	NullDeletes bool
+	Rest        Rest // what it keeps ends a row; nil: nothing is kept
 
 	live   *entries // by key: the row, or the row of errors
 	healed []sources.Update
@@ -58,6 +59,9 @@ func NewUpsert(key, value ValueDecoder, inline bool) *Upsert {
 
 // Held is the memory of what the envelope remembers, about.
 func (u *Upsert) Held() int64 { return u.live.bytes() }
+
+// Extra gives the fields of values that no column has, each once.
+func (u *Upsert) Extra() []string { return extraOf(u.Rest) }
 
 // Apply appends what a message changes.
 func (u *Upsert) Apply(ctx context.Context, dst []sources.Update, m *Message) ([]sources.Update, error) {
@@ -86,6 +90,9 @@ func (u *Upsert) Apply(ctx context.Context, dst []sources.Update, m *Message) ([
 		row = repr.Append(row, repr.Null)
 	}
 	u.row = append(row, m.Meta...)
+	if u.Rest != nil {
+		u.row = u.Rest.AppendRest(u.row)
+	}
 	return u.set(dst, u.row), nil
 }
 
@@ -139,6 +146,9 @@ func (u *Upsert) Fail(rows, errs []sources.Update, m *Message, failed *repr.Erro
 			row = repr.Append(row, repr.Null)
 		}
 		u.row = append(repr.Append(row, repr.Text(failed.Error())), m.Meta...)
+		if u.Rest != nil {
+			u.row = repr.Append(u.row, repr.Null)
+		}
 		return u.set(rows, u.row), errs
 	}
 	rows = u.clear(rows)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,6 +14,7 @@ import (
 	"millrace/internal/clock"
 	"millrace/internal/registry"
 	"millrace/repr"
+	"millrace/repr/format/json"
 	"millrace/sources"
 	"millrace/sources/envelope"
 )
@@ -111,11 +113,16 @@ type Source struct {
 	seen *described // nil before Describe
 	kept []keptRow  // given to Restore, for an envelope that is not there yet
 
+	rest *json.Columns // the decoder of values, where it keeps what no column has; nil otherwise
+
 	remembered atomic.Int64 // bytes of the envelope
 	client     atomic.Pointer[kgo.Client]
 
 	to      atomic.Pointer[broker.Options] // how to connect from now on; nil: as before
 	changed chan struct{}                  // to was set
+
+	widenedMu sync.Mutex   // guards widened
+	widened   repr.RowDesc // columns that came since the reader looked last
 
 	policy  atomic.Pointer[sources.ErrorPolicy] // of bad records; nil: they are rows of errors
 	altered chan struct{}                       // policy was set
@@ -128,6 +135,22 @@ func (s *Source) Held() (remembered, fetched int64) {
 		fetched = cl.BufferedFetchBytes()
 	}
 	return s.remembered.Load(), fetched
+}
+
+// Widen has members that no column had be columns from now on: a message in which one does not fit is bad. Any goroutine may call it.
+func (s *Source) Widen(cols repr.RowDesc) {
+	s.widenedMu.Lock()
+	defer s.widenedMu.Unlock()
+	s.widened = append(s.widened, cols...)
+}
+
+// takeWidened gives what Widen has added since it was asked last.
+func (s *Source) takeWidened() repr.RowDesc {
+	s.widenedMu.Lock()
+	defer s.widenedMu.Unlock()
+	cols := s.widened
+	s.widened = nil
+	return cols
 }
 
 // keptRow is a row of what an envelope remembers.

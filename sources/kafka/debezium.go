@@ -151,18 +151,6 @@ func (r *reader) separate(ctx context.Context, m *envelope.Message) (id string, 
 	return id, order, err
 }
 
-// noteExtra logs, once each, the fields of rows that no column has: the table upstream has got new columns.
-func (r *reader) noteExtra() {
-	e, ok := r.seen.env.(interface{ Extra() []string })
-	if !ok {
-		return
-	}
-	for _, name := range e.Extra() {
-		r.cfg.Log.Warn("a field of the topic is not read, as the source has no column for it; drop the source and create it again to read it",
-			"topic", r.cfg.Topic, "field", name)
-	}
-}
-
 func (s *Source) buildDebezium(ctx context.Context, d *described) error {
 	env, err := s.debezium(ctx, d)
 	if err != nil {

@@ -89,6 +89,9 @@ func (s *Source) build(ctx context.Context) error {
 	if err := unique(d.cols); err != nil {
 		return err
 	}
+	if s.rest != nil {
+		d.cols = append(d.cols, repr.Column{Name: RestColumn, Type: repr.TypeOf(repr.KindJSONB)})
+	}
 	if err := s.remember(d.env); err != nil {
 		return repr.NewError(repr.CodeInternal, fmt.Sprintf("topic %q cannot be read on: %v", s.cfg.Topic, err)).
 			WithHint("Drop the source and create it again.")
@@ -96,6 +99,9 @@ func (s *Source) build(ctx context.Context) error {
 	s.seen = &d
 	return nil
 }
+
+// RestColumn is the name of the last column of rows that keep what no other column has: it is nobody's to say.
+const RestColumn = ""
 
 // name gives the columns the names that were asked for, and takes the keys that were declared.
 func (s *Source) name(d *described) error {
@@ -151,6 +157,9 @@ func (s *Source) buildNone(ctx context.Context, d *described) error {
 		}
 		d.cols = append(d.cols, nullables(key)...)
 	}
+	if s.rest != nil {
+		none.Rest = s.rest
+	}
 	d.env = none
 	return nil
 }
@@ -178,6 +187,9 @@ func (s *Source) buildUpsert(ctx context.Context, d *described) error {
 	}
 	env := envelope.NewUpsert(key, value, s.cfg.InlineErrors != "")
 	env.NullDeletes = s.cfg.ValueFormat == FormatJSON
+	if s.rest != nil {
+		env.Rest = s.rest
+	}
 	d.env = env
 	unique := make([]int, len(cols))
 	for i := range cols {

@@ -39,8 +39,11 @@ type side struct {
 	suffix string // of the subject
 }
 
+// suffixValue ends the subject of the values of a topic.
+const suffixValue = "-value"
+
 func (s *Source) value() side {
-	return side{s.cfg.ValueFormat, s.cfg.ValueShape, s.cfg.ValueSchema, "-value"}
+	return side{s.cfg.ValueFormat, s.cfg.ValueShape, s.cfg.ValueSchema, suffixValue}
 }
 
 func (s *Source) key() side { return side{s.cfg.KeyFormat, s.cfg.KeyShape, s.cfg.KeySchema, "-key"} }
@@ -72,17 +75,36 @@ func left(cols repr.RowDesc, without []string) repr.RowDesc {
 }
 
 func jsonDecoder(ctx context.Context, s *Source, of side, without []string) (envelope.ValueDecoder, string, error) {
-	cols, kept := of.shape.Columns, ""
 	if of.shape.Infer {
-		var err error
-		if cols, kept, err = s.infer(ctx, of); err != nil {
-			return nil, "", err
-		}
+		return s.inferred(ctx, of, without)
 	}
-	if len(cols) == 0 {
+	if len(of.shape.Columns) == 0 {
 		return envelope.Plain(&json.Decoder{}), "", nil
 	}
-	return envelope.Plain(json.NewColumns(left(cols, without))), kept, nil
+	return envelope.Plain(json.NewColumns(left(of.shape.Columns, without))), "", nil
+}
+
+// inferred decodes JSON to the columns that were found out. Of a value it keeps the rest.
+func (s *Source) inferred(ctx context.Context, of side, without []string) (envelope.ValueDecoder, string, error) {
+	cols, shape, err := s.infer(ctx, of)
+	if err != nil {
+		return nil, "", err
+	}
+	kept, err := shape.text()
+	if err != nil {
+		return nil, "", err
+	}
+	dec := json.NewColumns(left(cols, without))
+	if shape.Rest {
+		added, err := unkeepColumns(shape.Added)
+		if err != nil {
+			return nil, "", err
+		}
+		dec.KeepRest(without)
+		dec.Add(added)
+		s.rest = dec
+	}
+	return envelope.Plain(dec), kept, nil
 }
 
 // csvDecoder takes the names of the columns from the declaration, from the first message, or makes them up.
@@ -190,11 +212,11 @@ func protobufDecoder(ctx context.Context, s *Source, of side, without []string) 
 			return nil, "", err
 		}
 	}
-	message, cols, err := unkeep(kept)
+	shape, cols, err := unkeep(kept)
 	if err != nil {
 		return nil, "", err
 	}
-	return envelope.NewRegisteredProtobuf(s.cfg.Registry, left(cols, without), message), kept, nil
+	return envelope.NewRegisteredProtobuf(s.cfg.Registry, left(cols, without), shape.Message), kept, nil
 }
 
 // protobufColumns asks the registry for the newest schema of the subject: the type that is read, and its columns, each of which may be

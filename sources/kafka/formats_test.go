@@ -188,7 +188,7 @@ func TestInfer(t *testing.T) {
 	cfg := c.config("t")
 	cfg.ValueFormat, cfg.ValueShape = FormatJSON, Shape{Infer: true}
 	src, shape, _ := described1(t, cfg)
-	const want = "id bigint, price numeric, name text, tags jsonb, ok boolean, none text, mixed text, late text, big numeric"
+	const want = "id bigint, price numeric, name text, tags jsonb, ok boolean, none text, mixed text, late text, big numeric,  jsonb"
 	if shape != want {
 		t.Errorf("columns %s", shape)
 	}

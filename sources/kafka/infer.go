@@ -102,33 +102,32 @@ func (s *Source) header(ctx context.Context, of side) (string, error) {
 	return string(first[0]), nil
 }
 
-// infer finds the columns of JSON by what the first messages have.
-func (s *Source) infer(ctx context.Context, of side) (cols repr.RowDesc, kept string, err error) {
+// infer finds the columns of JSON by what the first messages have. A value keeps what no column has.
+func (s *Source) infer(ctx context.Context, of side) (cols repr.RowDesc, k keptShape, err error) {
 	if of.kept != "" {
-		_, cols, err = unkeep(of.kept)
-		return cols, of.kept, err
+		k, cols, err = unkeep(of.kept)
+		return cols, k, err
 	}
 	values, err := s.sample(ctx, of, inferRecords)
 	if err != nil {
-		return nil, "", err
+		return nil, k, err
 	}
-	var found fields
+	var found Fields
 	for _, v := range values {
-		found.add(v)
+		found.Add(v)
 	}
 	if len(found.names) == 0 {
-		return nil, "", s.errEmpty("JSON object")
+		return nil, k, s.errEmpty("JSON object")
 	}
-	cols = found.columns()
-	kept, err = keep("", cols)
-	return cols, kept, err
+	cols = found.Columns()
+	return cols, keptShape{Columns: keepColumns(cols), Rest: of.suffix == suffixValue}, nil
 }
 
 // maxFound bounds the columns that are learned.
 const maxFound = 1000
 
-// fields are the members of objects that were seen, in the order in which they came first.
-type fields struct {
+// Fields are the members of objects that were seen, in the order in which they came first.
+type Fields struct {
 	names []string
 	seen  map[string]fieldKind
 	parts []jsonb.Part
@@ -151,8 +150,8 @@ var fieldTypes = [...]repr.Kind{
 	fieldText: repr.KindText, fieldNested: repr.KindJSONB,
 }
 
-// add takes a message; one that is no object is left out.
-func (f *fields) add(message []byte) {
+// Add takes a message; one that is no object is left out.
+func (f *Fields) Add(message []byte) {
 	parts, isObject, err := jsonb.Split(f.parts[:0], message)
 	f.parts = parts
 	if err != nil || !isObject {
@@ -211,7 +210,8 @@ func join(a, b fieldKind) fieldKind {
 	}
 }
 
-func (f *fields) columns() repr.RowDesc {
+// Columns are the members, with types that take all values that were seen.
+func (f *Fields) Columns() repr.RowDesc {
 	cols := make(repr.RowDesc, len(f.names))
 	for i, name := range f.names {
 		cols[i] = repr.Column{Name: name, Type: repr.TypeOf(fieldTypes[f.seen[name]])}

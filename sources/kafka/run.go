@@ -52,6 +52,7 @@ type reader struct {
 	moved  map[int32]int64 // partition → high watermark, of the batch
 	msg    envelope.Message
 	state  sources.State
+	extra  []string // fields that no column has
 
 	dead    []letter // bad records of the batch
 	letters *deadLetters
@@ -322,6 +323,9 @@ func toError(err error) *repr.Error {
 
 // report says what changed, once.
 func (r *reader) report(s sources.State) {
+	if s.Status == statusRunning && s.Hint == "" {
+		s.Hint = r.extraHint()
+	}
 	if s == r.state {
 		return
 	}
@@ -378,6 +382,7 @@ func (r *reader) poll(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	r.noteExtra() // what became a column while nothing came is to be seen in what has come
 	var failed error
 	fetches.EachError(func(_ string, p int32, err error) {
 		if failed == nil {

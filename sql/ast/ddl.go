@@ -194,6 +194,13 @@ type AlterOptions struct {
 	Options  []Option
 }
 
+// AlterAddMissing is ALTER SOURCE name ADD MISSING COLUMNS: fields of its records that no column has become columns.
+type AlterAddMissing struct {
+	At
+	IfExists bool
+	Name     Name
+}
+
 // AlterResnapshot is ALTER SOURCE name RESNAPSHOT: its tables are read anew.
 type AlterResnapshot struct {
 	At
@@ -253,6 +260,7 @@ func (*CreateSchema) statement()           {}
 func (*CreateDatabase) statement()         {}
 func (*Drop) statement()                   {}
 func (*AlterRename) statement()            {}
+func (*AlterAddMissing) statement()        {}
 func (*AlterOptions) statement()           {}
 func (*AlterResnapshot) statement()        {}
 func (*AlterSecret) statement()            {}

@@ -223,6 +223,9 @@ func (p *printer) alter(s Statement) bool {
 			p.put(" SET ")
 		}
 		p.options(s.Options)
+	case *AlterAddMissing:
+		p.alterHead(KindSource, s.IfExists, s.Name)
+		p.put(" ADD MISSING COLUMNS")
 	case *AlterResnapshot:
 		p.alterHead(KindSource, s.IfExists, s.Name)
 		p.put(" RESNAPSHOT")

@@ -80,6 +80,8 @@ func (p *parser) alter() ast.Statement {
 		return &ast.AlterSecret{At: at, IfExists: ifExists, Name: name, Value: p.exprIn(p.pos, p.end())}
 	case kind == ast.KindSource && p.accept("resnapshot"):
 		return &ast.AlterResnapshot{At: at, IfExists: ifExists, Name: name}
+	case kind == ast.KindSource && p.accept("add", "missing", "columns"):
+		return &ast.AlterAddMissing{At: at, IfExists: ifExists, Name: name}
 	case p.accept("owner", "to"):
 		return &ast.AlterOwner{At: at, Kind: kind, IfExists: ifExists, Name: name, Owner: p.roleName()}
 	case p.accept("set", "schema"):

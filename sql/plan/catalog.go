@@ -42,7 +42,25 @@ type Item struct {
 	Grows    bool       // rows are only added, none is ever taken back
 	View     *ast.Query // of a view that is not materialized: its body, bound wherever it is named
 	ViewPath []string   // the search path that the view was created under
+	Sees     uint64     // which columns its query sees: see Env
 	Defaults []ast.Expr // of a table: one per column, nil where there is no default; nil for none at all
+	// Stored are the columns of the rows as they are kept, where these are not Desc: those of Desc first, and last an object whose members
+	// are the other columns of Desc. Since has for each of these from which number on a query sees it.
+	Stored repr.RowDesc
+	Since  []uint64
+}
+
+// seenBy is the item as a query sees it; 0 sees all there is.
+func (i *Item) seenBy(sees uint64) *Item {
+	known := len(i.Desc) - len(i.Since)
+	for n, since := range i.Since {
+		if sees != 0 && sees < since {
+			seen := *i
+			seen.Desc, seen.Since = i.Desc[:known+n:known+n], i.Since[:n]
+			return &seen
+		}
+	}
+	return i
 }
 
 // uniqueKeys are the keys by which also rows with NULLs are unique. Those of a view are inferred of its plan and are so;
@@ -66,6 +84,7 @@ type Env struct {
 	Path       []string    // search path
 	Eval       *expr.Env   // for constants and input of literals
 	ParamTypes []repr.Type // declared types of parameters; KindNull: to be inferred
+	Sees       uint64      // of the query of an object: which columns it sees of what has got more since; 0: all
 }
 
 // Bound is a query with all names resolved and all types known.

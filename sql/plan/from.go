@@ -82,6 +82,7 @@ func (b *binder) tableRef(n *ast.TableRef, fr frame) (*from, *repr.Error) {
 		return nil, err
 	}
 	b.depend(item.ID)
+	item = item.seenBy(fr.sees)
 	r, err := b.itemRel(item, n.Pos)
 	if err != nil {
 		return nil, err
@@ -111,6 +112,9 @@ const maxViewDepth = 100
 
 // itemRel is the plan that reads an item: a view stands for its query.
 func (b *binder) itemRel(item *Item, pos int) (rel.Rel, *repr.Error) {
+	if item.Stored != nil {
+		return b.widened(item)
+	}
 	if item.View == nil {
 		return &rel.Get{ID: item.ID, Name: item.Name, Cols: item.Desc, Keys: item.uniqueKeys(), Grows: item.Grows}, nil
 	}
@@ -119,7 +123,7 @@ func (b *binder) itemRel(item *Item, pos int) (rel.Rel, *repr.Error) {
 	}
 	b.viewDepth++
 	defer func() { b.viewDepth-- }()
-	out, err := b.query(item.View, frame{path: item.ViewPath})
+	out, err := b.query(item.View, frame{path: item.ViewPath, sees: item.Sees})
 	if err != nil {
 		err = err.WithDetail("In the definition of view " + quote(item.Name) + ".")
 		err.Position = pos
@@ -127,6 +131,36 @@ func (b *binder) itemRel(item *Item, pos int) (rel.Rel, *repr.Error) {
 	}
 	r := collapse(out)
 	return projectTo(r, columnsOf(r), namesOf(item.Desc)), nil
+}
+
+// widened is the plan that reads an item whose last columns are members of what no other column has.
+func (b *binder) widened(item *Item) (rel.Rel, *repr.Error) {
+	get := &rel.Get{ID: item.ID, Name: item.Name, Cols: item.Stored, Keys: item.uniqueKeys(), Grows: item.Grows}
+	cols := columnsOf(get)
+	last := len(cols) - 1
+	x := b.constExpr("FROM")
+	for _, c := range item.Desc[last:] {
+		member, err := x.member(cols[last], c)
+		if err != nil {
+			return nil, err
+		}
+		cols = append(cols, member)
+	}
+	return projectTo(get, append(cols[:last:last], cols[last+1:]...), namesOf(item.Desc)), nil
+}
+
+// member reads a member of an object as jsonb_to_record does.
+func (x *scalars) member(object expr.Scalar, c repr.Column) (expr.Scalar, *repr.Error) {
+	op := "->>"
+	if c.Type.Kind == repr.KindJSONB {
+		op = "->"
+	}
+	text := repr.TypeOf(repr.KindText)
+	s, err := x.operator(op, object, &expr.Const{Val: repr.Text(c.Name), Typ: text}, 0)
+	if err != nil || s.Type() == c.Type {
+		return s, err
+	}
+	return x.b.coerce(s, c.Type, explicitly, 0)
 }
 
 func (b *binder) cteRef(n *ast.TableRef, c *cte, fr frame) (*from, *repr.Error) {

@@ -38,7 +38,7 @@ func newBinder(env *Env) *binder {
 }
 
 // top is the frame of a statement.
-func (b *binder) top() frame { return frame{path: b.env.Path} }
+func (b *binder) top() frame { return frame{path: b.env.Path, sees: b.env.Sees} }
 
 // newOwner numbers the queries of the statement, from 1.
 func (b *binder) newOwner() int {

@@ -34,7 +34,7 @@ func (b *binder) scalars(s *scope, fr frame, clause string) *scalars {
 		row.clause = clause
 		s = &row
 	}
-	return &scalars{b: b, scope: s, fr: frame{outer: s, ctes: fr.ctes, path: fr.path, inside: fr.inside}, clause: clause}
+	return &scalars{b: b, scope: s, fr: frame{outer: s, ctes: fr.ctes, path: fr.path, sees: fr.sees, inside: fr.inside}, clause: clause}
 }
 
 // constExpr makes the binder of an expression that names no columns.

@@ -58,8 +58,9 @@ type frame struct {
 	hides []int // owners of lateral rows in outer that cannot be seen
 	ctes  *cte
 	path  []string
-	owner int // the query itself
-	level int // how many queries there are around it; those of a set operation stand within it
+	sees  uint64 // which columns it sees of what has got more: see Env
+	owner int    // the query itself
+	level int    // how many queries there are around it; those of a set operation stand within it
 	// inside are the places around, the nearest last, in which a query must not name itself.
 	inside []string
 }

@@ -15,6 +15,7 @@ import (
 type Columns struct {
 	cols  repr.RowDesc
 	index map[string]int
+	rest  *rest // nil: what no column has is passed over
 
 	parts  []jsonb.Part
 	values [][]byte // by column: the member as it was written
@@ -44,24 +45,39 @@ func (c *Columns) Append(dst, message []byte) ([]byte, error) {
 		return dst, repr.NewError(repr.CodeInvalidText, "the message is no JSON object")
 	}
 	clear(c.values)
+	if c.rest != nil {
+		c.rest.begin()
+	}
 	next := 0
 	for i := range parts {
 		at, ok := c.columnOf(parts[i].Key, next)
 		if ok {
 			c.values[at] = parts[i].Value
 			next = at + 1
+		} else if c.rest != nil {
+			c.rest.take(&parts[i])
 		}
 	}
 	out := dst
 	for i := range c.cols {
 		var failed *repr.Error
 		if out, failed = c.append(out, &c.cols[i], c.values[i]); failed != nil {
-			e := *failed
-			e.Message = fmt.Sprintf("field %q: %s", c.cols[i].Name, failed.Message)
-			return dst, &e
+			return dst, inField(c.cols[i].Name, failed)
+		}
+	}
+	if c.rest != nil {
+		if err := c.checkRest(); err != nil {
+			return dst, err
 		}
 	}
 	return out, nil
+}
+
+// inField says of which member an error is.
+func inField(name string, failed *repr.Error) *repr.Error {
+	e := *failed
+	e.Message = fmt.Sprintf("field %q: %s", name, failed.Message)
+	return &e
 }
 
 // columnOf finds the column of a key; next is a guess, as members come in one order mostly.
