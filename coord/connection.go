@@ -102,7 +102,11 @@ var credentials = regexp.MustCompile(`://[^/@'\s]+@`)
 
 // createText is the text of a statement that makes an object, without the credentials in its addresses.
 func createText(st ast.Statement) string {
-	return passwords.ReplaceAllString(credentials.ReplaceAllString(ast.Format(st), "://"+hidden+"@"), "${1}"+hidden)
+	text := credentials.ReplaceAllString(ast.Format(st), "://"+hidden+"@")
+	if _, options := st.(*ast.CreateConnection); options {
+		return text // PASSWORD is an option there: SECRET behind it is no password, and withoutPassword has seen to strings
+	}
+	return passwords.ReplaceAllString(text, "${1}"+hidden)
 }
 
 // validates says whether a connection is tried when it is made: yes, unless WITH (VALIDATE = false).

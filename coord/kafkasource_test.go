@@ -153,6 +153,9 @@ func TestSecureKafka(t *testing.T) {
 			t.Errorf("%s shows %s", text, all)
 		}
 	}
+	if all := strings.Join(k.cl.must("SHOW CREATE CONNECTION c"), "\n"); !strings.Contains(all, "SASL PASSWORD = SECRET pass") {
+		t.Errorf("SHOW CREATE names no secret: %s", all)
+	}
 	_ = k.cl.fails("2BP01", "DROP SECRET pass")
 }
 
