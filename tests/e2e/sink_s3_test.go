@@ -3,53 +3,21 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"millrace/internal/s3"
+	"millrace/tests/stack"
 )
 
-// storage starts an S3 server with a bucket, and returns its address.
+// storage starts the S3 server, and returns its address and a client of its bucket.
 func storage(t *testing.T) (endpoint string, client *s3.Client) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "gofakes3")
-	build := exec.Command("go", "build", "-o", binary, "github.com/johannesboyne/gofakes3/cmd/gofakes3")
-	build.Dir = "../../tools"
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the S3 server: %v\n%s", err, out)
-	}
-	addr := freeAddress(t)
-	cmd := exec.Command(binary, "-backend", "memory", "-host", addr, "-initialbucket", "lake")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started, done := make(chan error), make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // the parent whose death counts is the thread
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // it is killed
-		}
-	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); <-done })
-	endpoint = "http://" + addr
-	eventually(t, 10*time.Second, "the S3 server", func() error {
-		resp, err := http.Get(endpoint)
-		if err == nil {
-			err = resp.Body.Close()
-		}
-		return err
-	})
+	endpoint = running(t, stack.Storage).StorageURL
 	client, err := s3.New(s3.Options{Endpoint: endpoint, Bucket: "lake", AccessKey: "key", SecretKey: "secret"})
 	if err != nil {
 		t.Fatal(err)

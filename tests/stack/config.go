@@ -75,6 +75,8 @@ const (
 	searchPort
 	searchNodePort
 	standbyPort
+	loginPort
+	storagePort
 )
 
 // address is the loopback address of the port at offset.

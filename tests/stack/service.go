@@ -21,6 +21,8 @@ const (
 	OpenSearch Service = "opensearch"
 	// Standby follows Postgres, and may be promoted. It is started when it is named.
 	Standby Service = "standby"
+	// Storage is an S3 server with a bucket called lake, all in memory. It is started when it is named.
+	Storage Service = "storage"
 )
 
 // description is what the stack must know of a service.
@@ -42,11 +44,12 @@ var table = map[Service]description{
 		start: (*Stack).startConnect, ready: (*Stack).connectReady, signal: syscall.SIGTERM,
 	},
 	OpenSearch: {port: searchPort, start: (*Stack).startOpenSearch, ready: (*Stack).openSearchReady, signal: syscall.SIGTERM},
+	Storage:    {port: storagePort, start: (*Stack).startStorage, ready: (*Stack).storageReady, signal: syscall.SIGTERM},
 	Standby:    {needs: []Service{Postgres}, port: standbyPort, start: (*Stack).startStandby, ready: (*Stack).standbyReady, signal: syscall.SIGINT},
 }
 
 // Services lists all services in the order in which they are shown.
-func Services() []Service { return append(usual(), OpenSearch, Standby) }
+func Services() []Service { return append(usual(), OpenSearch, Standby, Storage) }
 
 // usual are the services that are meant when none is named.
 func usual() []Service { return []Service{Postgres, MariaDB, Kafka, Registry, Connect} }

@@ -18,6 +18,8 @@ type Stack struct {
 	// KafkaAddr, PostgresAddr, StandbyAddr and MariaDBAddr are host:port; ConnectURL is the root of the Connect worker's
 	// interface, RegistryURL the root of the registry's Confluent-compatible one, OpenSearchURL that of the search server.
 	KafkaAddr, PostgresAddr, StandbyAddr, MariaDBAddr, ConnectURL, RegistryURL, OpenSearchURL string
+	// StorageURL is the S3 server. KafkaLoginAddr is where the broker wants a login: SASL PLAIN without TLS, as ann with the password xyz.
+	StorageURL, KafkaLoginAddr string
 
 	cfg     Config
 	lock    *lock
@@ -42,6 +44,9 @@ func New(cfg Config) (*Stack, error) {
 		ConnectURL:    "http://" + cfg.address(connectPort),
 		RegistryURL:   "http://" + cfg.address(registryPort) + "/apis/ccompat/v7",
 		OpenSearchURL: "http://" + cfg.address(searchPort),
+		StorageURL:    "http://" + cfg.address(storagePort),
+
+		KafkaLoginAddr: cfg.address(loginPort),
 	}, nil
 }
 
@@ -226,7 +231,7 @@ func (s *Stack) await(ctx context.Context, name Service, began time.Time) error 
 }
 
 // waves are the services in the order in which they are stopped: first those that need others.
-var waves = [][]Service{{Connect, Standby}, {Registry, Kafka, MariaDB, Postgres, OpenSearch}}
+var waves = [][]Service{{Connect, Standby}, {Registry, Kafka, MariaDB, Postgres, OpenSearch, Storage}}
 
 // stopAll stops services, those that need others first.
 func (s *Stack) stopAll(services []Service) error {
