@@ -15,6 +15,12 @@ func (p *Place) Prepare(ctx context.Context, e Example) error {
 	if err := p.Clean(ctx, e); err != nil {
 		return err
 	}
+	if e.Python {
+		var err error
+		if p.python, err = p.Stack.Python(ctx); err != nil {
+			return err
+		}
+	}
 	if e.Postgres != "" {
 		if _, err := p.Stack.SQL(ctx, "postgres", "CREATE DATABASE "+e.Postgres); err != nil {
 			return fmt.Errorf("make the database of example %s: %w", e.Name, err)
@@ -43,6 +49,11 @@ func (p *Place) Clean(ctx context.Context, e Example) error {
 	}
 	if e.MariaDB != "" {
 		if _, err := p.Stack.MySQL(ctx, "DROP DATABASE IF EXISTS "+e.MariaDB); err != nil {
+			return fmt.Errorf("clean up behind example %s: %w", e.Name, err)
+		}
+	}
+	for _, prefix := range e.Prefixes {
+		if err := (Bucket{Server: p.Stack.StorageURL}).Delete(ctx, prefix); err != nil {
 			return fmt.Errorf("clean up behind example %s: %w", e.Name, err)
 		}
 	}

@@ -17,6 +17,8 @@ type Example struct {
 	Connectors        []string // of Kafka Connect
 	Topics            []string // that it writes, or has written
 	Indexes           []string // of OpenSearch
+	Prefixes          []string // of what it writes to the S3 server
+	Python            bool     // whether it asks DuckDB
 }
 
 // Examples are all there are, in the order in which they are best read.
@@ -44,6 +46,10 @@ var Examples = []Example{
 		Name: "pageviews", Services: []stack.Service{stack.MariaDB, stack.Kafka, stack.Registry, stack.Connect},
 		MariaDB: "shop", Connectors: []string{"shop"},
 		Topics: []string{"pageviews", "mysql.shop.users", "mysql", "_history_mysql", "pageviews-user-segment-sink", "millrace-progress-pageviews-user-segment-sink"},
+	},
+	{
+		Name: "staging", Services: []stack.Service{stack.Kafka, stack.Storage}, Python: true, Prefixes: []string{"orders"},
+		Topics: []string{"events", "orders", "millrace-progress-orders", "customers", "millrace-progress-customers"},
 	},
 }
 

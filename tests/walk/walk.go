@@ -24,11 +24,13 @@ type Place struct {
 	Registry  string // host:port of the registry's interface at the root
 	Stack     *stack.Stack
 	Out       io.Writer
+
+	python string // an interpreter with DuckDB, if the example needs it
 }
 
 // Aliases are what millrace must know, so that the names in the READMEs lead to the servers.
 func Aliases(s *stack.Stack, registry string) string {
-	return "kafka:9092=" + s.KafkaAddr + ",schema-registry:8081=" + registry + ",postgres:5432=" + s.PostgresAddr +
+	return "kafka:9092=" + s.KafkaAddr + ",kafka:9093=" + s.KafkaLoginAddr + ",storage:9000=" + strings.TrimPrefix(s.StorageURL, "http://") + ",schema-registry:8081=" + registry + ",postgres:5432=" + s.PostgresAddr +
 		",opensearch:9200=" + strings.TrimPrefix(s.OpenSearchURL, "http://")
 }
 
@@ -44,6 +46,12 @@ func (p *Place) Env(e Example) []string {
 	}
 	if e.uses(stack.OpenSearch) {
 		env = append(env, "OPENSEARCH="+p.Stack.OpenSearchURL)
+	}
+	if e.uses(stack.Storage) {
+		env = append(env, "STORAGE="+p.Stack.StorageURL)
+	}
+	if e.Python {
+		env = append(env, "PYTHON="+p.python)
 	}
 	if host, port, err := net.SplitHostPort(p.Stack.PostgresAddr); err == nil && e.Postgres != "" {
 		there := url.URL{Scheme: "postgres", User: url.User("postgres"), Host: p.Stack.PostgresAddr, Path: e.Postgres}
