@@ -213,6 +213,36 @@ func TestDeadLetterTopic(t *testing.T) {
 	cl.soon("SELECT string_agg(text, ' ' ORDER BY text) FROM dead", "bad2 bad3 bad4")
 }
 
+// TestNoticeOfBadRecords: whoever reads a source with bad records, directly or by way of views, is told.
+func TestNoticeOfBadRecords(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	k.write("bad", `{"a": 1}`)
+	cl := connect(t, start(t, Options{TickInterval: 10 * time.Millisecond}))
+	cl.must(k.source(""))
+	cl.soon(badOffsets, "0")
+	for _, statement := range []string{
+		"SELECT * FROM s", "CREATE VIEW w AS SELECT a FROM s", "CREATE VIEW x AS SELECT a FROM w", "CREATE MATERIALIZED VIEW v AS SELECT a FROM x",
+		"SELECT count(*) FROM v", "SELECT * FROM x", "DECLARE c CURSOR FOR SUBSCRIBE v; FETCH 1 c",
+		"DECLARE c CURSOR FOR SUBSCRIBE (SELECT a + 1 FROM w); FETCH 1 c",
+	} {
+		cl.notices = nil
+		if strings.HasPrefix(statement, "DECLARE") {
+			statement = "BEGIN; " + statement + "; COMMIT"
+		}
+		cl.must(statement)
+		told := 0
+		for _, n := range cl.notices {
+			if n.Message == `source "s" has 1 records that could not be decoded` {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("%s: the notices are %+v", statement, cl.notices)
+		}
+	}
+}
+
 // TestErrorOptionRefusals: what makes no sense is refused where it stands.
 func TestErrorOptionRefusals(t *testing.T) {
 	t.Parallel()

@@ -231,6 +231,7 @@ func (s *Session) createView(ctx context.Context, st *ast.CreateView) (*Result, 
 	if err := s.add(ctx, it, nil); err != nil {
 		return nil, err
 	}
+	s.warnBadRecords(ctx, it.Depends)
 	return &Result{Tag: "CREATE VIEW"}, nil
 }
 
@@ -304,6 +305,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 	if err := s.fillView(ctx, it, v); err != nil {
 		return nil, err
 	}
+	s.warnBadRecords(ctx, v.inputs)
 	s.reread(ctx, v)
 	s.notice(Notice{Severity: "NOTICE", Code: "MR002", Message: fmt.Sprintf("view %q is up to date (%d rows in %s, %s)",
 		it.Name, v.out.ok.Rows(), took(s.c.opts.Clock.Now().Sub(started)), sizeText(v.out.bytes()+v.flow.Bytes()))})

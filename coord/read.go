@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"millrace/arrangement"
+	"millrace/coord/catalog"
 	"millrace/dataflow"
 	"millrace/internal/budget"
 	"millrace/repr"
@@ -247,6 +248,10 @@ func (c *Coordinator) sourcesBehind(ids []uint64) []uint64 {
 		out = append(out, id)
 		if v := c.viewOf(id); v != nil {
 			for _, in := range v.inputs {
+				visit(in)
+			}
+		} else if it := c.Catalog().Item(id); it != nil && it.Kind == catalog.View {
+			for _, in := range it.Depends {
 				visit(in)
 			}
 		}

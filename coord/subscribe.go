@@ -238,6 +238,9 @@ func (s *Session) subscribeCollection(ctx context.Context, id uint64, at repr.Ti
 	if err == nil {
 		err = failure
 	}
+	if err == nil {
+		s.warnBadRecords(ctx, []uint64{id})
+	}
 	return started, err
 }
 
