@@ -14,7 +14,7 @@ LINT = $$($(GO) -C tools tool -n golangci-lint)
 UNIT = $$($(GO) list ./... | grep -v -e /internal/tidy$$ -e /tests/e2e$$)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup test unit race tidy e2e slt oracle bench fuzz lint golden kill cuts soak promises ci
+.PHONY: help build demo setup test unit race tidy e2e slt oracle bench fuzz lint golden garbage kill cuts soak promises ci
 
 help: ## say what there is
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
@@ -63,6 +63,9 @@ lint: ## linters
 
 golden: ## rewrite golden files with what the tests get; read the diff
 	GOLDEN=update $(GO) test $(UNIT)
+
+garbage: ## a million bad records among as many good ones
+	GARBAGE_RECORDS=1000000 $(GO) test -count=1 -timeout 0 -v ./tests/garbage
 
 kill: build ## kill the server under load KILLS times, checking after each start
 	MILLRACE_E2E=1 MILLRACE_KILLS=$(KILLS) $(GO) test -count=1 -timeout 0 -v -run 'TestKill$$' ./tests/e2e
