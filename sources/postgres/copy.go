@@ -77,7 +77,7 @@ func (f *filling) table(ctx context.Context, c *conn, t *table, list []*upstream
 	if err != nil {
 		return err
 	}
-	t.up, t.seen, t.at, t.told = up, nil, nil, false
+	t.up, t.seen, t.at, t.told, t.suspect = up, nil, nil, false, 0
 	w := &copied{ctx: ctx, f: f, t: t, total: up.rows}
 	t.forget()
 	w.begin(true)

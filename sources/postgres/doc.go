@@ -9,6 +9,9 @@
 // is taken back with the very bytes it was given with. A table with a key needs no more than REPLICA IDENTITY DEFAULT, for the rows
 // are remembered by key; one without needs FULL.
 //
+// What the other side does not send is looked for: publication.go has what a publication leaves out, partitions.go what becomes of
+// partitions; refused.go has the rows that cannot be had.
+//
 // Start reading in run.go, which reads as the life of a source; stream.go has the changes, copy.go the first content, wire.go the
 // messages of pgoutput, table.go what a message means for a table.
 package postgres

@@ -58,6 +58,9 @@ func (r *reader) checkPublished(ctx context.Context, c *conn) error {
 	if err := r.checkPublication(now); err != nil {
 		return err
 	}
+	if err := r.checkPartitions(ctx, c); err != nil {
+		return err
+	}
 	there, err := c.published(ctx, r.cfg.Publication)
 	if err != nil {
 		return err

@@ -253,6 +253,7 @@ func (s *stream) message(ctx context.Context, b []byte) error {
 		for _, oid := range m.truncated() {
 			if t := s.byOID[oid]; t != nil && s.tx.commit >= t.joined {
 				t.truncate(s.partOf(t))
+				t.up.Leaves = nil // they lie in other files now
 			}
 		}
 	default: // types, origins and messages of users say nothing here

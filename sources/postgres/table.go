@@ -29,6 +29,7 @@ type table struct {
 	old    []byte
 
 	refused *refusals
+	suspect pglogrepl.LSN // where the stream tells, if it does, why the partitions are others
 }
 
 func newTable(id uint64, u *upstream, cols repr.RowDesc) *table {

@@ -21,6 +21,8 @@ type upstream struct {
 	Key     []int16      `json:"key,omitempty"` // attribute numbers; none: the old row of every change is sent
 	Filter  string       `json:"filter,omitempty"`
 	Entries []int64      `json:"entries,omitempty"` // the numbers of what puts it into the publication; none: all tables are in it
+	// Leaves are the files of the partitions of a partitioned table, by their numbers; nil: not known.
+	Leaves map[uint32]int64 `json:"leaves"`
 
 	partitioned bool
 	identity    string
@@ -164,10 +166,15 @@ func (c *conn) upstream(ctx context.Context, publication string) ([]*upstream, e
 	if err != nil {
 		return nil, err
 	}
+	leaves, err := c.leaves(ctx, publication)
+	if err != nil {
+		return nil, err
+	}
 	var out []*upstream
 	for _, r := range rows {
 		u := &upstream{OID: uint32(number(r[0])), Schema: string(r[1]), Name: string(r[2]), partitioned: string(r[3]) == "t",
 			identity: string(r[4]), rows: number(r[5]), readable: string(r[6]) == "t", Filter: string(r[9]), Entries: numbers(r[10])}
+		u.Leaves = files(leaves[u.OID])
 		for _, k := range numbers(r[7]) {
 			u.Key = append(u.Key, int16(k))
 		}

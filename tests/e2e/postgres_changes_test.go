@@ -107,6 +107,56 @@ func TestPostgresAltered(t *testing.T) {
 	}
 }
 
+// partitionChanges are what may happen to partitions of t1, t2, …, which are read as one table each, and what the source then says.
+var partitionChanges = []struct{ change, says string }{
+	{"TRUNCATE t1_a", "was truncated by itself"},
+	{"ALTER TABLE t2 DETACH PARTITION t2_a", "was detached or dropped"},
+	{"CREATE TABLE t3_c (id int PRIMARY KEY); INSERT INTO t3_c VALUES (25)", ""},
+	{"DROP TABLE t4_a", "was detached or dropped"},
+	{"CREATE TABLE t5_c PARTITION OF t5 FOR VALUES FROM (20) TO (30) PARTITION BY RANGE (id); CREATE TABLE t5_d PARTITION OF t5_c FOR VALUES FROM (20) TO (25); INSERT INTO t5 VALUES (21); UPDATE t5 SET id = 22 WHERE id = 1", ""},
+	{"TRUNCATE t6; INSERT INTO t6 VALUES (3)", ""},
+}
+
+// TestPostgresPartitions holds that a table that is read whole follows its partitions, and that what a publication does not send of
+// them fails the source.
+func TestPostgresPartitions(t *testing.T) {
+	need(t)
+	t.Parallel()
+	u := &upstream{stack: running(t, stack.Postgres), name: "partitions_test"}
+	var tables []string
+	for i := range partitionChanges {
+		tables = append(tables, strings.ReplaceAll("CREATE TABLE t# (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE t#_a PARTITION OF t# FOR VALUES FROM (0) TO (10);"+
+			"CREATE TABLE t#_b PARTITION OF t# FOR VALUES FROM (10) TO (20); INSERT INTO t# VALUES (1), (2), (11); CREATE PUBLICATION p# FOR TABLE t# WITH (publish_via_partition_root = true)", "#", fmt.Sprint(i+1)))
+	}
+	u.begin(t, tables...)
+	for i := range partitionChanges {
+		u.server.must(t, fmt.Sprintf("CREATE SOURCE s%d FROM POSTGRES CONNECTION pg (PUBLICATION 'p%[1]d') FOR ALL TABLES", i+1))
+		u.same(t, fmt.Sprintf("SELECT id FROM t%d ORDER BY id", i+1))
+	}
+	for _, c := range partitionChanges {
+		u.sql(t, c.change)
+	}
+	u.sql(t, "ALTER TABLE t3 ATTACH PARTITION t3_c FOR VALUES FROM (20) TO (30)")
+	u.failed(t, "s3", "was attached")
+	for i, c := range partitionChanges {
+		if c.says != "" {
+			u.failed(t, fmt.Sprintf("s%d", i+1), c.says)
+		}
+	}
+	for i, c := range partitionChanges {
+		source := fmt.Sprintf("s%d", i+1)
+		if c.says == "" && i != 2 {
+			u.server.wait(t, fmt.Sprintf(sourceStatus, source), "running")
+		} else {
+			u.server.must(t, "ALTER SOURCE "+source+" RESNAPSHOT")
+		}
+	}
+	for i := range partitionChanges {
+		u.same(t, fmt.Sprintf("SELECT id FROM t%d ORDER BY id", i+1))
+		u.server.wait(t, fmt.Sprintf(sourceStatus, fmt.Sprintf("s%d", i+1)), "running")
+	}
+}
+
 // TestPostgresRefused holds that a row that cannot be had is a row of errors for as long as it is there as it is: through changes,
 // restarts of the server, reading anew, and the end of the table; and that what the role may not do is tried again.
 func TestPostgresRefused(t *testing.T) {
