@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -245,9 +246,75 @@ func TestPostgresFailover(t *testing.T) {
 	u.server.wait(t, "SELECT v FROM names ORDER BY v", "one\nthree\ntwo")
 	u.server.must(t, "ALTER SOURCE s RESNAPSHOT")
 	u.server.wait(t, "SELECT v FROM names ORDER BY v", "elsewhere\nthree\ntwo")
+	u.crashes(t)
 	u.server.must(t, "DROP SOURCE s CASCADE")
 	if err := u.stack.Stop(stack.Standby); err != nil {
 		t.Error(err)
 	}
 	u.sql(t, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()")
+}
+
+// crashes crashes the server that was promoted, while the first content of a table is read and while changes are, and holds that all of it
+// comes and nothing twice.
+func (u *upstream) crashes(t *testing.T) {
+	t.Helper()
+	there := func(text string) string {
+		t.Helper()
+		out, err := u.stack.StandbySQL(t.Context(), u.name, text)
+		if err != nil {
+			t.Fatalf("%s\n%v", text, err)
+		}
+		return out
+	}
+	crash := func() {
+		t.Helper()
+		if err := u.stack.Crash(stack.Standby); err != nil {
+			t.Fatal(err)
+		}
+		running(t, stack.Standby)
+	}
+	there(fmt.Sprintf("CREATE TABLE big AS SELECT i AS id, md5(i::text) AS text FROM generate_series(1, %d) i; ALTER TABLE big ADD PRIMARY KEY (id)", bigRows))
+	u.server.must(t, "CREATE TABLE big FROM SOURCE s (REFERENCE big)")
+	for i := range 3 {
+		crash()
+		there(fmt.Sprintf("UPDATE t SET v = 'after crash %d' WHERE id = 2; DELETE FROM big WHERE id %% 7 = %d; INSERT INTO big SELECT -%[1]d * 10 - i, 'x' FROM generate_series(1, 5) i", i, i))
+	}
+	for _, q := range []string{"SELECT id, v FROM t ORDER BY id", "SELECT count(*), sum(id), min(text), max(text) FROM big"} {
+		u.server.wait(t, q, there(q))
+	}
+}
+
+// TestPostgresLarge holds that a transaction that does not fit in memory fails the source before it has taken the memory, and that an idle
+// source lets the other side forget its log.
+func TestPostgresLarge(t *testing.T) {
+	need(t)
+	t.Parallel()
+	u := &upstream{stack: running(t, stack.Postgres), name: "large_test"}
+	u.begin(t, "CREATE TABLE t (id int PRIMARY KEY, v text)", "INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 10000) i", "CREATE TABLE other (id int)",
+		"CREATE PUBLICATION p FOR TABLE t")
+	u.server.stop(t)
+	const limit = 256 << 20
+	u.server.args = append(u.server.args, "--memory-limit", strconv.Itoa(limit))
+	u.server.begin(t)
+	eventually(t, 20*time.Second, "server ready", u.server.ready)
+	u.server.must(t, "CREATE SOURCE s FROM POSTGRES CONNECTION pg (PUBLICATION 'p') FOR ALL TABLES")
+	const content = "SELECT count(*), min(length(v)), max(length(v)) FROM t"
+	u.same(t, content)
+	at := u.sql(t, "INSERT INTO other SELECT generate_series(1, 10000); SELECT pg_current_wal_lsn()")
+	eventually(t, 20*time.Second, "the log may be forgotten", func() error {
+		if done := u.sql(t, "SELECT confirmed_flush_lsn >= '"+at+"' FROM pg_replication_slots WHERE database = current_database()"); done != "t" {
+			return fmt.Errorf("confirmed is before %s: %s", at, done)
+		}
+		return nil
+	})
+	many := strings.Repeat("UPDATE t SET v = v || 'y';", 10)
+	u.sql(t, many)
+	u.failed(t, "s", "do not fit in memory")
+	if peak := u.server.peak(t); peak > limit/100*120 {
+		t.Errorf("the peak is %d MiB, the limit %d", peak>>20, limit>>20)
+	}
+	u.server.wait(t, content, "10000|500|500")
+	u.server.must(t, "ALTER SOURCE s RESNAPSHOT")
+	u.server.wait(t, content, "10000|510|510")
+	u.server.wait(t, fmt.Sprintf(sourceStatus, "s"), "running")
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -114,6 +115,20 @@ func (s *Stack) Down() error {
 // Stop stops one service, as if it had failed: those that need it go on without it. Start starts it again.
 func (s *Stack) Stop(name Service) error {
 	if err := s.stop(string(name), table[name].signal); err != nil {
+		return err
+	}
+	s.sayMu.Lock()
+	defer s.sayMu.Unlock()
+	s.started = slices.DeleteFunc(s.started, func(o Service) bool { return o == name })
+	return nil
+}
+
+// Crash ends a PostgreSQL as a crash does: nothing is written that was not, and it recovers when it is started again.
+func (s *Stack) Crash(name Service) error {
+	if name != Postgres && name != Standby {
+		return fmt.Errorf("crash %s: only a PostgreSQL can be crashed", name)
+	}
+	if err := s.stop(string(name), syscall.SIGQUIT); err != nil {
 		return err
 	}
 	s.sayMu.Lock()
