@@ -16,6 +16,7 @@ import (
 	"millrace/internal/journal"
 	"millrace/repr"
 	"millrace/sources"
+	"millrace/sources/file"
 )
 
 // Options is how a coordinator runs. Zero values mean the default.
@@ -35,6 +36,7 @@ type Options struct {
 	ObjectSink      func(ObjectSink) (SinkConnector, error) // makes sinks into files; there are none when nil
 	FileSinks       string                                  // the folder below which sinks may write files; empty: nowhere
 	FileSources     []string                                // folders whose files sources may read; none when empty
+	ParquetFiles    file.OpenTable                          // opens files of Parquet; they cannot be read when nil
 	Random          io.Reader                               // where names come from that nobody else makes; default the machine's
 	Journal         *journal.Journal                        // where ticks are made durable; nil: nowhere
 	KeepApart       bool                                    // equal parts of views are not kept once

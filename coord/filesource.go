@@ -22,6 +22,7 @@ type fileSource struct {
 // fileFormats are the formats of files, in the words of the connector.
 var fileFormats = map[ast.FormatKind]file.Format{
 	ast.FormatText: file.FormatText, ast.FormatBytes: file.FormatBytes, ast.FormatJSON: file.FormatJSON, ast.FormatCSV: file.FormatCSV,
+	ast.FormatParquet: file.FormatTable,
 }
 
 // fileSource reads a CREATE SOURCE … FROM FILE.
@@ -75,7 +76,10 @@ func (spec *fileSource) takeOptions(list []ast.Option) *repr.Error {
 func (spec *fileSource) takeFormat(f *ast.MessageFormat) *repr.Error {
 	kind, ok := fileFormats[f.Kind]
 	if !ok {
-		return unsupported("this format of files", f.Pos).WithHint("the formats are TEXT, BYTES, JSON and CSV")
+		return unsupported("this format of files", f.Pos).WithHint("the formats are TEXT, BYTES, JSON, CSV and PARQUET")
+	}
+	if kind == file.FormatTable {
+		return spec.takeTable(f)
 	}
 	_, shape, err := shapeOf(f, spec.columns)
 	if err != nil {
@@ -87,6 +91,19 @@ func (spec *fileSource) takeFormat(f *ast.MessageFormat) *repr.Error {
 	cfg := &spec.cfg
 	cfg.Format, cfg.Columns, cfg.Count, cfg.Delimiter, cfg.Header = kind, shape.Columns, shape.Count, shape.Delimiter, shape.Header
 	cfg.Names, cfg.Keys = spec.names, spec.keys
+	return nil
+}
+
+// takeTable takes files that say their columns themselves.
+func (spec *fileSource) takeTable(f *ast.MessageFormat) *repr.Error {
+	switch {
+	case len(spec.columns) > 0:
+		return unsupported("a list of columns with types and FORMAT PARQUET", f.Pos).
+			WithHint("the files say the types; a list of names without types renames the columns")
+	case spec.cfg.Tail:
+		return repr.NewError(repr.CodeInvalidParameter, "files of Parquet are complete: TAIL does not go with them").At(f.Pos)
+	}
+	spec.cfg.Format, spec.cfg.Names, spec.cfg.Keys = file.FormatTable, spec.names, spec.keys
 	return nil
 }
 
@@ -115,6 +132,9 @@ func (spec *fileSource) connector(c *Coordinator) (sources.Described, *repr.Erro
 	var err *repr.Error
 	if cfg.Root, cfg.Pattern, err = spec.within(c.opts.FileSources); err != nil {
 		return nil, err
+	}
+	if cfg.Open = c.opts.ParquetFiles; cfg.Open == nil && cfg.Format == file.FormatTable {
+		return nil, repr.NewError(repr.CodeFeatureNotSupported, "this server reads no files of Parquet")
 	}
 	cfg.Kept, cfg.Clock, cfg.Log = spec.foundSchemas.value, c.opts.Clock, c.opts.Log
 	return file.New(cfg), nil

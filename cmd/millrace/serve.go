@@ -22,6 +22,7 @@ import (
 	"millrace/internal/disk"
 	"millrace/internal/journal"
 	"millrace/pgwire"
+	"millrace/sources/parquet"
 )
 
 // gcPercent is how far the heap grows between collections: memory is bounded by the limit, and packed rows cost a
@@ -90,7 +91,8 @@ func start(c *config) (*server, error) {
 	go func() { fail <- web.Serve(webListener) }()
 	bugs := c.crashes(log)
 	co, ticks, err := c.open(coord.Options{Clock: clock.Fine{}, OnBug: bugs.report, Workers: c.Workers, TickInterval: c.TickEvery, RetainHistory: c.History,
-		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version, ObjectSink: objectSink, FileSinks: c.FileSinks, FileSources: folders})
+		MemoryLimit: memory, HostAliases: aliases, Log: log, Version: version, ObjectSink: objectSink, FileSinks: c.FileSinks, FileSources: folders,
+		ParquetFiles: parquet.Open})
 	if err != nil {
 		return nil, errors.Join(err, sqlListener.Close(), web.Close())
 	}

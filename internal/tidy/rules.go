@@ -96,7 +96,7 @@ var repository = Rules{
 	},
 	Modules: []Module{
 		{Path: "github.com/BurntSushi/toml", In: []string{"cmd", "bench"}},
-		{Path: "github.com/apache/arrow-go/v18", In: []string{"sinks/parquet"}},
+		{Path: "github.com/apache/arrow-go/v18", In: []string{"sinks/parquet", "sources/parquet"}},
 		{Path: "github.com/auxten/postgresql-parser", In: []string{"sql/parse", "sql/plan"}},
 		{Path: "github.com/bufbuild/protocompile", In: []string{"repr/format/protobuf"}},
 		{Path: "github.com/cockroachdb/apd/v3", In: []string{"repr", "sql"}, Tests: []string{"dataflow"}},

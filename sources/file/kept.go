@@ -79,8 +79,8 @@ func headOf(r io.ReaderAt, length int64) (string, error) {
 }
 
 // learn remembers the beginning of a file, as far as it was read.
-func (f *file) learn(r io.ReaderAt) error {
-	length := min(f.at, headBytes)
+func (f *file) learn(r io.ReaderAt, size int64) error {
+	length := min(size, headBytes)
 	if length <= f.kept.Length {
 		return nil
 	}

@@ -38,7 +38,13 @@ type reader struct {
 
 // Run reads the files from the given offsets, and looks for more, until ctx ends.
 func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
-	dec, err := s.decoder()
+	var dec format.Decoder
+	var err error
+	if s.cfg.Format == FormatTable {
+		err = s.recallColumns()
+	} else {
+		dec, err = s.decoder()
+	}
 	if err != nil {
 		return err
 	}
@@ -134,6 +140,9 @@ func (r *reader) size(root *os.Root, name string) int64 {
 		return 0 // reading it says why
 	}
 	defer func() { _ = f.Close() }() // it was only read
+	if r.cfg.Format == FormatTable {
+		return r.rowsIn(f)
+	}
 	info, err := f.Stat()
 	if err != nil {
 		return 0
@@ -177,7 +186,11 @@ func (r *reader) file(ctx context.Context, root *os.Root, f *file) error {
 	if info.Size() == f.at && r.cfg.Tail {
 		return nil
 	}
-	err = r.read(ctx, in, f)
+	if r.cfg.Format == FormatTable {
+		err = r.readTable(ctx, in, f)
+	} else {
+		err = r.read(ctx, in, f)
+	}
 	var bad *badFile
 	if errors.As(err, &bad) {
 		f.stuck = problem(r.place(f.name), bad.error)
@@ -192,7 +205,7 @@ type badFile struct{ error }
 // recognise makes sure that a file is the one that was read.
 func (r *reader) recognise(in *os.File, f *file, size int64) error {
 	hint := "what was read of it stays; put it back, or drop the source and make it again"
-	if size < f.at {
+	if size < f.at && r.cfg.Format != FormatTable {
 		return repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("file \"%s\" was truncated: it has %d bytes, and %d were read", r.place(f.name), size, f.at)).WithHint(hint)
 	}
 	if f.kept.Length == 0 || f.known && size == f.at {
@@ -240,7 +253,7 @@ func (r *reader) read(ctx context.Context, in *os.File, f *file) error {
 			}
 			continue
 		}
-		if err := f.learn(in); err != nil {
+		if err := f.learn(in, f.at); err != nil {
 			return &badFile{err}
 		}
 		b.State = f.state()
@@ -284,15 +297,20 @@ func (r *reader) record(b *sources.Batch, f *file, record []byte) error {
 	if len(text) == 0 && (r.cfg.Format == FormatJSON || r.cfg.Format == FormatCSV) {
 		return nil
 	}
-	b.Records++
 	row, err := r.dec.Append(nil, text)
+	r.take(b, f, row, text, err)
+	return nil
+}
+
+// take adds a row to a batch, or why there is none.
+func (r *reader) take(b *sources.Batch, f *file, row, text []byte, err error) {
+	b.Records++
 	if err == nil {
 		b.Updates = append(b.Updates, sources.Update{Row: row, Diff: 1})
-		return nil
+		return
 	}
 	b.Bad++
 	b.Errors = append(b.Errors, sources.Update{Row: errorRow(f, text, err, r.cfg.Clock.Now()), Diff: 1})
-	return nil
 }
 
 // mostKept is how much of a bad record its row of errors keeps.

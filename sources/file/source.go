@@ -30,7 +30,29 @@ const (
 	FormatBytes
 	FormatJSON // a value on each line
 	FormatCSV
+	FormatTable // files that are tables by themselves, as those of Parquet are
 )
+
+// Table is such a file, open at a row.
+type Table interface {
+	// Columns are those that are read.
+	Columns() repr.RowDesc
+	// Rows is how many rows there are in all.
+	Rows() int64
+	// Next gives the next rows, most at a time; none at the end.
+	Next(most int) ([]Record, error)
+	Close() error
+}
+
+// Record is a row, packed, or why there is none.
+type Record struct {
+	Row []byte
+	Err *repr.Error
+}
+
+// OpenTable opens a table at a row. want are the columns that are read, by their names, NULL where a file does not have them; nil: those
+// of the file.
+type OpenTable func(in *os.File, want repr.RowDesc, row int64) (Table, error)
 
 // Config says what is read.
 type Config struct {
@@ -44,6 +66,7 @@ type Config struct {
 	Header    bool         // of CSV: each file begins with the names of the columns
 	Names     []string     // of the columns, when others are wanted
 	Keys      [][]string   // that nobody enforces
+	Open      OpenTable    // of FormatTable
 	Kept      string       // what Schemas gave before a restart
 	Clock     clock.Clock
 	Log       *slog.Logger
@@ -52,7 +75,8 @@ type Config struct {
 // Source reads files.
 type Source struct {
 	cfg    Config
-	header string // the first record of the first file, of CSV whose columns it names
+	header string       // the first record of the first file, of CSV whose columns it names; the columns of tables, as JSON
+	cols   repr.RowDesc // of tables
 	fields []string
 	files  []*file // by number, which is that of the partition, from one on
 	held   atomic.Int64
@@ -119,11 +143,19 @@ func (s *Source) Describe(context.Context) (repr.RowDesc, [][]int, error) {
 				WithHint("for the files of a folder write " + s.cfg.Pattern + "/*")
 		case s.header == "" && s.namedByHeader():
 			return s.readHeader(root, names)
+		case s.header == "" && s.cfg.Format == FormatTable:
+			return s.readColumns(root, names)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.cfg.Format == FormatTable {
+		if err := s.recallColumns(); err != nil {
+			return nil, nil, err
+		}
+		return s.shape(s.cols)
 	}
 	dec, err := s.decoder()
 	if err != nil {

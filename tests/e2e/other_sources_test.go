@@ -166,3 +166,37 @@ func takeUntilKilled(t *testing.T, s *server, round int) []string {
 	sending.Wait()
 	return answered
 }
+
+// TestParquetBack: what a sink has written as Parquet is read back as the rows that it was, also those of files that came later, and through a kill.
+func TestParquetBack(t *testing.T) {
+	t.Parallel()
+	need(t)
+	ctx, lake := t.Context(), t.TempDir()
+	s := newServer(t, t.TempDir(), "--file-sources", lake, "--file-sinks", lake)
+	s.begin(t)
+	t.Cleanup(func() { s.stop(t) })
+	eventually(t, 30*time.Second, "server ready", s.ready)
+	run := func(statements string) {
+		t.Helper()
+		if _, err := s.rows(ctx, statements); err != nil {
+			t.Fatalf("%s: %v", statements, err)
+		}
+	}
+	run(`CREATE TABLE t (id int NOT NULL, name text, price numeric(9,2), at timestamptz, day date, doc jsonb, raw bytea, ok bool, f float8);
+		INSERT INTO t SELECT i, CASE WHEN i % 3 > 0 THEN 'näme ' || i END, i / 7.0, '2026-01-02 03:04:05.678901+00'::timestamptz + i * interval '1 day',
+			'2026-01-01'::date - i, jsonb_build_object('i', i), decode(to_hex(i), 'escape'), i % 2 = 0, i / 3.0 FROM generate_series(1, 5000) i;
+		CREATE MATERIALIZED VIEW v AS SELECT * FROM t;
+		CREATE SINK out FROM v INTO FILE 'orders' (RUN INTERVAL '100 ms') FORMAT PARQUET ENVELOPE NONE (FORCE)`)
+	eventually(t, 30*time.Second, "a file", func() error {
+		_, err := s.rows(ctx, "CREATE SOURCE back FROM FILE 'orders/*.parquet' FORMAT PARQUET")
+		return err
+	})
+	run("CREATE MATERIALIZED VIEW missing AS SELECT count(*) FROM (SELECT * FROM t EXCEPT ALL SELECT id, name, price, at, day, doc, raw, ok, f FROM back) x")
+	eventually(t, 30*time.Second, "all rows", s.gives(ctx, "SELECT m.count, (SELECT count(*) FROM back) FROM missing m", "0|5000"))
+	run("INSERT INTO t (id) VALUES (5001), (5002)")
+	s.kill(t)
+	s.begin(t)
+	eventually(t, 60*time.Second, "server ready again", s.ready)
+	run("INSERT INTO t (id) VALUES (5003)")
+	eventually(t, 30*time.Second, "all rows, each once", s.gives(ctx, "SELECT m.count, (SELECT count(*) FROM back), (SELECT count(*) FROM back_errors) FROM missing m", "0|5003|0"))
+}
