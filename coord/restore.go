@@ -168,9 +168,25 @@ func (r *restoring) object(n *objectNote) (*catalog.Item, *repr.Error) {
 		r.c.opts.Log.Error("an object cannot be made again: it is in the catalog as failed, the rest goes on", "kind", n.Kind,
 			"object", it.FullName(), "err", err)
 		it = &catalog.Item{ID: it.ID, OID: it.OID, Schema: it.Schema, Name: it.Name, Kind: it.Kind, CreateSQL: it.CreateSQL,
-			Statement: it.Statement, Path: it.Path, Depends: it.Depends, On: it.On, From: it.From, Hidden: it.Hidden, Failed: err}
+			Statement: it.Statement, System: systemIn(n.SQL), Path: it.Path, Depends: it.Depends, On: it.On, From: it.From, Hidden: it.Hidden, Failed: err}
 	}
 	return it, nil
+}
+
+// systemIn is the kind of system that a statement names, as far as it can be read.
+func systemIn(statement string) string {
+	parsed, err := parse.Parse(statement)
+	if err != nil || len(parsed) != 1 {
+		return ""
+	}
+	switch st := parsed[0].Stmt.(type) {
+	case *ast.CreateSource:
+		return systemOf(st)
+	case *ast.CreateSink:
+		return systemName(st.Into.Kind)
+	default:
+		return ""
+	}
 }
 
 // errFailed refuses what needs an object that could not be made again.

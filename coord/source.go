@@ -438,7 +438,7 @@ func (s *Session) warnBadRecords(ctx context.Context, ids []uint64) {
 			told = append(told, r)
 			if n := r.errs.rows + r.errs.dropped; n > 0 {
 				notes = append(notes, Notice{Severity: "NOTICE", Code: "MR004",
-					Message: "source \"" + r.col.name + "\" has " + itoa(n) + " records that could not be decoded",
+					Message: "source \"" + r.col.name + "\" has " + counted(n, "record") + " that could not be decoded",
 					Hint:    "SELECT * FROM " + ast.QuoteIdent(errorsName(r.col.name)) + " shows " + shownErrors(r.errs)})
 			}
 			if st := r.current(); st.Status == "stalled" || st.Status == "failed" {
@@ -458,4 +458,12 @@ func shownErrors(l *errorLog) string {
 		return "them"
 	}
 	return "the last " + itoa(l.rows)
+}
+
+// counted is a number of things in words.
+func counted(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return itoa(n) + " " + thing + "s"
 }

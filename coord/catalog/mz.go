@@ -232,7 +232,7 @@ func (i *Item) SystemType() string {
 	case i.System != "":
 		return i.System
 	default:
-		return "kafka"
+		return "unknown" // of an object that could not be made again
 	}
 }
 

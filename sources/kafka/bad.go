@@ -94,10 +94,12 @@ func (r *reader) quarantine(rec *kgo.Record, bad *repr.Error) []sources.Update {
 // pushBefore hands over what was read before a record that has to wait.
 func (r *reader) pushBefore(ctx context.Context, rec *kgo.Record) error {
 	r.next[rec.Partition] = rec.Offset
+	r.note(rec.Partition)
 	if err := r.push(ctx); err != nil {
 		return err
 	}
-	r.next[rec.Partition], r.moved[rec.Partition] = rec.Offset+1, -1
+	r.next[rec.Partition] = rec.Offset + 1
+	r.note(rec.Partition)
 	return nil
 }
 

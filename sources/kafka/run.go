@@ -50,6 +50,7 @@ type reader struct {
 	next   map[int32]int64
 	batch  *sources.Batch
 	moved  map[int32]int64 // partition → high watermark, of the batch
+	high   map[int32]int64 // partition → high watermark, when it was last fetched from
 	msg    envelope.Message
 	state  sources.State
 	extra  []string // fields that no column has
@@ -60,7 +61,7 @@ type reader struct {
 
 // Run reads from the given offsets until ctx ends. It returns early only with what no retry can mend.
 func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
-	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}}
+	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}, high: map[int32]int64{}}
 	r.reset()
 	defer func() { r.letters.close() }()
 	for {
@@ -400,16 +401,12 @@ func (r *reader) poll(ctx context.Context) error {
 		return nil
 	}
 	r.report(sources.State{Status: statusRunning})
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) { r.high[p.Partition] = p.HighWatermark })
 	for it := fetches.RecordIter(); !it.Done(); {
 		if err := r.take(ctx, it.Next()); err != nil {
 			return err
 		}
 	}
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if _, ok := r.moved[p.Partition]; ok && p.HighWatermark >= 0 {
-			r.moved[p.Partition] = p.HighWatermark
-		}
-	})
 	return r.push(ctx)
 }
 
@@ -439,13 +436,22 @@ func (r *reader) fetchError(partition int32, err error) error {
 	return nil
 }
 
+// note has the batch tell how far a partition was read, and how far it goes.
+func (r *reader) note(partition int32) {
+	if _, ok := r.moved[partition]; ok {
+		return
+	}
+	r.moved[partition] = -1
+	if high, ok := r.high[partition]; ok {
+		r.moved[partition] = high
+	}
+}
+
 // take applies one record.
 func (r *reader) take(ctx context.Context, rec *kgo.Record) error {
 	b := r.batch
 	r.next[rec.Partition] = rec.Offset + 1
-	if _, ok := r.moved[rec.Partition]; !ok {
-		r.moved[rec.Partition] = -1
-	}
+	r.note(rec.Partition)
 	if rec.Attrs.IsControl() {
 		return nil
 	}
