@@ -61,10 +61,10 @@ type reconnector interface {
 	Reconnect(to broker.Options)
 }
 
-// replaceOutside puts a connection or secret in the place of what it was, makes again what depends on it, and has the sources that run
-// connect by it.
+// replaceOutside puts a connection or secret in the place of what it was, makes again what depends on it, and has the sources and sinks
+// that run connect by it.
 func (s *Session) replaceOutside(ctx context.Context, old, altered *catalog.Item) *repr.Error {
-	var sourcesOf []*catalog.Item
+	var remade []*catalog.Item
 	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		now := snap.Item(old.ID)
 		if now == nil || now.Statement != old.Statement {
@@ -72,26 +72,30 @@ func (s *Session) replaceOutside(ctx context.Context, old, altered *catalog.Item
 		}
 		altered.Name, altered.Comments = now.Name, now.Comments
 		var err *repr.Error
-		snap, sourcesOf, err = s.c.remake(snap.With(altered), altered)
+		snap, remade, err = s.c.remake(snap.With(altered), altered)
 		return snap, err
 	})
 	if err != nil {
 		return err
 	}
 	return s.c.do(ctx, func() {
-		for _, it := range sourcesOf {
+		for _, it := range remade {
+			if it.Kind == catalog.Sink {
+				s.c.reopenSink(it.ID)
+				continue
+			}
 			s.c.reconnect(it)
 		}
 	})
 }
 
 // remake reads the statements of what depends on a connection or secret again, as these say now where it leads to. It gives the sources
-// among them.
+// and sinks among them.
 func (c *Coordinator) remake(snap *catalog.Snapshot, changed *catalog.Item) (*catalog.Snapshot, []*catalog.Item, *repr.Error) {
 	was := c.catalog.Load()
 	c.catalog.Store(snap) // what is read below looks names up in it
 	defer c.catalog.Store(was)
-	var sourcesOf []*catalog.Item
+	var remade []*catalog.Item
 	for _, id := range dependentIDs(snap, changed.ID) {
 		it := snap.Item(id)
 		if it.Failed != nil || it.Hidden || it.Kind != catalog.Connection && it.Kind != catalog.Source && it.Kind != catalog.Sink {
@@ -101,13 +105,13 @@ func (c *Coordinator) remake(snap *catalog.Snapshot, changed *catalog.Item) (*ca
 		if err := c.define(&again, noteOf(it)); err != nil {
 			return nil, nil, err
 		}
-		if it.Kind == catalog.Source {
-			sourcesOf = append(sourcesOf, &again)
+		if it.Kind != catalog.Connection {
+			remade = append(remade, &again)
 		}
 		snap = snap.With(&again)
 		c.catalog.Store(snap)
 	}
-	return snap, sourcesOf, nil
+	return snap, remade, nil
 }
 
 // dependentIDs are the objects that need one, also by way of others, each after what it needs.

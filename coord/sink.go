@@ -25,6 +25,8 @@ type sinkRun struct {
 	mu      sync.Mutex // guards what follows
 	state   sinks.State
 	blocked *repr.Error // why nothing is written, though it could be: the view has an error
+	again   bool        // it is to start again when it has ended
+	ended   bool
 }
 
 func (r *sinkRun) report(st sinks.State) {
@@ -194,31 +196,70 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 			r.report(sinks.State{Status: failedSink, Error: e.Error(), Hint: e.Hint})
 			cancel()
 		}
-		if behind.Load() {
-			c.later(func() { c.restartSink(it, r) })
+		switch again := r.end(); {
+		case behind.Load():
+			c.opts.Log.Warn("a sink fell too far behind and starts again", "object", it.Name)
+			c.later(func() { c.restartSink(r, 0) })
+		case again:
+			c.later(func() { c.restartSink(r, r.resumesAt()) })
 		}
 	}()
 }
 
+// end notes that a sink has ended, and says whether it is to start again.
+func (r *sinkRun) end() (again bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	return r.again
+}
+
+// resumesAt is the time from which its changes were kept; 0 when they were not.
+func (r *sinkRun) resumesAt() repr.Time {
+	if at := r.needs(); at != never {
+		return at
+	}
+	return 0
+}
+
+// reopenSink has a sink start again, by its definition as it is now. It runs in the loop.
+func (c *Coordinator) reopenSink(id uint64) {
+	r := c.sinks[id]
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	r.again = true
+	ended := r.ended
+	r.mu.Unlock()
+	if ended {
+		c.restartSink(r, r.resumesAt())
+		return
+	}
+	r.cancel()
+}
+
 // failSink says of a sink that cannot even start why it does not run. It runs in the loop.
 func (c *Coordinator) failSink(it *catalog.Item, err *repr.Error) {
-	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: it.On, cancel: func() {}}
+	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: it.On, limit: c.opts.SubscriberBytes * 4, cancel: func() {}, ended: true}
 	c.sinks[it.ID] = r
 	r.report(sinks.State{Status: failedSink, Error: err.Error(), Hint: err.Hint})
 }
 
-// restartSink starts a sink that fell so far behind that its changes were dropped: it compares its topic with the view as it
-// is now. It runs in the loop.
-func (c *Coordinator) restartSink(it *catalog.Item, old *sinkRun) {
-	col := c.collections[old.from]
-	if c.sinks[it.ID] != old || col == nil {
+// restartSink starts a sink that has ended: from a time on, or, when its changes were dropped and the time is 0, by comparing its topic
+// with the view as it is now. It runs in the loop.
+func (c *Coordinator) restartSink(old *sinkRun, at repr.Time) {
+	col, it := c.collections[old.from], c.Catalog().Item(old.id)
+	if c.sinks[old.id] != old || col == nil || it == nil {
 		return // it was dropped
 	}
-	c.opts.Log.Warn("a sink fell too far behind and starts again", "object", it.Name)
 	connector, err := it.Def.(sinkSpec).connector(c, it.ID)
 	if err == nil {
 		var started *subscribed
-		if started, err = c.subscribe(col, 0); err == nil {
+		if started, err = c.subscribe(col, at); err != nil || started == nil {
+			started, err = c.subscribe(col, 0)
+		}
+		if err == nil {
 			started.sub.limit = old.limit
 			c.startSink(it, old.from, connector, started)
 			return

@@ -32,11 +32,10 @@ var refusals = map[*kerr.Error]struct{ code, hint string }{
 	kerr.TopicAuthorizationFailed:           {repr.CodeInsufficientPrivilege, "Allow the user to describe, create and write the topic."},
 	kerr.ClusterAuthorizationFailed:         {repr.CodeInsufficientPrivilege, "Allow the user to create topics, or create the topic yourself."},
 	kerr.TransactionalIDAuthorizationFailed: {repr.CodeInsufficientPrivilege, "Allow the user to describe and write the transactional id."},
-	kerr.SaslAuthenticationFailed:           {repr.CodeInvalidAuthorization, "Check the user and the password of the broker."},
 	kerr.InvalidTopicException:              {repr.CodeInvalidParameter, nameHint},
 	kerr.InvalidReplicationFactor:           {repr.CodeInvalidParameter, "Name a replication factor of at most the number of brokers."},
 	kerr.InvalidPartitions:                  {repr.CodeInvalidParameter, "Name a partition count of at least one."},
-	kerr.InvalidConfig:                      {repr.CodeInvalidParameter, "Create the topic yourself."},
+	kerr.InvalidConfig:                      {repr.CodeInvalidParameter, "Check TOPIC CONFIG, or create the topic yourself."},
 	kerr.PolicyViolation:                    {repr.CodeInvalidParameter, "Create the topic yourself, as the broker's policy wants it."},
 	kerr.InvalidTransactionTimeout:          {repr.CodeInvalidParameter, "Raise transaction.max.timeout.ms of the broker."},
 	kerr.MessageTooLarge:                    {repr.CodeProgramLimit, "Leave large columns out of the sink's view; a record has at most 1 MB."},
@@ -79,6 +78,9 @@ func (s *Sink) explainAnswer(answer *kerr.Error, err error) (e *repr.Error, fata
 		return repr.NewError(r.code, fmt.Sprintf("Kafka broker %s: %s", s.brokers(), err)).WithHint(r.hint), true
 	}
 	switch answer {
+	case kerr.SaslAuthenticationFailed: // the password may be put right on either side
+		return repr.NewError(repr.CodeInvalidAuthorization, fmt.Sprintf("Kafka broker %s: %s", s.brokers(), err)).
+			WithHint("Check the user and the password of the connection; ALTER CONNECTION and ALTER SECRET change them."), false
 	case kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping:
 		// The broker ends a transaction that is open for too long in the same way.
 		if limit := s.transactionTimeout(); s.conn != nil && s.cfg.Clock.Now().Sub(s.began) >= limit {

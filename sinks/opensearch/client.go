@@ -154,9 +154,9 @@ func (c *Client) explain(place string, err error) (e *repr.Error, fatal bool) {
 	message := place + ": " + answer.Error()
 	switch {
 	case answer.status == http.StatusUnauthorized:
-		return repr.NewError(repr.CodeInvalidAuthorization, message).WithHint("Check the user and the password of the connection."), true
+		return repr.NewError(repr.CodeInvalidAuthorization, message).WithHint("Check the user and the password of the connection."), false
 	case answer.status == http.StatusForbidden && !strings.Contains(answer.reason, "block"): // a block goes away, as of a full disk
-		return repr.NewError(repr.CodeInsufficientPrivilege, message).WithHint("Allow the user to make, read and write the index and " + progressIndex + "."), true
+		return repr.NewError(repr.CodeInsufficientPrivilege, message).WithHint("Allow the user to make, read and write the index and " + progressIndex + "."), false
 	case answer.status == http.StatusTooManyRequests, answer.status == http.StatusForbidden, answer.status >= 500:
 		return repr.NewError(repr.CodeConnectionFailure, message).WithHint("It is tried again."), false
 	}

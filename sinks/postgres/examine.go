@@ -79,21 +79,21 @@ func fits(view, table string) bool {
 	return view == table || slices.ContainsFunc(families, func(f []string) bool { return slices.Contains(f, view) && slices.Contains(f, table) })
 }
 
-// passing are the classes of SQLSTATE that go by themselves: no connection, no resources, a stop, a conflict of transactions.
-var passing = []string{"08", "53", "57", "58", "40", "55P03"}
+// passing are the errors, by SQLSTATE or its class, that a retry may mend: no connection, no resources, a stop, a conflict of
+// transactions, and what a user may do, which may be put right there.
+var passing = []string{"08", "28", "42501", "53", "57", "58", "40", "55P03"}
 
 // hint says what to do about an error of the server: of a connection that is tried, or of a sink.
 func (c *Config) hint(code string) string {
 	what := map[string]string{"28P01": "Check USER and PASSWORD of the connection.", "28000": "Check USER of the connection, and pg_hba.conf of the server.",
 		"3D000": "Check DATABASE of the connection."}[code]
 	switch {
-	case c.Table == "":
+	case what != "" || c.Table == "":
 		return what
-	case what == "":
-		return "The server says so; when that is mended, drop the sink and create it anew."
-	default:
-		return what + " Then drop the sink and create it anew."
+	case code == "42501":
+		return "GRANT the user of the connection what is missing."
 	}
+	return "The server says so; when that is mended, drop the sink and create it anew."
 }
 
 // Explain puts an error into the words of a user, and says whether retrying is of no use.

@@ -92,3 +92,55 @@ func TestSinkPostgres(t *testing.T) {
 		return nil
 	})
 }
+
+// TestSinkFollowsConnection: a sink whose user may not write any more says so and goes on when it may, or when its connection names
+// another one; and one that has failed starts again with its connection, and brings its table to the view.
+func TestSinkFollowsConnection(t *testing.T) {
+	need(t)
+	t.Parallel()
+	u := &upstream{stack: running(t, stack.Postgres), name: "sink_follows_test"}
+	u.begin(t, "CREATE ROLE sink_writer LOGIN; GRANT ALL ON SCHEMA public TO sink_writer", "CREATE TABLE copy (id int PRIMARY KEY, n int8)", "GRANT ALL ON copy TO sink_writer")
+	host, port, _ := net.SplitHostPort(u.stack.PostgresAddr)
+	u.server.must(t, fmt.Sprintf("CREATE CONNECTION writer TO POSTGRES (HOST '%s', PORT %s, USER 'sink_writer', DATABASE '%s')", host, port, u.name))
+	u.server.must(t, "CREATE TABLE t (id int)")
+	u.server.must(t, "CREATE MATERIALIZED VIEW v AS SELECT id, count(*) AS n FROM t GROUP BY id")
+	u.server.must(t, "CREATE SINK s FROM v INTO POSTGRES CONNECTION writer (TABLE 'copy') KEY (id)")
+	insert, step := func() { u.server.must(t, "INSERT INTO t SELECT g FROM generate_series(1, 3) g") }, 0
+	holds := func(want string) {
+		t.Helper()
+		step++
+		eventually(t, 30*time.Second, fmt.Sprintf("step %d: the table is the view", step), func() error {
+			if got := u.sql(t, "SELECT sum(n) FROM copy"); got != want {
+				return fmt.Errorf("the sum is %s, want %s", got, want)
+			}
+			return nil
+		})
+	}
+	status := func(want string) {
+		t.Helper()
+		u.server.wait(t, "SELECT status, error ~ 'permission denied|does not exist' FROM mz_internal.mz_sink_statuses WHERE name = 's'", want)
+	}
+	insert()
+	holds("3")
+	u.sql(t, "REVOKE ALL ON copy FROM sink_writer")
+	insert()
+	status("stalled|t")
+	u.sql(t, "GRANT ALL ON copy TO sink_writer")
+	holds("6")
+	u.sql(t, "REVOKE ALL ON copy FROM sink_writer")
+	insert()
+	status("stalled|t")
+	u.server.must(t, "ALTER CONNECTION writer SET (USER 'postgres')")
+	holds("9")
+	status("running|")
+	u.sql(t, "ALTER TABLE copy RENAME n TO m")
+	insert()
+	status("failed|t")
+	u.sql(t, "ALTER TABLE copy RENAME m TO n; DELETE FROM copy WHERE id = 1")
+	u.server.must(t, "ALTER CONNECTION writer SET (USER 'postgres')")
+	holds("12")
+	insert()
+	holds("15")
+	u.server.must(t, "DROP SINK s")
+	u.sql(t, "DROP OWNED BY sink_writer; DROP ROLE sink_writer")
+}
