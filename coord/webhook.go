@@ -212,6 +212,7 @@ func (in *checkInput) value(headers map[string]string, body []byte) (repr.Datum,
 		return webhook.HeadersOf(headers)
 	case ast.CheckSecret:
 		body = []byte(in.secret)
+	case ast.CheckBody:
 	}
 	if in.bytes {
 		return repr.Bytea(body), nil

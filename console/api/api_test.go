@@ -23,7 +23,7 @@ const patience = 20 * time.Second
 
 // host is a server for the time of a test.
 type host struct {
-	t    *testing.T
+	t    testing.TB
 	http *httptest.Server
 	api  *Server
 	c    *coord.Coordinator
@@ -162,7 +162,7 @@ type event struct {
 
 // source is a browser's EventSource: it remembers the last id.
 type source struct {
-	t    *testing.T
+	t    testing.TB
 	body io.ReadCloser
 	in   *bufio.Reader
 	id   string

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -71,5 +73,37 @@ func TestWebhook(t *testing.T) {
 	h.run("DROP SOURCE hook")
 	if status, _, _ := h.send("materialize/public/hook", "1", "X-Pass", "open"); status != 404 {
 		t.Errorf("a source that was dropped: %d", status)
+	}
+}
+
+// BenchmarkWebhook is what a row costs from a request to a tick, by 16 senders at a time: HTTP, the check, JSON and the tick.
+func BenchmarkWebhook(b *testing.B) {
+	for _, lines := range []int{1, 100} {
+		b.Run(fmt.Sprint(lines), func(b *testing.B) {
+			c := coord.New(coord.Options{})
+			defer c.Close()
+			a := New(c, Options{})
+			web := httptest.NewServer(a)
+			defer func() { a.Close(); web.Close() }()
+			h := &host{t: b, http: web}
+			h.run("CREATE SOURCE hook FROM WEBHOOK BODY FORMAT JSON CHECK (WITH (HEADERS) headers->>'x-pass' = 'open')")
+			h.run("SELECT count(*) FROM hook")
+			body := strings.Repeat(`{"id": 1, "name": "a name of some length", "price": 12.50}`+"\n", lines)
+			b.SetParallelism(8)
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					q, _ := http.NewRequestWithContext(b.Context(), http.MethodPost, web.URL+"/api/webhook/materialize/public/hook", strings.NewReader(body))
+					q.Header.Set("X-Pass", "open")
+					res, err := http.DefaultClient.Do(q)
+					if err != nil || res.StatusCode != http.StatusOK {
+						b.Error(res, err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, res.Body)
+					_ = res.Body.Close()
+				}
+			})
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*lines), "ns/row")
+		})
 	}
 }

@@ -252,7 +252,14 @@ func (s *Source) decoder() (format.Decoder, error) {
 			return &json.Decoder{}, nil
 		}
 		return json.NewColumns(s.cfg.Columns), nil
+	case FormatCSV:
+		return s.csvDecoder()
+	case FormatTable:
 	}
+	return nil, errors.New("a table is not made of records")
+}
+
+func (s *Source) csvDecoder() (format.Decoder, error) {
 	opts := csv.Options{Delimiter: s.cfg.Delimiter}
 	cols := slices.Clone(s.cfg.Columns)
 	text := repr.TypeOf(repr.KindText)

@@ -14,8 +14,8 @@ import (
 // customers while it is closed.
 const mostBehind = 10_000_000
 
-// calendar says when each step happens, in microseconds since 1970: a step every interval, from the last stretch that began at or
-// before it. A new stretch begins where the server was away for long. It only grows, so that a step keeps its time.
+// calendar says when each step happens, in microseconds since 1970: one at the end of every interval, from the last stretch that began at or
+// before it. A new stretch begins where the server was away for long, or the clock was set. It only grows, so that a step keeps its time.
 type calendar struct {
 	first     int64 // the steps below it are the first content; they happen when the first stretch begins
 	interval  int64 // in microseconds; 0: all at once
@@ -29,13 +29,13 @@ type stretch struct{ step, micros int64 }
 func (c *calendar) at(step int64) int64 {
 	i := max(sort.Search(len(c.stretches), func(i int) bool { return c.stretches[i].step > step })-1, 0)
 	s := c.stretches[i]
-	return s.micros + max(step-s.step, 0)*c.interval
+	return s.micros + max(step-s.step+1, 0)*c.interval
 }
 
 // due is how many steps have happened by now, when so many were handed over. It may begin a new stretch, and says whether it did.
 func (c *calendar) due(now, handed int64) (steps int64, begun bool) {
 	next := max(handed, c.first)
-	if len(c.stretches) == 0 || handed >= c.first && now-c.at(next) > mostBehind {
+	if len(c.stretches) == 0 || handed >= c.first && c.off(now, next) {
 		c.stretches = append(c.stretches, stretch{step: next, micros: now})
 		begun = true
 	}
@@ -44,6 +44,13 @@ func (c *calendar) due(now, handed int64) (steps int64, begun bool) {
 	}
 	last := c.stretches[len(c.stretches)-1]
 	return max(last.step+(now-last.micros)/c.interval, c.first), begun
+}
+
+// off says whether the clock is where the calendar does not lead: far ahead of the next step, or so far back that nothing would happen
+// for long.
+func (c *calendar) off(now, next int64) bool {
+	behind := now - c.at(next)
+	return max(behind, -behind) > c.interval+mostBehind
 }
 
 // The rows of what is kept: a word and numbers.

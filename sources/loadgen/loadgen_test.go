@@ -224,6 +224,56 @@ func TestPace(t *testing.T) {
 	})
 }
 
+// TestCalendar: a step keeps its time, whatever the clock does, and steps go on.
+func TestCalendar(t *testing.T) {
+	t.Parallel()
+	const second, hour = 1_000_000, 3_600_000_000
+	c := calendar{first: 2, interval: 10 * second}
+	now, handed := int64(50*hour), int64(0)
+	var times []int64
+	for _, move := range []struct{ by, steps int64 }{
+		{0, 2}, {9 * second, 0}, {second, 1}, {10 * second, 1}, {-hour, 0}, {10 * second, 1}, {hour, 0}, {25 * second, 2}, {5 * second, 1}, {15 * second, 1},
+	} {
+		now += move.by
+		due, _ := c.due(now, handed)
+		if got := max(due, handed) - handed; got != move.steps {
+			t.Errorf("%d steps when the clock moved by %d, want %d", got, move.by, move.steps)
+		}
+		for handed = max(due, handed); int64(len(times)) < handed; {
+			times = append(times, c.at(int64(len(times))))
+		}
+		for i, at := range times {
+			if c.at(int64(i)) != at {
+				t.Errorf("step %d was at %d, and is at %d", i, at, c.at(int64(i)))
+			}
+		}
+	}
+	if len(c.stretches) != 3 {
+		t.Errorf("stretches %v", c.stretches)
+	}
+}
+
+// BenchmarkStep is what a step costs, and its rows packed.
+func BenchmarkStep(b *testing.B) {
+	at := func(step int64) int64 { return start.UnixMicro() + step }
+	for _, k := range kinds {
+		b.Run(k.name, func(b *testing.B) {
+			w, err := k.make(&Config{Generator: k.name, Interval: time.Microsecond, Scale: 0.01, Cardinality: 1000})
+			if err != nil {
+				b.Fatal(err)
+			}
+			w.seek(w.first())
+			var rows []sources.Update
+			for b.Loop() {
+				rows = rows[:0]
+				for _, c := range w.next(at) {
+					rows = appendChange(rows, c)
+				}
+			}
+		})
+	}
+}
+
 // TestShop: customers come, change and go, and every place is filled again.
 func TestShop(t *testing.T) {
 	t.Parallel()

@@ -68,8 +68,6 @@ func present[T any](of func(int) T, levels []int16, from int) []T {
 	return out
 }
 
-const microsPerDay = 86_400_000_000
-
 var leaves = []leaf{
 	{"i16", schema.NewIntLogicalType(16, true), pq.Types.Int32, -1, ints32(func(i int) int32 { return int32(-i) }), func(i int) string { return fmt.Sprint(-i) }},
 	{"u32", schema.NewIntLogicalType(32, false), pq.Types.Int32, -1, ints32(func(i int) int32 { return int32(-1 - i) }), func(i int) string { return fmt.Sprint(uint32(int32(-1 - i))) }},

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -177,7 +176,7 @@ func FuzzBodies(f *testing.F) {
 			if err == nil && format == FormatJSON {
 				again, err := New(Config{}).Rows(nil, append(append([]byte{}, body...), '\n'))
 				if err != nil || len(again) != len(rows) {
-					t.Fatal(fmt.Sprintf("%q and an empty line: %d rows, then %d, %v", body, len(rows), len(again), err))
+					t.Fatalf("%q and an empty line: %d rows, then %d, %v", body, len(rows), len(again), err)
 				}
 			}
 		}
