@@ -32,7 +32,7 @@ var Examples = []Example{
 	},
 	{
 		Name: "enrich", Services: []stack.Service{stack.Postgres, stack.Kafka},
-		Postgres: "testdb", Topics: []string{"input-user-clicks-demo"},
+		Postgres: "testdb", Topics: []string{"input-user-clicks-demo", "input-user-clicks-dead", "millrace-progress-input-user-clicks-dead"},
 	},
 	{
 		Name: "etl", Services: []stack.Service{stack.Postgres, stack.Kafka, stack.Registry, stack.Connect, stack.OpenSearch},
@@ -61,6 +61,9 @@ func Find(name string) (Example, error) {
 			return e, nil
 		}
 		names = append(names, e.Name)
+	}
+	if name == "" {
+		return Example{}, fmt.Errorf("name an example: one of %s", strings.Join(names, ", "))
 	}
 	return Example{}, fmt.Errorf("there is no example %q: one of %s", name, strings.Join(names, ", "))
 }

@@ -30,7 +30,9 @@ func run(ctx context.Context, args []string) (err error) {
 	fs.BoolVar(&o.stay, "stay", false, "start the servers, run nothing, and wait for ctrl-C: for pasting from the README")
 	fs.StringVar(&o.sql, "sql-listen", "127.0.0.1:6875", "where millrace serves SQL")
 	fs.StringVar(&o.http, "http-listen", "127.0.0.1:6874", "where millrace serves HTTP")
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	example, err := walk.Find(fs.Arg(0))
