@@ -307,8 +307,8 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 	}
 	s.warnBadRecords(ctx, v.inputs)
 	s.reread(ctx, v)
-	s.notice(Notice{Severity: "NOTICE", Code: "MR002", Message: fmt.Sprintf("view %q is up to date (%d rows in %s, %s)",
-		it.Name, v.out.ok.Rows(), took(s.c.opts.Clock.Now().Sub(started)), sizeText(v.out.bytes()+v.flow.Bytes()))})
+	s.notice(Notice{Severity: "NOTICE", Code: "MR002", Message: fmt.Sprintf("view %q is up to date (%s in %s, %s)",
+		it.Name, counted(v.out.ok.Rows(), "row"), took(s.c.opts.Clock.Now().Sub(started)), sizeText(v.out.bytes()+v.flow.Bytes()))})
 	return &Result{Tag: tag}, nil
 }
 
