@@ -7,5 +7,5 @@
 //
 // Each test starts a millrace of its own. What the pipelines of the documentation call kafka:9092 and
 // schema-registry:8081 is led to the real servers by --host-aliases, so their statements run as typed.
-// Start reading at walkthrough_test.go.
+// Start reading at walkthrough_test.go; examples_test.go runs the READMEs of examples.
 package e2e
