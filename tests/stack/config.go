@@ -77,6 +77,7 @@ const (
 	standbyPort
 	loginPort
 	storagePort
+	securePort
 )
 
 // address is the loopback address of the port at offset.

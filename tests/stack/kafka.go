@@ -45,9 +45,10 @@ func (s *Stack) kafkaSettings(data string) string {
 		"node.id=1",
 		"controller.quorum.voters=1@" + controller,
 		"controller.listener.names=CONTROLLER",
-		"listeners=PLAINTEXT://" + s.KafkaAddr + ",LOGIN://" + s.KafkaLoginAddr + ",CONTROLLER://" + controller,
-		"advertised.listeners=PLAINTEXT://" + s.KafkaAddr + ",LOGIN://" + s.KafkaLoginAddr,
-		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"listeners=PLAINTEXT://" + s.KafkaAddr + ",LOGIN://" + s.KafkaLoginAddr + ",SECURE://" + s.KafkaSecureAddr + ",CONTROLLER://" + controller,
+		"advertised.listeners=PLAINTEXT://" + s.KafkaAddr + ",LOGIN://" + s.KafkaLoginAddr + ",SECURE://" + s.KafkaSecureAddr,
+		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT",
+		"inter.broker.listener.name=PLAINTEXT",
 		"listener.name.login.sasl.enabled.mechanisms=PLAIN",
 		`listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_ann="xyz";`,
 		"log.dirs=" + data,
@@ -61,7 +62,7 @@ func (s *Stack) kafkaSettings(data string) string {
 		lines = append(lines, topic+".num.partitions=1", topic+".replication.factor=1")
 	}
 	lines = append(lines, "transaction.state.log.min.isr=1", "share.coordinator.state.topic.min.isr=1")
-	return strings.Join(lines, "\n") + "\n"
+	return strings.Join(append(lines, s.secureSettings()...), "\n") + "\n"
 }
 
 func (s *Stack) startKafka(ctx context.Context) error {
@@ -69,13 +70,16 @@ func (s *Stack) startKafka(ctx context.Context) error {
 	if err := os.WriteFile(settings, []byte(s.kafkaSettings(data)), 0o644); err != nil {
 		return fmt.Errorf("write settings: %w", err)
 	}
+	if err := s.writePapers(); err != nil {
+		return err
+	}
 	logging, err := s.writeLogSettings("kafka")
 	if err != nil {
 		return err
 	}
 	classes := []string{logging, "-cp", filepath.Join(s.kafkaJars, "*")}
 	if _, err := os.Stat(filepath.Join(data, "meta.properties")); err != nil {
-		format := append(classes, "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", settings)
+		format := append(classes, "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", settings, "--add-scram", scramUser)
 		if _, err := run(ctx, "", java("128m", format...)...); err != nil {
 			return fmt.Errorf("format log folder: %w", err)
 		}

@@ -21,6 +21,8 @@ type Stack struct {
 	KafkaAddr, PostgresAddr, StandbyAddr, MariaDBAddr, ConnectURL, RegistryURL, OpenSearchURL string
 	// StorageURL is the S3 server. KafkaLoginAddr is where the broker wants a login: SASL PLAIN without TLS, as ann with the password xyz.
 	StorageURL, KafkaLoginAddr string
+	// KafkaSecureAddr is where Kafka wants SASL and TLS, as KafkaUser and KafkaPapers have them.
+	KafkaSecureAddr string
 
 	cfg     Config
 	lock    *lock
@@ -47,7 +49,8 @@ func New(cfg Config) (*Stack, error) {
 		OpenSearchURL: "http://" + cfg.address(searchPort),
 		StorageURL:    "http://" + cfg.address(storagePort),
 
-		KafkaLoginAddr: cfg.address(loginPort),
+		KafkaLoginAddr:  cfg.address(loginPort),
+		KafkaSecureAddr: cfg.address(securePort),
 	}, nil
 }
 
