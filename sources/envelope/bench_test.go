@@ -2,10 +2,12 @@ package envelope
 
 import (
 	"context"
+	"math/rand/v2"
 	"testing"
 
 	"millrace/repr"
 	"millrace/repr/format/connect"
+	"millrace/sources"
 )
 
 // userColumns are the columns of the table users, as one declares them.
@@ -74,4 +76,66 @@ func BenchmarkTransaction(b *testing.B) {
 			}
 		})
 	}
+}
+
+// made gives changes that were made up before: half of them insert, four of ten update and one deletes.
+type made struct {
+	jsonChanges
+	list []change
+	at   int
+}
+
+func (m *made) decode(_ context.Context, _ *Message, c *change) (bool, error) {
+	*c = m.list[m.at]
+	c.key = append([]byte(nil), c.key...)
+	m.at++
+	return true, nil
+}
+
+func makeUp(n int) []change {
+	r := rand.New(rand.NewPCG(1, 2))
+	list := make([]change, n)
+	keys := 0
+	for i := range list {
+		id := r.IntN(max(keys, 1))
+		op := byte(opUpdate)
+		if i%10 < 5 || keys == 0 {
+			id, op = keys, opCreate
+			keys++
+		} else if i%10 == 9 {
+			op = opDelete
+		}
+		key := repr.Append(nil, repr.Int8(int64(id)))
+		c := change{op: op, key: key, pos: position{known: true, lsn: true, offset: uint64(i) * 200, millis: int64(i)}}
+		if op != opDelete {
+			c.after = repr.AppendText(repr.Append(append([]byte(nil), key...), repr.Int8(int64(i))), []byte("a name of usual length, and what else there is in a row"))
+		}
+		list[i] = c
+	}
+	return list
+}
+
+// BenchmarkKeyed is what a decoded change of a table of some hundred thousand rows costs behind its decoder, with what is told of the
+// memory every ten thousand changes.
+func BenchmarkKeyed(b *testing.B) {
+	list := makeUp(500_000)
+	var dst, state []sources.Update
+	var d *Debezium
+	at := len(list)
+	for i := 0; b.Loop(); i++ {
+		if at == len(list) {
+			d = newDebezium(&made{list: list})
+			d.Remember()
+			at = 0
+		}
+		at++
+		var err error
+		if dst, err = d.Apply(context.Background(), dst[:0], &Message{Key: []byte{1}, Value: []byte{1}}); err != nil {
+			b.Fatal(err)
+		}
+		if at%10_000 == 0 {
+			state = d.State(state[:0])
+		}
+	}
+	b.ReportMetric(float64(d.live.bytes())/float64(d.live.len()), "bytes/key")
 }

@@ -143,12 +143,16 @@ func (d *Debezium) Apply(ctx context.Context, dst []sources.Update, m *Message) 
 	if d.upsert && c.key == nil && c.op != opTruncate {
 		return dst, needsKey(m)
 	}
-	d.place(c)
+	var e *entry // nil: the key has none
+	if found, ok := d.live.find(c.key); ok && c.key != nil {
+		e = &found
+	}
+	d.place(c, e)
 	switch {
 	case c.op == opTruncate:
 		return d.truncate(dst, c, m), nil
 	case c.key != nil:
-		return d.applyKeyed(dst, c, m)
+		return d.applyKeyed(dst, c, e, m)
 	default:
 		return d.applyKeyless(dst, c, m)
 	}
@@ -165,7 +169,10 @@ func (d *Debezium) bury(ctx context.Context, dst []sources.Update, m *Message) (
 		return dst, err
 	}
 	c.op = opDelete
-	return d.applyKeyed(dst, c, m)
+	if found, ok := d.live.find(c.key); ok {
+		return d.applyKeyed(dst, c, &found, m)
+	}
+	return d.applyKeyed(dst, c, nil, m)
 }
 
 func (c *change) check() error {
@@ -198,7 +205,7 @@ func notAChange(why string) *repr.Error {
 // place says which epoch of the log a position is of. When the database is replaced or its log begun anew, positions
 // start over; the change that shows it stands before what we hold of its key, and yet is later than everything that
 // was seen by the database's clock, which no repetition is. From its time on, changes are of the new epoch.
-func (d *Debezium) place(c *change) {
+func (d *Debezium) place(c *change, e *entry) {
 	if !c.pos.known {
 		return
 	}
@@ -206,22 +213,16 @@ func (d *Debezium) place(c *change) {
 	if c.pos.millis < d.began && d.epoch > 0 {
 		c.pos.epoch = d.epoch - 1
 	}
-	if c.key != nil && c.pos.millis > d.newest {
-		if e, ok := d.live.find(c.key); ok && c.pos.compare(e.pos) < 0 {
-			d.epoch++
-			d.began = c.pos.millis
-			c.pos.epoch = d.epoch
-		}
+	if e != nil && c.pos.millis > d.newest && c.pos.compare(e.pos) < 0 {
+		d.epoch++
+		d.began = c.pos.millis
+		c.pos.epoch = d.epoch
 	}
 	d.newest = max(d.newest, c.pos.millis)
 }
 
-// applyKeyed sets or removes the row of a key.
-func (d *Debezium) applyKeyed(dst []sources.Update, c *change, m *Message) ([]sources.Update, error) {
-	var e *entry // nil: the key has none
-	if found, ok := d.live.find(c.key); ok {
-		e = &found
-	}
+// applyKeyed sets or removes the row of a key, which has an entry or none.
+func (d *Debezium) applyKeyed(dst []sources.Update, c *change, e *entry, m *Message) ([]sources.Update, error) {
 	if d.isRepeat(c, e) {
 		return dst, nil
 	}
@@ -233,7 +234,7 @@ func (d *Debezium) applyKeyed(dst []sources.Update, c *change, m *Message) ([]so
 		return dst, err
 	}
 	row = append(row[:len(row):len(row)], m.Meta...)
-	d.touch(c.key)
+	d.touch(c.key, e)
 	made := entry{row: row, pos: c.pos, op: c.op}
 	switch {
 	case e == nil:
@@ -294,7 +295,7 @@ func (d *Debezium) remove(dst []sources.Update, c *change, e *entry, keyChanges 
 	g := &grave{key: string(c.key), pos: c.pos}
 	if e != nil {
 		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-		d.touch(c.key)
+		d.touch(c.key, e)
 		d.live.remove(c.key)
 		if !c.pos.known {
 			g.pos = e.pos
@@ -320,7 +321,7 @@ func (d *Debezium) retractBefore(dst []sources.Update, p position) []sources.Upd
 	for key, e := range d.live.all() {
 		if e.pos.known && e.pos.compare(p) < 0 {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-			d.touch(key)
+			d.touch(key, &e)
 			d.live.remove(key)
 		}
 	}
@@ -340,7 +341,7 @@ func (d *Debezium) truncate(dst []sources.Update, c *change, m *Message) []sourc
 	} else {
 		for key, e := range d.live.all() {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-			d.touch(key)
+			d.touch(key, &e)
 			d.live.remove(key)
 		}
 	}

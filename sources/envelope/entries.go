@@ -14,7 +14,7 @@ type entry struct {
 }
 
 // entries keeps an entry for each key: packed, one behind the other in chunks, and found by a hash of the key. So an entry costs
-// its bytes and some thirty more, and the garbage collector has nothing to look at. A chunk of which a quarter is no longer used is
+// its bytes and some thirty more, and the garbage collector has nothing to look at. A chunk of which a third is no longer used is
 // left for a new one. The bytes of a row are never written again, so whoever got a row may keep it.
 type entries struct {
 	hash   func(key []byte) uint64
@@ -42,6 +42,9 @@ type chunk struct {
 // entriesChunk is the size of a chunk; a record that is larger has one of its own.
 const entriesChunk = 64 << 10
 
+// leavePart: a chunk is left when one part in so many of it is no longer used. A smaller part would have more copied for what is won.
+const leavePart = 3
+
 // refBytes is about what the place of an entry takes, with the room that a map leaves.
 const refBytes = 26
 
@@ -67,22 +70,33 @@ func (t *entries) find(key []byte) (entry, bool) {
 }
 
 func (t *entries) refOf(key []byte) (ref, bool) {
-	if r, ok := t.refs[t.hash(key)]; ok && string(t.record(r).key) == string(key) {
-		return r, true
+	r, _, ok := t.look(key, t.hash(key))
+	return r, ok
+}
+
+// look finds the record of a key, and whether the hash leads to it.
+func (t *entries) look(key []byte, hash uint64) (r ref, first, ok bool) {
+	if r, ok := t.refs[hash]; ok && t.hasKey(r, key) {
+		return r, true, true
 	}
 	if len(t.others) == 0 {
-		return 0, false
+		return 0, false, false
 	}
-	r, ok := t.others[string(key)]
-	return r, ok
+	r, ok = t.others[string(key)]
+	return r, false, ok
 }
 
 // put sets the entry of a key, and gives its row as it is kept.
 func (t *entries) put(key []byte, e entry) []byte {
 	r := t.write(key, e)
 	row := t.record(r).row
-	old, had := t.refOf(key) // not before: to write may move it
-	t.point(key, r)
+	hash := t.hash(key)
+	old, first, had := t.look(key, hash) // not before: to write may move it
+	if first {
+		t.refs[hash] = r
+	} else {
+		t.point(key, r)
+	}
 	if had {
 		t.drop(old)
 	}
@@ -107,12 +121,12 @@ func (t *entries) move(key []byte, pos position, op byte) {
 
 // remove forgets a key.
 func (t *entries) remove(key []byte) {
-	r, ok := t.refOf(key)
+	h := t.hash(key)
+	r, first, ok := t.look(key, h)
 	if !ok {
 		return
 	}
-	h := t.hash(key)
-	if first, ok := t.refs[h]; ok && first == r {
+	if first {
 		delete(t.refs, h)
 	} else {
 		delete(t.others, string(key))
@@ -158,6 +172,21 @@ func (t *entries) record(r ref) record {
 	return recordAt(t.chunks[c].data[at:])
 }
 
+// hasKey says whether a record is that of a key.
+func (t *entries) hasKey(r ref, key []byte) bool {
+	c, at := r.split()
+	b := t.chunks[c].data[at:]
+	x := stateReader{b: b[2+b[1]:]}
+	n := x.uvarint()
+	if n>>1 != uint64(len(key)) {
+		return false
+	}
+	if n&1 != 0 {
+		x.uvarint()
+	}
+	return string(x.b[:len(key)]) == string(key)
+}
+
 func recordAt(b []byte) record {
 	r := stateReader{b: b[2:]}
 	x := record{pos: r.bytes(uint64(b[1]))}
@@ -191,6 +220,15 @@ func (t *entries) write(key []byte, e entry) ref {
 	return ref(number)<<placeBits | ref(at)
 }
 
+// copy appends a record that there is.
+func (t *entries) copy(x record) ref {
+	number := t.room(len(x.data))
+	c := &t.chunks[number]
+	at := len(c.data)
+	c.data = append(c.data, x.data...)
+	return ref(number)<<placeBits | ref(at)
+}
+
 // room is the number of the chunk that a record of n bytes is written to.
 func (t *entries) room(n int) int {
 	if n > entriesChunk/4 {
@@ -199,7 +237,7 @@ func (t *entries) room(n int) int {
 	if full := t.now; full < 0 || len(t.chunks[full].data)+n > entriesChunk {
 		t.now = t.begin(entriesChunk)
 		if full >= 0 {
-			t.leave(full) // which leaves a quarter of the new one at least
+			t.leave(full) // which leaves a third of the new one at least
 		}
 	}
 	return t.now
@@ -220,7 +258,7 @@ func (t *entries) begin(size int) (number int) {
 // point makes a record that of a key.
 func (t *entries) point(key []byte, r ref) {
 	h := t.hash(key)
-	if old, ok := t.refs[h]; ok && string(t.record(old).key) != string(key) {
+	if old, ok := t.refs[h]; ok && !t.hasKey(old, key) {
 		t.others[string(key)] = r
 		return
 	}
@@ -231,25 +269,30 @@ func (t *entries) point(key []byte, r ref) {
 	t.refs[h] = r
 }
 
+// isDead is set in the op of a record that is not used any more.
+const isDead = 0x80
+
 // drop notes that a record is not used any more.
 func (t *entries) drop(r ref) {
 	c, _ := r.split()
-	t.chunks[c].dead += len(t.record(r).data)
+	x := t.record(r)
+	x.data[0] |= isDead
+	t.chunks[c].dead += len(x.data)
 	if c != t.now {
 		t.leave(c)
 	}
 }
 
-// leave copies what is used of a chunk, when a quarter of it is not, and forgets the chunk.
+// leave copies what is used of a chunk, when a part of it is not, and forgets the chunk.
 func (t *entries) leave(c int) {
 	old := t.chunks[c]
-	if old.dead < cap(old.data)/4 {
+	if old.dead < cap(old.data)/leavePart {
 		return
 	}
 	for at := 0; at < len(old.data) && old.dead < len(old.data); {
 		x := recordAt(old.data[at:])
-		if r, ok := t.refOf(x.key); ok && r == ref(c)<<placeBits|ref(at) {
-			t.point(x.key, t.write(x.key, x.entry()))
+		if x.data[0]&isDead == 0 {
+			t.point(x.key, t.copy(x))
 		}
 		at += len(x.data)
 	}

@@ -35,7 +35,8 @@ const (
 
 // memory notes what has changed since State was asked last: of each thing that is kept as a row, the row as it was.
 type memory struct {
-	live  map[string][]byte // by key; nil: there was none
+	live  map[string]struct{} // the keys in the list
+	list  []touched
 	gone  map[string][]byte
 	bag   map[string]int64 // by row: how many there were
 	slots map[int]uint64   // by slot: the id, 0 when it was free
@@ -46,28 +47,49 @@ type memory struct {
 // Remember says that State is going to be asked.
 func (d *Debezium) Remember() {
 	if d.memory == nil {
-		d.memory = &memory{}
+		d.memory = newMemory()
 		if d.restored {
 			d.memory.whole = d.appendWhole(nil)
 		}
-		d.memory.reset()
 		d.gone.touch, d.seen.memory = d.touchGone, d.memory
 	}
 }
 
-func (m *memory) reset() {
-	m.live, m.gone, m.bag = map[string][]byte{}, map[string][]byte{}, map[string]int64{}
-	m.slots, m.runs = map[int]uint64{}, map[int32][]byte{}
+// touched is a key that has changed, and its row of the memory as it was: nil when there was none.
+type touched struct {
+	key string
+	was []byte
 }
 
-// touch notes the row of a key as it is before a change of it.
-func (d *Debezium) touch(key []byte) {
-	if d.memory == nil {
+func newMemory() *memory {
+	return &memory{live: map[string]struct{}{}, gone: map[string][]byte{}, bag: map[string]int64{}, slots: map[int]uint64{}, runs: map[int32][]byte{}}
+}
+
+func (m *memory) reset() {
+	clear(m.live)
+	clear(m.list)
+	m.list = m.list[:0]
+	clear(m.gone)
+	clear(m.bag)
+	clear(m.slots)
+	clear(m.runs)
+}
+
+// touch notes the row of a key as it is before a change of it; e is nil when there is none.
+func (d *Debezium) touch(key []byte, e *entry) {
+	m := d.memory
+	if m == nil {
 		return
 	}
-	if _, ok := d.memory.live[string(key)]; !ok {
-		d.memory.live[string(key)] = d.appendLive(nil, string(key))
+	if _, ok := m.live[string(key)]; ok {
+		return
 	}
+	t := touched{key: string(key)}
+	if e != nil {
+		t.was = appendEntry(nil, t.key, e)
+	}
+	m.live[t.key] = struct{}{}
+	m.list = append(m.list, t)
 }
 
 func (d *Debezium) touchGone(key string) {
@@ -96,7 +118,10 @@ func (d *Debezium) count(row []byte, by int64) {
 // State gives what has changed since it was asked last.
 func (d *Debezium) State(dst []sources.Update) []sources.Update {
 	m := d.memory
-	dst = changed(dst, m.live, d.appendLive)
+	for i := range m.list {
+		t := &m.list[i]
+		dst = replaced(dst, t.was, d.appendLive(t.key))
+	}
 	dst = changed(dst, m.gone, d.appendGone)
 	for _, row := range slices.Sorted(maps.Keys(m.bag)) {
 		if diff := d.bag[row] - m.bag[row]; diff != 0 {
@@ -140,11 +165,19 @@ func replaced(dst []sources.Update, was, is []byte) []sources.Update {
 	return dst
 }
 
-func (d *Debezium) appendLive(dst []byte, key string) []byte {
-	e, ok := d.live.find([]byte(key))
-	if !ok {
-		return nil
+// appendLive is the row of the memory for a key; nil when it has none.
+func (d *Debezium) appendLive(key string) []byte {
+	if e, ok := d.live.find([]byte(key)); ok {
+		return appendEntry(nil, key, &e)
 	}
+	return nil
+}
+
+// positionRoom is about what a position takes at most, with what else stands beside a key and a row.
+const positionRoom = 40
+
+func appendEntry(dst []byte, key string, e *entry) []byte {
+	dst = slices.Grow(dst, len(key)+len(e.row)+positionRoom)
 	dst = appendString(append(dst, stateLive), key)
 	dst = append(appendPosition(dst, e.pos), e.op)
 	return append(dst, e.row...)
