@@ -22,9 +22,10 @@ import (
 // mostBody is how many bytes a request may have.
 const mostBody = 16 << 20
 
-// request is the body of POST /api/sql: either Query, of any number of statements, or Queries, each of one.
+// request is the body of POST /api/sql: either Query, of any number of statements, or of one when it has Params, or Queries, each of one.
 type request struct {
 	Query   string  `json:"query"`
+	Params  []any   `json:"params"`
 	Queries []query `json:"queries"`
 }
 
@@ -36,7 +37,8 @@ type query struct {
 // sql answers POST /api/sql.
 func (s *Server) sql(w http.ResponseWriter, q *http.Request) {
 	if kind, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type")); kind != "application/json" {
-		refuse(w, http.StatusUnsupportedMediaType, repr.NewError(repr.CodeProtocolViolation, "the body must be application/json"))
+		refuse(w, http.StatusUnsupportedMediaType, repr.NewError(repr.CodeProtocolViolation, "the body must be application/json").
+			WithHint("send the header Content-Type: application/json"))
 		return
 	}
 	r, err := readRequest(http.MaxBytesReader(w, q.Body, mostBody))
@@ -71,6 +73,10 @@ func readRequest(body interface{ Read([]byte) (int, error) }) (*request, *repr.E
 			WithHint(`send {"query": "SELECT 1"} or {"queries": [{"query": "SELECT $1::int", "params": [1]}]}`)
 	case (r.Query == "") == (r.Queries == nil):
 		return nil, repr.NewError(repr.CodeProtocolViolation, "the body has to have either query or queries")
+	case r.Params != nil && r.Queries != nil:
+		return nil, repr.NewError(repr.CodeProtocolViolation, "params beside queries belong into each of them")
+	case r.Params != nil:
+		r.Queries = []query{{Query: r.Query, Params: r.Params}}
 	}
 	return &r, nil
 }
@@ -125,7 +131,7 @@ func (a *answer) split(r *request) ([]statement, *repr.Error) {
 			return nil, err
 		}
 		if len(parsed) != 1 {
-			return nil, repr.NewError(repr.CodeSyntax, "each of queries has to be one statement")
+			return nil, repr.NewError(repr.CodeSyntax, "each of queries, and a query with params, has to be one statement")
 		}
 		out = append(out, statement{Parsed: parsed[0], params: q.Params})
 	}
