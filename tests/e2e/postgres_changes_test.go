@@ -310,8 +310,10 @@ func TestPostgresLarge(t *testing.T) {
 	many := strings.Repeat("UPDATE t SET v = v || 'y';", 10)
 	u.sql(t, many)
 	u.failed(t, "s", "do not fit in memory")
-	if peak := u.server.peak(t); peak > limit/100*120 {
-		t.Errorf("the peak is %d MiB, the limit %d", peak>>20, limit>>20)
+	peak := u.server.peak(t)
+	t.Logf("the peak is %d MiB, the limit %d", peak>>20, limit>>20)
+	if peak > limit/100*120 {
+		t.Error("the limit is passed by more than a fifth")
 	}
 	u.server.wait(t, content, "10000|500|500")
 	u.server.must(t, "ALTER SOURCE s RESNAPSHOT")
