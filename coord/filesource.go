@@ -57,16 +57,16 @@ func (s *Session) fileSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 
 func (spec *fileSource) takeOptions(list []ast.Option) *repr.Error {
 	for _, o := range list {
-		switch o.Name {
-		case optionRetain:
-		case "tail":
+		switch {
+		case o.Name == optionRetain, isErrorOption(o.Name):
+		case o.Name == "tail":
 			v, ok := optionBool(o)
 			if !ok {
 				return repr.NewError(repr.CodeInvalidParameter, "TAIL is true or false").At(o.Pos)
 			}
 			spec.cfg.Tail = v
 		default:
-			return unsupported("the source option "+strings.ToUpper(o.Name), o.Pos).WithHint("the options are TAIL and RETAIN HISTORY FOR")
+			return unsupported("the source option "+strings.ToUpper(o.Name), o.Pos).WithHint("the options are TAIL, RETAIN HISTORY FOR, ON ERROR, MAX ERROR RATE and RETAIN ERRORS")
 		}
 	}
 	return nil

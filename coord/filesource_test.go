@@ -99,6 +99,27 @@ func TestFileFormats(t *testing.T) {
 	}
 }
 
+// TestBadLines: a source that is told to fails in front of a bad line, also behind a crash, and reads on when it is told otherwise.
+func TestBadLines(t *testing.T) {
+	t.Parallel()
+	f := newFileShelf(t)
+	cl := connect(t, f.c)
+	f.write("a.json", "1\n2\n{\n4\n")
+	cl.must("CREATE SOURCE a FROM FILE 'a.json' WITH (tail = true) FORMAT JSON WITH (ON ERROR = fail)")
+	status := "SELECT status || ' ' || (error LIKE '%invalid input syntax for type json%') FROM mz_internal.mz_source_statuses WHERE name = 'a'"
+	comesTo(t, cl, status, "failed true")
+	f.crash()
+	cl = connect(t, f.c)
+	comesTo(t, cl, status, "failed true")
+	cl.must("ALTER SOURCE a SET (ON ERROR = quarantine)")
+	comesTo(t, cl, "SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM a_errors)", "3|1")
+	f.add("a.json", "5\n[\n")
+	comesTo(t, cl, "SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM a_errors)", "4|2")
+	if _, err := cl.run(t.Context(), "CREATE SOURCE b FROM FILE 'a.json' FORMAT JSON WITH (DEAD LETTER TOPIC = 'x')"); err == nil || err.Code != "0A000" {
+		t.Error(err)
+	}
+}
+
 // TestFilesThroughCrashes: new files and new lines of files that are followed come once each, whatever happens between.
 func TestFilesThroughCrashes(t *testing.T) {
 	t.Parallel()

@@ -63,7 +63,7 @@ func TestGeneratedTables(t *testing.T) {
 	m := newMachine(t, Options{})
 	cl := connect(t, m.c)
 	cl.must("CREATE SOURCE house FROM LOAD GENERATOR AUCTION (TICK INTERVAL '100 us', UP TO 22000) FOR ALL TABLES")
-	cl.must("CREATE SOURCE tpch FROM LOAD GENERATOR TPCH (SCALE FACTOR 0.001, TICK INTERVAL '1 ms', SEED 3) FOR TABLES (orders, lineitem AS lines)")
+	cl.must("CREATE SOURCE tpch FROM LOAD GENERATOR TPCH (SCALE FACTOR 0.001, TICK INTERVAL '1 ms', SEED 3) FOR TABLES (tpch.orders, lineitem AS lines)")
 	cl.must("CREATE SOURCE still FROM LOAD GENERATOR TPCH (SCALE FACTOR 0.001) FOR TABLES (region AS regions, customer)")
 	cl.must("CREATE MATERIALIZED VIEW orphans AS SELECT count(*) FROM bids b WHERE NOT EXISTS (SELECT 1 FROM auctions a WHERE a.id = b.auction_id)")
 	cl.must("CREATE MATERIALIZED VIEW counts AS SELECT count(*), count(DISTINCT o_orderkey) AS keys FROM orders WHERE EXISTS (SELECT 1 FROM lines WHERE l_orderkey = o_orderkey)")
@@ -76,7 +76,7 @@ func TestGeneratedTables(t *testing.T) {
 	}
 	comesTo(t, cl, "SELECT count(*), max(id) FROM bids", "20000|20000")
 	same(t, "auctions", cl.must("SELECT count(*), count(DISTINCT seller) > 50, min(end_time) - max(bid_time) < '10 s' FROM auctions, (SELECT max(bid_time) AS bid_time FROM bids) b"), "2000|t|t")
-	cl.must("CREATE TABLE again FROM SOURCE house (REFERENCE bids)")
+	cl.must("CREATE TABLE again FROM SOURCE house (REFERENCE auction.bids)")
 	same(t, "what came later", cl.must("SELECT count(*) FROM (SELECT * FROM bids EXCEPT ALL SELECT * FROM again) d"), "0")
 	same(t, "how much came later", cl.must("SELECT count(*) FROM again"), "20000")
 	if _, err := cl.run(t.Context(), "CREATE SOURCE s FROM LOAD GENERATOR AUCTION (SCALE FACTOR 2)"); err == nil || err.Code != "22023" {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,11 +102,11 @@ func (s *Source) Grows() bool { return s.kind.single && s.cfg.Cardinality == 0 }
 // Schemas are none.
 func (s *Source) Schemas() (value, key string) { return "", "" }
 
-// Offers are the tables of the world.
+// Offers are the tables of the world, in a schema of its name.
 func (t *Tables) Offers(context.Context) ([]sources.Offer, error) {
 	var out []sources.Offer
 	for _, w := range t.world.tables() {
-		out = append(out, sources.Offer{Schema: "public", Name: w.Name, Columns: w.Columns, Keys: keysOf(&w), Upstream: w.Name})
+		out = append(out, sources.Offer{Schema: strings.ToLower(t.kind.name), Name: w.Name, Columns: w.Columns, Keys: keysOf(&w), Upstream: w.Name})
 	}
 	return out, nil
 }
