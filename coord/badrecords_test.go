@@ -259,8 +259,8 @@ func TestErrorOptionRefusals(t *testing.T) {
 		}
 	}
 	cl.must("CREATE TABLE x (a int)")
-	cl.fails("0A000", "ALTER TABLE x SET (ON ERROR = fail)")
+	_ = cl.fails("0A000", "ALTER TABLE x SET (ON ERROR = fail)")
 	cl.must(k.source(""))
-	cl.fails("22023", "ALTER SOURCE s SET (MAX ERROR RATE = -1)")
-	cl.fails("2BP01", "ALTER SOURCE s_errors SET (RETAIN ERRORS = 1)")
+	_ = cl.fails("22023", "ALTER SOURCE s SET (MAX ERROR RATE = -1)")
+	_ = cl.fails("2BP01", "ALTER SOURCE s_errors SET (RETAIN ERRORS = 1)")
 }

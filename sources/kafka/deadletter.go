@@ -64,9 +64,9 @@ func (r *reader) bury(ctx context.Context) error {
 		if l == nil {
 			break
 		}
-		n, err := l.write(ctx, r.dead)
+		err := l.write(ctx, r.dead)
 		if err == nil {
-			r.batch.Letters += n
+			r.batch.Letters += int64(len(r.dead)) // those that were there already count too: this batch was not handed over with them
 			break
 		}
 		l.close()
@@ -115,11 +115,11 @@ func (l *deadLetters) close() {
 	l.cl = nil
 }
 
-// write commits the letters that are not there yet, and gives their number.
-func (l *deadLetters) write(ctx context.Context, dead []letter) (int64, error) {
+// write commits the letters that are not there yet.
+func (l *deadLetters) write(ctx context.Context, dead []letter) error {
 	if l.cl == nil {
 		if err := l.connect(ctx); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	next := maps.Clone(l.written)
@@ -133,19 +133,18 @@ func (l *deadLetters) write(ctx context.Context, dead []letter) (int64, error) {
 		records = append(records, l.record(&dead[i]))
 	}
 	if len(records) == 0 {
-		return 0, nil
+		return nil
 	}
 	value, err := json.Marshal(letterProgress{Source: l.source, Next: next})
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n := int64(len(records))
 	records = append(records, &kgo.Record{Topic: l.progress, Key: []byte(l.writer), Value: value})
 	if err := l.transact(ctx, records); err != nil {
-		return 0, err
+		return err
 	}
 	l.written = next
-	return n, nil
+	return nil
 }
 
 // transact writes records in one transaction.

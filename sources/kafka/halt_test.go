@@ -68,5 +68,7 @@ func TestSchemaThatComesLate(t *testing.T) {
 	}
 	src.Follow(sources.ErrorPolicy{OnError: sources.Fail}) // it is tried at once
 	want := []string{"1|a +1", "2|b +1", "3|c +1"}
-	to.until(t, "going on", func() bool { return slices.Equal(to.rows, want) && to.last().Status == statusRunning && len(to.errors) == 0 })
+	to.until(t, "going on", func() bool {
+		return slices.Equal(to.rows, want) && to.last().Status == statusRunning && len(to.errors) == 0
+	})
 }
