@@ -244,6 +244,30 @@ func TestNoticeOfBadRecords(t *testing.T) {
 	}
 }
 
+// TestNullField: a field that cannot be decoded is NULL, its record is a row and an error; one that must not be NULL, or cannot be taken
+// apart, is an error alone.
+func TestNullField(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	cl := connect(t, start(t, Options{TickInterval: 10 * time.Millisecond}))
+	from := " FROM KAFKA BROKER '" + k.addr + "' TOPIC 't' "
+	cl.must("CREATE SOURCE s (id int NOT NULL, a int, b date)" + from + "FORMAT JSON WITH (ON ERROR = null_field)")
+	k.write(`{"id": 1, "a": "x", "b": "y"}`, `{"id": 2, "a": 5, "b": "2024-01-01"}`, `{"id": "x", "a": "y"}`, `{`)
+	cl.soon(sourceCount, "4|3|3|0")
+	cl.soon("SELECT * FROM s ORDER BY id", "1|∅|∅\n2|5|2024-01-01")
+	cl.soon("SELECT \"offset\", error FROM s_errors ORDER BY 1 LIMIT 2",
+		"0|field \"a\": invalid input syntax for type integer: \"x\"\n2|field \"id\": invalid input syntax for type integer: \"x\"")
+	cl.must("ALTER SOURCE s RESET (ON ERROR)")
+	k.write(`{"id": 3, "a": "x"}`)
+	cl.soon(sourceCount, "5|4|4|0")
+	cl.soon("SELECT count(*) FROM s", "2")
+	k.write("7,z")
+	cl.must("CREATE SOURCE c (a int, b int)" + from + "FORMAT CSV WITH 2 COLUMNS WITH (ON ERROR = null_field)")
+	cl.soon("SELECT * FROM c WHERE a IS NOT NULL", "7|∅")
+	_ = cl.fails("0A000", "CREATE SOURCE d (id int, PRIMARY KEY (id) NOT ENFORCED)"+from+"FORMAT JSON ENVELOPE DEBEZIUM WITH (ON ERROR = null_field)")
+	_ = cl.fails("0A000", "CREATE SOURCE d"+from+"FORMAT TEXT WITH (ON ERROR = null_field)")
+}
+
 // TestErrorOptionRefusals: what makes no sense is refused where it stands.
 func TestErrorOptionRefusals(t *testing.T) {
 	t.Parallel()

@@ -67,6 +67,9 @@ func errorPolicyOf(st *ast.CreateSource) (errorPolicy, *repr.Error) {
 			if err := errorOptions[o.Name](&p, o); err != nil {
 				return p, err
 			}
+			if o.Name == optionOnError && p.OnError == sources.NullField && !hasFields(st) {
+				return p, unsupported("ON ERROR = null_field but of a Kafka source of JSON with columns or CSV, with ENVELOPE NONE or UPSERT,", o.Pos)
+			}
 			if read, ok := st.From.TopicName(); ok && o.Name == optionDeadLetters && read == p.DeadLetters {
 				return p, repr.NewError(repr.CodeInvalidParameter, "the source cannot write dead letters to the topic that it reads").At(o.Pos)
 			}
@@ -79,6 +82,21 @@ func errorPolicyOf(st *ast.CreateSource) (errorPolicy, *repr.Error) {
 	return p, nil
 }
 
+// hasFields says whether the values of a source have fields that can be decoded one without the other.
+func hasFields(st *ast.CreateSource) bool {
+	value := st.Encoding.Value
+	if value == nil {
+		value = st.Encoding.Both
+	}
+	if value == nil || st.From.Kind != ast.ExternalKafka {
+		return false
+	}
+	if e := st.Envelope; e != nil && e.Kind != ast.EnvelopeNone && e.Kind != ast.EnvelopeUpsert {
+		return false
+	}
+	return value.Kind == ast.FormatCSV || value.Kind == ast.FormatJSON && (len(st.Columns) > 0 || len(value.Options) > 0)
+}
+
 func takeOnError(p *errorPolicy, o *ast.Option) *repr.Error {
 	switch strings.ToLower(o.Value.Text) {
 	case "quarantine":
@@ -86,10 +104,10 @@ func takeOnError(p *errorPolicy, o *ast.Option) *repr.Error {
 	case "fail":
 		p.OnError = sources.Fail
 	case "null_field":
-		return unsupported("ON ERROR = null_field", o.Pos)
+		p.OnError = sources.NullField
 	default:
-		return repr.NewError(repr.CodeInvalidParameter, "ON ERROR is quarantine or fail").
-			WithHint("quarantine reads on and keeps the record in <source>_errors, fail waits in front of it").At(o.Pos)
+		return repr.NewError(repr.CodeInvalidParameter, "ON ERROR is quarantine, null_field or fail").
+			WithHint("quarantine reads on and keeps the record in <source>_errors, null_field makes NULL of a field besides, fail waits in front of it").At(o.Pos)
 	}
 	return nil
 }

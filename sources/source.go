@@ -125,6 +125,7 @@ type OnError uint8
 // What there is to be done.
 const (
 	Quarantine OnError = iota // it becomes a row of <source>_errors, and the next one is read
+	NullField                 // the same, but a field of it that cannot be is NULL, and the rest of the record is a row
 	Fail                      // nothing behind it is read until it can be decoded, or is to be passed over
 )
 

@@ -17,6 +17,14 @@ type Decoder interface {
 	Append(dst, message []byte) ([]byte, error)
 }
 
+// Lenient is a decoder that can give NULL for a field that it cannot decode.
+type Lenient interface {
+	// Forgive says whether it does, from the next message on. A field that must not be NULL is an error either way.
+	Forgive(yes bool)
+	// Forgiven is what was wrong with the first such field of the messages that were decoded since this was asked last; nil when nothing was.
+	Forgiven() *repr.Error
+}
+
 // Encoder turns rows into messages. One goroutine at a time may use it.
 type Encoder interface {
 	// Append appends the message for a packed row.

@@ -76,12 +76,7 @@ func (r *reader) mend(ctx context.Context, rec *kgo.Record, err error) ([]source
 
 // quarantine makes a row of errors of a record.
 func (r *reader) quarantine(rec *kgo.Record, bad *repr.Error) []sources.Update {
-	r.met = max(r.met, r.cfg.Clock.Now().UnixMilli()) // the order of their rows is that in which they came, also when the clock is set back
-	row := errorRow(rec, bad, r.met)
-	r.batch.Bad++
-	if r.following().DeadLetters != "" {
-		r.dead = append(r.dead, letter{rec: rec, bad: bad, met: r.met})
-	}
+	row := r.errorOf(rec, bad)
 	updates := r.batch.Updates
 	if h, ok := r.seen.env.(envelope.Healing); ok {
 		updates, r.batch.Errors = h.Fail(updates, r.batch.Errors, &r.msg, bad, row)
@@ -89,6 +84,16 @@ func (r *reader) quarantine(rec *kgo.Record, bad *repr.Error) []sources.Update {
 		r.batch.Errors = append(r.batch.Errors, sources.Update{Row: row, Diff: 1})
 	}
 	return updates
+}
+
+// errorOf counts a bad record, and makes its row of errors.
+func (r *reader) errorOf(rec *kgo.Record, bad *repr.Error) []byte {
+	r.met = max(r.met, r.cfg.Clock.Now().UnixMilli()) // the order of their rows is that in which they came, also when the clock is set back
+	r.batch.Bad++
+	if r.following().DeadLetters != "" {
+		r.dead = append(r.dead, letter{rec: rec, bad: bad, met: r.met})
+	}
+	return errorRow(rec, bad, r.met)
 }
 
 // pushBefore hands over what was read before a record that has to wait.

@@ -14,6 +14,7 @@ import (
 	"millrace/internal/clock"
 	"millrace/internal/registry"
 	"millrace/repr"
+	"millrace/repr/format"
 	"millrace/repr/format/json"
 	"millrace/sources"
 	"millrace/sources/envelope"
@@ -126,6 +127,7 @@ type Source struct {
 
 	policy  atomic.Pointer[sources.ErrorPolicy] // of bad records; nil: they are rows of errors
 	altered chan struct{}                       // policy was set
+	lenient format.Lenient                      // the decoder of values, when it can make NULL of a field
 	met     int64                               // when the last bad record was met, in milliseconds; of the goroutine of Run
 }
 

@@ -81,7 +81,16 @@ func jsonDecoder(ctx context.Context, s *Source, of side, without []string) (env
 	if len(of.shape.Columns) == 0 {
 		return envelope.Plain(&json.Decoder{}), "", nil
 	}
-	return envelope.Plain(json.NewColumns(left(of.shape.Columns, without))), "", nil
+	dec := json.NewColumns(left(of.shape.Columns, without))
+	s.forgives(of, dec)
+	return envelope.Plain(dec), "", nil
+}
+
+// forgives notes the decoder of values that can make NULL of a field.
+func (s *Source) forgives(of side, dec format.Lenient) {
+	if of.suffix == suffixValue {
+		s.lenient = dec
+	}
 }
 
 // inferred decodes JSON to the columns that were found out. Of a value it keeps the rest.
@@ -95,6 +104,7 @@ func (s *Source) inferred(ctx context.Context, of side, without []string) (envel
 		return nil, "", err
 	}
 	dec := json.NewColumns(left(cols, without))
+	s.forgives(of, dec)
 	if shape.Rest {
 		added, err := unkeepColumns(shape.Added)
 		if err != nil {
@@ -128,7 +138,9 @@ func csvDecoder(ctx context.Context, s *Source, of side, _ []string) (envelope.V
 			cols = append(cols, repr.Column{Name: name, Type: text})
 		}
 	}
-	return envelope.Plain(csv.NewDecoder(cols, opts)), kept, nil
+	dec := csv.NewDecoder(cols, opts)
+	s.forgives(of, dec)
+	return envelope.Plain(dec), kept, nil
 }
 
 // avroDecoder decodes by the schemas of the registry.

@@ -465,6 +465,9 @@ func (r *reader) take(ctx context.Context, rec *kgo.Record) error {
 		}
 		b = r.batch
 	}
+	if r.lenient != nil {
+		r.lenient.Forgive(r.following().OnError == sources.NullField)
+	}
 	updates, err := r.seen.env.Apply(ctx, b.Updates, &r.msg)
 	if err != nil {
 		if updates, err = r.mend(ctx, rec, err); err != nil {
@@ -473,6 +476,11 @@ func (r *reader) take(ctx context.Context, rec *kgo.Record) error {
 		b = r.batch
 	}
 	b.Updates = updates
+	if r.lenient != nil {
+		if bad := r.lenient.Forgiven(); bad != nil {
+			b.Errors = append(b.Errors, sources.Update{Row: r.errorOf(rec, bad), Diff: 1})
+		}
+	}
 	if b.Transaction = transaction; transaction != "" {
 		b.Orders = append(b.Orders, order)
 	}

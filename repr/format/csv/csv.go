@@ -24,6 +24,9 @@ type Decoder struct {
 
 	buf    []byte
 	fields []field
+
+	forgive  bool // a field that is not of the type of its column is NULL
+	forgiven *repr.Error
 }
 
 // field is a piece of buf.
@@ -60,13 +63,31 @@ func (d *Decoder) Append(dst, message []byte) ([]byte, error) {
 	out := dst
 	for i := range d.fields {
 		var err *repr.Error
-		if out, err = d.append(out, i); err != nil {
-			e := *err
-			e.Message = fmt.Sprintf("column %q: %s", d.cols[i].Name, err.Message)
+		if out, err = d.append(out, i); err == nil {
+			continue
+		}
+		e := *err
+		e.Message = fmt.Sprintf("column %q: %s", d.cols[i].Name, err.Message)
+		if !d.forgive || d.cols[i].NotNull {
+			d.forgiven = nil
 			return dst, &e
+		}
+		out = repr.Append(out, repr.Null)
+		if d.forgiven == nil {
+			d.forgiven = &e
 		}
 	}
 	return out, nil
+}
+
+// Forgive says whether a field that is not of the type of its column is NULL.
+func (d *Decoder) Forgive(yes bool) { d.forgive = yes }
+
+// Forgiven is what was wrong with the first field that became NULL for that.
+func (d *Decoder) Forgiven() *repr.Error {
+	e := d.forgiven
+	d.forgiven = nil
+	return e
 }
 
 func (d *Decoder) text(f field) []byte { return d.buf[f.from:f.to] }

@@ -17,6 +17,9 @@ type Columns struct {
 	index map[string]int
 	rest  *rest // nil: what no column has is passed over
 
+	forgive  bool // a member that is not of the type of its column is NULL
+	forgiven *repr.Error
+
 	parts  []jsonb.Part
 	values [][]byte // by column: the member as it was written
 	norm   []byte
@@ -61,16 +64,36 @@ func (c *Columns) Append(dst, message []byte) ([]byte, error) {
 	out := dst
 	for i := range c.cols {
 		var failed *repr.Error
-		if out, failed = c.append(out, &c.cols[i], c.values[i]); failed != nil {
-			return dst, inField(c.cols[i].Name, failed)
+		if out, failed = c.append(out, &c.cols[i], c.values[i]); failed == nil {
+			continue
+		}
+		failed = inField(c.cols[i].Name, failed)
+		if !c.forgive || c.cols[i].NotNull {
+			c.forgiven = nil
+			return dst, failed
+		}
+		out = repr.Append(out, repr.Null)
+		if c.forgiven == nil {
+			c.forgiven = failed
 		}
 	}
 	if c.rest != nil {
 		if err := c.checkRest(); err != nil {
+			c.forgiven = nil
 			return dst, err
 		}
 	}
 	return out, nil
+}
+
+// Forgive says whether a member that is not of the type of its column is NULL.
+func (c *Columns) Forgive(yes bool) { c.forgive = yes }
+
+// Forgiven is what was wrong with the first member that became NULL for that.
+func (c *Columns) Forgiven() *repr.Error {
+	e := c.forgiven
+	c.forgiven = nil
+	return e
 }
 
 // inField says of which member an error is.

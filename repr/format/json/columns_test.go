@@ -116,3 +116,30 @@ func BenchmarkData(b *testing.B) {
 		}
 	}
 }
+
+// TestForgive: a member that is not of its type is NULL when that is asked for, and what was wrong is told once.
+func TestForgive(t *testing.T) {
+	t.Parallel()
+	c := NewColumns(repr.RowDesc{{Name: "a", Type: repr.TypeOf(repr.KindInt4)}, {Name: "b", Type: repr.TypeOf(repr.KindInt4), NotNull: true}})
+	const bad = `{"a": "x", "b": 1}`
+	if _, err := c.Append(nil, []byte(bad)); err == nil || c.Forgiven() != nil {
+		t.Fatalf("it is forgiven without being asked for: %v", err)
+	}
+	c.Forgive(true)
+	row, err := c.Append(nil, []byte(bad))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := repr.DecodeRow(nil, row); !d[0].IsNull() || d[1].Int() != 1 {
+		t.Errorf("the row is %v", d)
+	}
+	if e := c.Forgiven(); e == nil || e.Message != `field "a": invalid input syntax for type integer: "x"` {
+		t.Errorf("what was wrong is told as %v", e)
+	}
+	if e := c.Forgiven(); e != nil {
+		t.Errorf("it is told again: %v", e)
+	}
+	if _, err := c.Append(nil, []byte(`{"a": "x", "b": "y"}`)); err == nil || c.Forgiven() != nil {
+		t.Errorf("a field that must not be NULL is forgiven: %v", err)
+	}
+}
