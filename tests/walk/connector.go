@@ -43,7 +43,7 @@ func (c Connector) Delete(ctx context.Context) error {
 // try sends a request until the worker takes it, for while it shares out its work it takes none, and waits until the connector is in a state.
 func (c Connector) try(ctx context.Context, state, method, path string, body []byte) error {
 	sent := false
-	for deadline := time.Now().Add(time.Minute); ; {
+	for deadline := time.Now().Add(patience); ; {
 		err := error(nil)
 		if !sent {
 			err = c.ask(ctx, method, path, body, nil)

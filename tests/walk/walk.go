@@ -87,8 +87,8 @@ func (p *Place) Run(ctx context.Context, e Example, dialect string) error {
 	return nil
 }
 
-// patience is how long a block may take to answer as it must.
-const patience = time.Minute
+// patience is how long a block may take to answer as it must, and a connector to run: machines are slow.
+const patience = 3 * time.Minute
 
 // run runs a block, again and again if it has an answer that it does not give yet.
 func (p *Place) run(ctx context.Context, e Example, b Block) error {
