@@ -65,6 +65,9 @@ func (v *revival) begin() {
 		if isFilled(it) {
 			v.waiting[it.ID] = &waitingView{name: it.FullName(), ready: make(chan struct{})}
 		}
+		if it.Kind == catalog.Source && !it.Hidden && !v.c.opts.Dormant {
+			v.c.expect(it)
+		}
 	}
 }
 

@@ -358,6 +358,9 @@ func (c *Coordinator) newRun(it *catalog.Item, col, errCol *collection, made *op
 		r.state = sources.State{Status: "failed", Error: err.Error(), Hint: err.Hint}
 		r.connector = nil
 	}
+	if r.connector == nil {
+		c.stayBehind(r)
+	}
 	return r
 }
 
@@ -423,6 +426,7 @@ func (c *Coordinator) stopSource(id uint64) {
 		}
 		delete(c.sources, id)
 	}
+	c.notComing(id)
 }
 
 // warnBadRecords tells a reader of sources whose records could not all be decoded, once a statement.

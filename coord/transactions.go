@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"millrace/coord/catalog"
 	"millrace/internal/journal"
 	"millrace/repr"
 	"millrace/sources"
@@ -24,8 +25,10 @@ type transactionTopic struct {
 
 // transactional is a source that may have its transactions kept whole.
 type transactional interface {
+	// transactionTopic is its topic; nil when they are not kept whole.
+	transactionTopic() *transactionTopic
 	// transactions are its topic, and the connector that reads it; nil when they are not kept whole.
-	transactions(c *Coordinator) (*transactionTopic, *kafka.Source, *repr.Error)
+	transactions(c *Coordinator) (*transactionTopic, sources.Described, *repr.Error)
 	// changes is the topic of the changes themselves, and the brokers that have it.
 	changes() (topic string, brokers []string)
 }
@@ -53,10 +56,20 @@ func (spec *kafkaSource) changes() (topic string, brokers []string) {
 	return spec.topic, spec.broker.brokers
 }
 
+func (spec *kafkaSource) transactionTopic() *transactionTopic {
+	if spec.txn.topic == "" {
+		return nil
+	}
+	return &spec.txn
+}
+
 // transactions makes the connector that reads the topic of the transactions. Its records are in the format of the changes.
-func (spec *kafkaSource) transactions(c *Coordinator) (*transactionTopic, *kafka.Source, *repr.Error) {
-	if spec.txn.topic == "" || c.opts.Source != nil {
+func (spec *kafkaSource) transactions(c *Coordinator) (*transactionTopic, sources.Described, *repr.Error) {
+	switch {
+	case spec.txn.topic == "":
 		return nil, nil, nil
+	case c.opts.Source != nil:
+		return &spec.txn, c.opts.Source(spec.txn.topic), nil
 	}
 	value, _, err := shapeOf(spec.value, nil)
 	if err != nil {
@@ -102,9 +115,10 @@ type gateRun struct {
 	c       *Coordinator
 	key     string // of the note that says where to go on
 	topic   string
-	reader  *kafka.Source
+	reader  sources.Described
 	gate    *txn.Gate[sourceBatch]
 	members map[uint64]*sourceRun
+	coming  map[uint64]bool // sources that a start has not brought back yet, which are members of the gate already
 	cancel  context.CancelFunc
 	state   sources.State
 	atEnd   time.Time // since when the topic is read to its end; zero when it is not
@@ -124,19 +138,55 @@ func (c *Coordinator) joinGate(r *sourceRun, spec any) *repr.Error {
 	if err != nil || topic == nil {
 		return err
 	}
+	g := c.gateOf(t, topic, r.id)
+	if g.reader == nil {
+		g.reader = reader
+		g.start()
+	}
+	g.admit(r)
+	return nil
+}
+
+// gateOf is the gate of a topic of transactions, of which a source is a member from now on. It runs in the loop.
+func (c *Coordinator) gateOf(t transactional, topic *transactionTopic, source uint64) *gateRun {
 	from, at := t.changes()
 	key := transactionNotes + topic.topic + " " + strings.Join(at, ",")
 	g := c.gates[key]
 	if g == nil {
-		g = &gateRun{c: c, key: key, topic: topic.topic, reader: reader, gate: txn.NewGate[sourceBatch](), members: map[uint64]*sourceRun{},
-			ends: map[int32]bool{}, noted: -1}
+		g = &gateRun{c: c, key: key, topic: topic.topic, gate: txn.NewGate[sourceBatch](), members: map[uint64]*sourceRun{},
+			coming: map[uint64]bool{}, ends: map[int32]bool{}, noted: -1}
 		c.gates[key] = g
-		g.start()
 	}
-	g.gate.Join(r.id, from, topic.collection)
+	g.gate.Join(source, from, topic.collection)
+	return g
+}
+
+// admit lets a source speak to the gate that it is a member of. It runs in the loop.
+func (g *gateRun) admit(r *sourceRun) {
+	delete(g.coming, r.id)
 	g.members[r.id] = r
 	r.gate, r.room, r.ahead = g, make(chan struct{}, 1), map[int32]int64{}
-	return nil
+}
+
+// expect has a source that a start is to bring back count as a member of its gate. The others run sooner, and would show their parts of
+// transactions without its own. One that cannot go on stays a member, and the others wait and say for what. It runs before the loop.
+func (c *Coordinator) expect(it *catalog.Item) {
+	t, ok := it.Def.(transactional)
+	if !ok {
+		return
+	}
+	if topic := t.transactionTopic(); topic != nil {
+		c.gateOf(t, topic, it.ID).coming[it.ID] = true
+	}
+}
+
+// stayBehind has a source that cannot go on stay what a start has counted it as. It runs in the loop.
+func (c *Coordinator) stayBehind(r *sourceRun) {
+	for _, g := range c.gates {
+		if g.coming[r.id] {
+			g.admit(r)
+		}
+	}
 }
 
 // start reads the topic, from the first transaction on that was not shown before the server stopped.
@@ -249,8 +299,26 @@ func (g *gateRun) leave(r *sourceRun) {
 		g.c.memory.arriving.Take(-b.size)
 	}
 	delete(g.members, r.id)
-	if len(g.members) == 0 {
-		g.cancel()
+	g.endIfLeft()
+}
+
+// notComing ends the wait for a source that was dropped before a start had brought it back. It runs in the loop.
+func (c *Coordinator) notComing(source uint64) {
+	for _, g := range c.gates {
+		if g.coming[source] {
+			delete(g.coming, source)
+			g.gate.Leave(source)
+			g.endIfLeft()
+		}
+	}
+}
+
+// endIfLeft ends a gate without members.
+func (g *gateRun) endIfLeft() {
+	if len(g.members)+len(g.coming) == 0 {
+		if g.cancel != nil {
+			g.cancel()
+		}
 		delete(g.c.gates, g.key)
 		g.c.notes = append(g.c.notes, journal.Note{Key: g.key})
 	}
