@@ -4,6 +4,9 @@
 // at the same moment as something else, and a second run of a seed is the first one again, to the last byte, with any number of
 // workers. In a quarter of the lives views are filled side by side after a start: there chance has a word of its own.
 //
+// Sources read topics, some of them two that the transactions of one database bind together, whose records come at different times: of
+// each transaction all is shown or nothing.
+//
 // What the server says is held against two judges. The model knows what each acknowledged statement does, and which of those
 // whose answer never came may have been done: every answer must be that of a state which is possible then. The chronicle knows
 // what was shown at which time: no answer may ever say anything else about that time, whatever has happened since.

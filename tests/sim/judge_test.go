@@ -20,6 +20,7 @@ func (r *run) read(relations []*object) {
 			}
 		}
 	}
+	all = r.withSides(all)
 	slices.SortFunc(all[len(relations):], func(a, b *object) int { return a.id - b.id })
 	texts := []string{"BEGIN"}
 	for _, o := range all {
@@ -44,6 +45,7 @@ func (r *run) read(relations []*object) {
 			r.fail("%v", err)
 		}
 	}
+	r.judgeLedgers(all, got)
 	r.judge(all, got, at)
 }
 

@@ -34,6 +34,8 @@ var actions = []action{
 	{2, (*run).comment},
 	{1, (*run).schema},
 	{10, (*run).produce},
+	{3, (*run).createLedger},
+	{8, (*run).commit},
 	{14, (*run).sleep},
 	{5, (*run).watch},
 	{3, (*run).watchPast},
@@ -73,6 +75,7 @@ func (r *run) finish() {
 	r.disk.FailSync(-1)
 	r.disk.FailWrite(-1)
 	r.disk.FailRead(-1)
+	r.published()
 	r.turns.wait(3*time.Second, driver)
 	r.settle()
 	r.poll()
@@ -84,6 +87,10 @@ func (r *run) finish() {
 	}
 	if r.failed == nil {
 		r.catchUp()
+	}
+	if r.failed == nil {
+		r.look()
+		r.drained()
 	}
 }
 
@@ -368,7 +375,7 @@ func (r *run) schema() {
 
 // produce adds records to a topic.
 func (r *run) produce() {
-	o := r.one(func(o *object) bool { return o.kind == aSource })
+	o := r.one(func(o *object) bool { return o.kind == aSource && o.topic.ledger == nil })
 	if o == nil {
 		return
 	}
@@ -404,6 +411,7 @@ func (r *run) fillUp() {
 
 // setClock sets the clock on the wall, by as much as an hour.
 func (r *run) setClock() {
+	r.published()
 	shifts := []time.Duration{0, time.Hour, -time.Hour, time.Second, -time.Second}
 	r.clock.shift.Store(int64(shifts[r.rng.IntN(len(shifts))]))
 }
@@ -520,4 +528,5 @@ func (r *run) unwatch() {
 
 // happens are what has to happen in some life, by its name in the counts.
 var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks", "taken up", "acknowledged", "blocks without an end", "writes from sources", "failed reads",
+	"transactions over two topics", "reads of whole transactions",
 	"transactions of sinks", "broken words to a target", "lost answers of a target"}

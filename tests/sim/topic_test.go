@@ -19,6 +19,8 @@ type topic struct {
 	name    string
 	upserts bool
 	party   int
+	ledger  *ledger // whose transactions bind its records; nil: they are not bound
+	side    int     // which of its tables this is
 
 	mu    sync.Mutex // guards what is below
 	high  [partitions]int64
@@ -43,6 +45,13 @@ func (t *topic) produce(p, n int64) {
 	t.high[p] += n
 	close(t.moved)
 	t.moved = make(chan struct{})
+}
+
+// reach adds records to the first partition until there are so many.
+func (t *topic) reach(high int64) {
+	if now, _ := t.now(); high > now[0] {
+		t.produce(0, high-now[0])
+	}
 }
 
 // now says how many records there are, and gives what is closed when there are more.
@@ -173,6 +182,9 @@ func (r *reader) check(next [partitions]int64) {
 
 // batch takes a few records of each partition, of those below high.
 func (r *reader) batch(next *[partitions]int64, high [partitions]int64) *sources.Batch {
+	if r.t.ledger != nil {
+		return r.bound(next, high[0])
+	}
 	b := &sources.Batch{}
 	for p := range int64(partitions) {
 		for n := 0; n < 3 && next[p] < high[p]; n++ {

@@ -59,6 +59,8 @@ type run struct {
 	chronicle chronicle
 	topics    *shelf[*topic]
 	targets   *shelf[*target]
+	ledgers   *shelf[*ledger]
+	late      sync.WaitGroup            // of those that publish later
 	seen      map[int][partitions]int64 // how far sources had read when they were read
 	taken     map[int]takenUp           // readers of subscriptions, by object
 	paces     int                       // how many clients there were
@@ -166,6 +168,7 @@ func live(t *testing.T, seed uint64, steps, workers int) (out outcome) {
 			r.finish()
 		}
 		r.stop()
+		r.late.Wait()
 		out = outcome{hash: hex.EncodeToString(r.log.Sum(nil))[:16], tale: r.tale, counts: r.counts.all(), err: r.failed}
 	})
 	return out
@@ -174,13 +177,13 @@ func live(t *testing.T, seed uint64, steps, workers int) (out outcome) {
 func newRun(t *testing.T, seed uint64) *run {
 	rng := rand.New(rand.NewPCG(seed, 2026))
 	r := &run{t: t, seed: seed, rng: rng, disk: faults.NewDisk(seed), turns: newTurns(), log: sha256.New(), model: newModel(),
-		chronicle: chronicle{spans: map[int][]span{}}, topics: newShelf[*topic](), targets: newShelf[*target](), seen: map[int][partitions]int64{}, taken: map[int]takenUp{}, counts: newTally()}
+		chronicle: chronicle{spans: map[int][]span{}}, topics: newShelf[*topic](), targets: newShelf[*target](), ledgers: newShelf[*ledger](), seen: map[int][partitions]int64{}, taken: map[int]takenUp{}, counts: newTally()}
 	r.clock = &wall{turns: r.turns}
 	r.slow.Store(1)
 	r.roll = 1 << (10 + rng.IntN(5))
 	r.opts = coord.Options{
 		Workers: 1 + rng.IntN(2), AtOnce: 1, TickInterval: time.Duration(10+rng.IntN(1000)) * time.Millisecond, RetainHistory: time.Duration(1+rng.IntN(20)) * time.Second,
-		Clock: r.clock, Turn: r.turn, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: func(name string) sources.Described { return &reader{t: r.topics.get(name), turns: r.turns} },
+		Clock: r.clock, Turn: r.turn, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: r.connector,
 		Sink: func(name string) coord.SinkConnector { return &connection{g: r.targets.get(name), turns: r.turns} },
 	}
 	var mu sync.Mutex
@@ -194,6 +197,14 @@ func newRun(t *testing.T, seed uint64) *run {
 		r.turns.wait(time.Duration(h.Sum64()%100_000+1)*time.Duration(r.slow.Load()), operations+int(op))
 	})
 	return r
+}
+
+// connector reads a topic.
+func (r *run) connector(name string) sources.Described {
+	if l := r.ledgers.get(name); l != nil {
+		return &events{l: l, turns: r.turns}
+	}
+	return &reader{t: r.topics.get(name), turns: r.turns}
 }
 
 // say writes a line of the log.
