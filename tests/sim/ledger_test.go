@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -173,8 +174,13 @@ func (e *events) record(offset int64) []byte {
 		e.l.mu.Lock()
 		t := e.l.txns[offset/2]
 		e.l.mu.Unlock()
-		list := fmt.Appendf(nil, `[{"data_collection": "%[1]s_0", "event_count": %[2]d}, {"data_collection": "%[1]s_1", "event_count": %[3]d}]`, e.l.name, t[0], t[1])
-		if normal, err := jsonb.Normalize(nil, list); err == nil {
+		var list []string
+		for side, n := range t {
+			if n > 0 {
+				list = append(list, fmt.Sprintf(`{"data_collection": "%s_%d", "event_count": %d}`, e.l.name, side, n))
+			}
+		}
+		if normal, err := jsonb.Normalize(nil, []byte("["+strings.Join(list, ",")+"]")); err == nil {
 			row[1], row[3] = repr.Text("END"), repr.JSONB(normal)
 		}
 	}
