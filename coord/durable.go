@@ -20,6 +20,8 @@ import (
 //	catalog             the schemas and the next numbers
 //	catalog/<id>        an object
 //	offset/<id>/<part>  how far a source has read a partition: the next offset, as a varint
+//	transactions/…      where the topic of transactions is to be read from (transactions.go)
+//	over/<id>           which of its transactions are over for a source
 //	ready/<id>          a source has read what its topic held at first
 //	errors/<id>         how much a source has read, and which of its bad records are kept no more (errorlog.go)
 //	open/…              what an open transaction block has made (openblock.go)
@@ -187,7 +189,7 @@ func (c *Coordinator) catalogNotes(next *catalog.Snapshot, ch *catalog.Change) [
 			notes = append(notes, journal.Note{Key: readyNote(it.ID)})
 		}
 		if it.Kind == catalog.Source {
-			notes = append(notes, journal.Note{Key: readyNote(it.ID)}, journal.Note{Key: errorsNote(it.ID)})
+			notes = append(notes, journal.Note{Key: readyNote(it.ID)}, journal.Note{Key: overNote(it.ID)}, journal.Note{Key: errorsNote(it.ID)})
 			for p := range c.offsetsOf(it) {
 				notes = append(notes, journal.Note{Key: offsetNote(it.ID, p)})
 			}

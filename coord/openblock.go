@@ -106,6 +106,7 @@ func (r *restoring) leaveOut() *repr.Error {
 	for _, id := range slices.Sorted(maps.Keys(gone)) {
 		r.forget(itemNote(id))
 		r.forget(readyNote(id))
+		r.forget(overNote(id))
 		r.forget(placeNote(id))
 		r.c.dropped = append(r.c.dropped, id, stateOf(id))
 	}

@@ -42,6 +42,7 @@ type sourceRun struct {
 
 	gate  *gateRun        // keeps its transactions whole; nil when they need not be
 	ahead map[int32]int64 // the offsets behind what it was given
+	over  int64           // which transactions are over for it, as last noted
 	gated atomic.Int64    // bytes that it holds back
 	room  chan struct{}   // something is not held back any more
 

@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -158,6 +159,7 @@ func (c *Coordinator) gateOf(t transactional, topic *transactionTopic, source ui
 		c.gates[key] = g
 	}
 	g.gate.Join(source, from, topic.collection)
+	g.gate.Resume(source, c.noted(overNote(source)))
 	return g
 }
 
@@ -192,10 +194,8 @@ func (c *Coordinator) stayBehind(r *sourceRun) {
 // start reads the topic, from the first transaction on that was not shown before the server stopped.
 func (g *gateRun) start() {
 	var from map[int32]int64
-	if v := g.c.revival; v != nil {
-		if n, err := strconv.ParseInt(string(v.r.notes[g.key]), 10, 64); err == nil {
-			from = map[int32]int64{0: n}
-		}
+	if n := g.c.noted(g.key); n > 0 {
+		from = map[int32]int64{0: n}
 	}
 	ctx, cancel := context.WithCancel(g.c.ctx)
 	g.cancel = cancel
@@ -287,10 +287,41 @@ func (g *gateRun) open() {
 		rel.Batch.run.leaveGate(rel.Batch)
 		g.c.takeBatch(rel.Batch)
 	}
-	if low := g.gate.Low(); len(gone) > 0 && low != g.noted {
-		g.noted = low
-		g.c.notes = append(g.c.notes, journal.Note{Key: g.key, Value: strconv.AppendInt(nil, low, 10)})
+	if len(gone) > 0 {
+		g.note()
 	}
+}
+
+// note has the next tick keep where the topic is to be read from after a restart, and which transactions are over for each source: what
+// a source has shown does not come again, and another that came later must not wait for it.
+func (g *gateRun) note() {
+	keep := func(key string, at int64, noted *int64) {
+		if at != *noted {
+			*noted = at
+			g.c.notes = append(g.c.notes, journal.Note{Key: key, Value: strconv.AppendInt(nil, at, 10)})
+		}
+	}
+	keep(g.key, g.gate.Low(), &g.noted)
+	for _, id := range slices.Sorted(maps.Keys(g.members)) {
+		keep(overNote(id), g.gate.Over(id), &g.members[id].over)
+	}
+}
+
+// overNotes begin the notes about the transactions that are over for a source.
+const overNotes = "over/"
+
+func overNote(source uint64) string { return fmt.Sprintf("%s%0*x", overNotes, noteIDDigits, source) }
+
+// noted is the number in a note that a start has found; 0 without one.
+func (c *Coordinator) noted(key string) int64 {
+	if c.revival == nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(string(c.revival.r.notes[key]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // leave ends a source's part in the gate, and the gate with the last. It runs in the loop.

@@ -32,6 +32,7 @@ type member[B any] struct {
 	topic, collection string
 	queue             []part[B]
 	newest            int64 // of its records, milliseconds since 1970
+	over              int64 // transactions that begin before this offset are over, as far as it has changes of them
 }
 
 // part is a batch of one transaction, or of none.
@@ -159,8 +160,42 @@ func (g *Gate[B]) isThere(t *transaction) bool {
 	return true
 }
 
-// isPast says whether the source has long read what came after a transaction.
-func (m *member[B]) isPast(t *transaction) bool { return m.newest > t.millis+passed.Milliseconds() }
+// isPast says whether nothing more of a transaction comes from the source: it was over before the source was taken up again, or the
+// source has long read what came after it.
+func (m *member[B]) isPast(t *transaction) bool {
+	return t.offset >= 0 && t.offset < m.over || m.newest > t.millis+passed.Milliseconds()
+}
+
+// Over is the offset of the first record of the transaction topic that may be about changes of a source which have not gone. It never
+// goes back. A gate of a later run is told by Resume.
+func (g *Gate[B]) Over(source uint64) int64 {
+	m := g.members[source]
+	if m == nil {
+		return 0
+	}
+	over := g.next
+	for _, t := range g.order {
+		if !t.ended || t.has(m.is) {
+			over = t.offset
+			break
+		}
+	}
+	m.over = max(m.over, over)
+	return m.over
+}
+
+// Resume says what Over has said of a source before.
+func (g *Gate[B]) Resume(source uint64, over int64) { g.members[source].over = over }
+
+// has says whether a transaction has changes of a table that is so.
+func (t *transaction) has(so func(collection string) bool) bool {
+	for collection := range t.counts {
+		if so(collection) {
+			return true
+		}
+	}
+	return false
+}
 
 // Released is a batch that may go.
 type Released[B any] struct {

@@ -50,6 +50,43 @@ func want(t *testing.T, g *Gate[string], list string) {
 	}
 }
 
+// TestResumed: what a source had shown before a restart does not come again, and a source that is new does not wait for it; what it had
+// not shown is waited for.
+func TestResumed(t *testing.T) {
+	t.Parallel()
+	g := NewGate[string]()
+	g.Join(1, "pg.public.a", "")
+	g.Take(begin("7", 0))
+	g.Take(end("7", 1, 1, 1))
+	g.Take(begin("8", 2))
+	g.Take(end("8", 3, 0, 1))
+	g.Take(begin("9", 4))
+	g.Take(end("9", 5, 1, 1))
+	g.Take(begin("10", 6))
+	if over := g.Over(1); over != 0 {
+		t.Errorf("nothing has gone, and what begins before %d is over", over)
+	}
+	add(g, 1, "7", "a7", 1)
+	want(t, g, "a7")
+	over := g.Over(1)
+	if over != 4 {
+		t.Errorf("what begins before %d is over, want 4", over)
+	}
+	g = shop() // after a restart, with a source that is new
+	g.Resume(1, over)
+	for i, id := range []string{"7", "8", "9"} {
+		g.Take(begin(id, int64(2*i)))
+		g.Take(end(id, int64(2*i+1), int64(1-i%2), 1))
+		add(g, 2, id, "b"+id, 1)
+	}
+	want(t, g, "b7 b8")
+	add(g, 1, "9", "a9", 1)
+	want(t, g, "a9 b9")
+	if over := g.Over(2); over != 6 || g.Over(1) != 6 {
+		t.Errorf("all is over, and what begins before %d and %d is", g.Over(1), over)
+	}
+}
+
 func TestWhole(t *testing.T) {
 	t.Parallel()
 	g := shop()
