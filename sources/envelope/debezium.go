@@ -234,7 +234,6 @@ func (d *Debezium) applyKeyed(dst []sources.Update, c *change, e *entry, m *Mess
 		return dst, err
 	}
 	row = append(row[:len(row):len(row)], m.Meta...)
-	d.touch(c.key, e)
 	made := entry{row: row, pos: c.pos, op: c.op}
 	switch {
 	case e == nil:
@@ -243,14 +242,17 @@ func (d *Debezium) applyKeyed(dst []sources.Update, c *change, e *entry, m *Mess
 		made.pos = e.pos
 	}
 	if e != nil && bytes.Equal(e.row, row) {
+		made.row = e.row
+		d.touch(c.key, e, &made)
 		d.live.move(c.key, made.pos, made.op)
 		return d.sweep(dst, c), nil
 	}
 	if e != nil {
 		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
 	}
-	row = d.live.put(c.key, made)
-	return d.sweep(append(dst, sources.Update{Row: row, Diff: 1}), c), nil
+	made.row = d.live.put(c.key, made)
+	d.touch(c.key, e, &made)
+	return d.sweep(append(dst, sources.Update{Row: made.row, Diff: 1}), c), nil
 }
 
 // complete gives a row the values that were not sent.
@@ -295,7 +297,7 @@ func (d *Debezium) remove(dst []sources.Update, c *change, e *entry, keyChanges 
 	g := &grave{key: string(c.key), pos: c.pos}
 	if e != nil {
 		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-		d.touch(c.key, e)
+		d.touch(c.key, e, nil)
 		d.live.remove(c.key)
 		if !c.pos.known {
 			g.pos = e.pos
@@ -321,7 +323,7 @@ func (d *Debezium) retractBefore(dst []sources.Update, p position) []sources.Upd
 	for key, e := range d.live.all() {
 		if e.pos.known && e.pos.compare(p) < 0 {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-			d.touch(key, &e)
+			d.touch(key, &e, nil)
 			d.live.remove(key)
 		}
 	}
@@ -341,7 +343,7 @@ func (d *Debezium) truncate(dst []sources.Update, c *change, m *Message) []sourc
 	} else {
 		for key, e := range d.live.all() {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-			d.touch(key, &e)
+			d.touch(key, &e, nil)
 			d.live.remove(key)
 		}
 	}

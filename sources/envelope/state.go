@@ -35,7 +35,7 @@ const (
 
 // memory notes what has changed since State was asked last: of each thing that is kept as a row, the row as it was.
 type memory struct {
-	live  map[string]struct{} // the keys in the list
+	live  map[string]int // by key: its place in the list
 	list  []touched
 	gone  map[string][]byte
 	bag   map[string]int64 // by row: how many there were
@@ -55,14 +55,15 @@ func (d *Debezium) Remember() {
 	}
 }
 
-// touched is a key that has changed, and its row of the memory as it was: nil when there was none.
+// touched is a key that has changed: its row of the memory as it was, nil when there was none, and its entry as it is.
 type touched struct {
 	key string
 	was []byte
+	now entry // without a row when there is none
 }
 
 func newMemory() *memory {
-	return &memory{live: map[string]struct{}{}, gone: map[string][]byte{}, bag: map[string]int64{}, slots: map[int]uint64{}, runs: map[int32][]byte{}}
+	return &memory{live: map[string]int{}, gone: map[string][]byte{}, bag: map[string]int64{}, slots: map[int]uint64{}, runs: map[int32][]byte{}}
 }
 
 func (m *memory) reset() {
@@ -75,21 +76,26 @@ func (m *memory) reset() {
 	clear(m.runs)
 }
 
-// touch notes the row of a key as it is before a change of it; e is nil when there is none.
-func (d *Debezium) touch(key []byte, e *entry) {
+// touch notes that the entry of a key becomes another, whose row is as it is kept; nil stands for none.
+func (d *Debezium) touch(key []byte, before, after *entry) {
 	m := d.memory
 	if m == nil {
 		return
 	}
-	if _, ok := m.live[string(key)]; ok {
-		return
+	at, ok := m.live[string(key)]
+	if !ok {
+		at = len(m.list)
+		t := touched{key: string(key)}
+		if before != nil {
+			t.was = appendEntry(nil, t.key, before)
+		}
+		m.live[t.key] = at
+		m.list = append(m.list, t)
 	}
-	t := touched{key: string(key)}
-	if e != nil {
-		t.was = appendEntry(nil, t.key, e)
+	m.list[at].now = entry{}
+	if after != nil {
+		m.list[at].now = *after
 	}
-	m.live[t.key] = struct{}{}
-	m.list = append(m.list, t)
 }
 
 func (d *Debezium) touchGone(key string) {
@@ -120,7 +126,11 @@ func (d *Debezium) State(dst []sources.Update) []sources.Update {
 	m := d.memory
 	for i := range m.list {
 		t := &m.list[i]
-		dst = replaced(dst, t.was, d.appendLive(t.key))
+		var is []byte
+		if t.now.row != nil {
+			is = appendEntry(nil, t.key, &t.now)
+		}
+		dst = replaced(dst, t.was, is)
 	}
 	dst = changed(dst, m.gone, d.appendGone)
 	for _, row := range slices.Sorted(maps.Keys(m.bag)) {
@@ -165,17 +175,10 @@ func replaced(dst []sources.Update, was, is []byte) []sources.Update {
 	return dst
 }
 
-// appendLive is the row of the memory for a key; nil when it has none.
-func (d *Debezium) appendLive(key string) []byte {
-	if e, ok := d.live.find([]byte(key)); ok {
-		return appendEntry(nil, key, &e)
-	}
-	return nil
-}
-
 // positionRoom is about what a position takes at most, with what else stands beside a key and a row.
 const positionRoom = 40
 
+// appendEntry is the row of the memory for a key.
 func appendEntry(dst []byte, key string, e *entry) []byte {
 	dst = slices.Grow(dst, len(key)+len(e.row)+positionRoom)
 	dst = appendString(append(dst, stateLive), key)
