@@ -105,6 +105,7 @@ type Sink struct {
 	report   func(sinks.State)
 	began    time.Time // when the last transaction began
 	progress progress  // what is committed
+	looked   time.Time // when the topic was last seen to be the same
 	fresh    bool      // the next tick is the first of this Run, the snapshot
 	overdue  int       // transactions that the broker ended because they were open for too long
 	sent     attempt   // the transaction whose outcome is open

@@ -133,6 +133,9 @@ func (s *Sink) connect(ctx context.Context) error {
 		return err
 	}
 	c.partitions, created, err = s.ensureTopic(ctx, s.topic(), !s.progress.known)
+	if err == nil {
+		err = s.sameTopic(ctx)
+	}
 	if err != nil || s.progress.known {
 		return err
 	}
@@ -208,7 +211,12 @@ func (s *Sink) transact(ctx context.Context, group []sinks.Tick) error {
 		}
 		records += n
 	}
-	next := progress{Time: group[len(group)-1].Time, Writer: s.cfg.Writer, Since: s.progress.Since}
+	if s.cfg.Clock.Now().Sub(s.looked) >= lookEvery {
+		if err := s.sameTopic(ctx); err != nil {
+			return err
+		}
+	}
+	next := progress{Time: group[len(group)-1].Time, Writer: s.cfg.Writer, Since: s.progress.Since, Topic: s.progress.Topic}
 	value, err := json.Marshal(next)
 	if err != nil {
 		return fmt.Errorf("write progress: %w", err)
@@ -327,5 +335,6 @@ type progress struct {
 	Time   repr.Time       `json:"time"`
 	Writer string          `json:"writer,omitempty"` // the run that wrote it
 	Since  map[int32]int64 `json:"since"`            // the offsets at which the sink's first records stand, by partition
+	Topic  string          `json:"topic,omitempty"`  // the number of the topic: one that is made anew has another
 	known  bool
 }
