@@ -102,6 +102,9 @@ func (spec *kafkaSource) config() (cfg kafka.Config, err *repr.Error) {
 	}
 	for _, in := range spec.includes {
 		part, ok := includes[in.Kind]
+		if len(in.Filter) > 0 {
+			return cfg, unsupported("a list of names behind INCLUDE HEADERS of a Kafka source", in.Pos).WithHint("INCLUDE HEADER 'name' AS column takes one of them")
+		}
 		if !ok {
 			return cfg, unsupported("INCLUDE "+in.Kind.String(), in.Pos)
 		}

@@ -70,6 +70,7 @@ func (spec *webhookSource) takeIncludes(list []ast.Include) *repr.Error {
 		switch {
 		case in.Kind == ast.IncludeHeaders && name == "":
 			spec.cfg.Headers, name = true, "headers"
+			spec.takeFilter(in.Filter)
 		case in.Kind == ast.IncludeHeader && name != "":
 			spec.cfg.Include = append(spec.cfg.Include, webhook.Header{Name: strings.ToLower(in.Header), As: name, Bytes: in.Bytes})
 		default:
@@ -81,6 +82,18 @@ func (spec *webhookSource) takeIncludes(list []ast.Include) *repr.Error {
 		names[name] = true
 	}
 	return nil
+}
+
+// takeFilter reads which headers are in the column of all.
+func (spec *webhookSource) takeFilter(list []ast.HeaderFilter) {
+	for _, f := range list {
+		name := strings.ToLower(f.Name)
+		if f.Not {
+			spec.cfg.Without = append(spec.cfg.Without, name)
+		} else {
+			spec.cfg.Only = append(spec.cfg.Only, name)
+		}
+	}
 }
 
 // webhookCheck binds what requests have to fulfil.

@@ -74,15 +74,16 @@ func TestWebhook(t *testing.T) {
 		}
 	}
 	for statement, code := range map[string]string{
-		"CREATE SOURCE w FROM WEBHOOK":                                                   "42601",
-		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT AVRO":                                  "0A000",
-		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT INCLUDE KEY":                      "0A000",
-		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT INCLUDE HEADER 'a' AS body":       "42701",
-		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (1)":                        "42804",
-		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (body = 'x')":               "42703",
-		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (WITH (SECRET none) true)":  "42704",
-		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (WITH (BODY, BODY) true)":   "42701",
-		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (EXISTS (SELECT 1 FROM t))": "0A000",
+		"CREATE SOURCE w FROM WEBHOOK":                                                                    "42601",
+		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT AVRO":                                                   "0A000",
+		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT INCLUDE KEY":                                       "0A000",
+		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT INCLUDE HEADER 'a' AS body":                        "42701",
+		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (1)":                                         "42804",
+		"CREATE SOURCE k FROM KAFKA BROKER 'localhost:1' TOPIC 't' FORMAT TEXT INCLUDE HEADERS (NOT 'a')": "0A000",
+		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (body = 'x')":                                "42703",
+		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (WITH (SECRET none) true)":                   "42704",
+		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (WITH (BODY, BODY) true)":                    "42701",
+		"CREATE SOURCE w FROM WEBHOOK BODY FORMAT TEXT CHECK (EXISTS (SELECT 1 FROM t))":                  "0A000",
 	} {
 		if _, err := cl.run(t.Context(), statement); err == nil || err.Code != code {
 			t.Errorf("%s: %v, want %s", statement, err, code)

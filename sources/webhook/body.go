@@ -115,7 +115,7 @@ func jsonArray(body []byte) ([]repr.Datum, *repr.Error) {
 func (s *Source) headers(headers map[string]string) ([]byte, *repr.Error) {
 	var dst []byte
 	if s.cfg.Headers {
-		all, err := HeadersOf(headers)
+		all, err := HeadersOf(s.included(headers))
 		if err != nil {
 			return nil, err
 		}
@@ -137,6 +137,20 @@ func (s *Source) headers(headers map[string]string) ([]byte, *repr.Error) {
 		}
 	}
 	return dst, nil
+}
+
+// included are the headers of the column headers.
+func (s *Source) included(headers map[string]string) map[string]string {
+	if s.cfg.Only == nil && s.cfg.Without == nil {
+		return headers
+	}
+	out := map[string]string{}
+	for name, value := range headers {
+		if !slices.Contains(s.cfg.Without, name) && (s.cfg.Only == nil || slices.Contains(s.cfg.Only, name)) {
+			out[name] = value
+		}
+	}
+	return out
 }
 
 func inHeader(name string, err *repr.Error) *repr.Error {

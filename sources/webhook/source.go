@@ -11,7 +11,9 @@ import (
 // Config says what requests become.
 type Config struct {
 	Format    Format
-	Headers   bool     // a column headers, with all of them
+	Headers   bool     // a column headers
+	Only      []string // the headers in it, in small letters; nil: all
+	Without   []string // those that are not in it
 	Include   []Header // columns for some of them
 	MostBytes int64    // what may wait at a time; 0: 16 MiB
 }

@@ -38,6 +38,8 @@ func TestBodies(t *testing.T) {
 		{Config{Format: FormatText}, "a\xff", `22021 invalid byte sequence for encoding "UTF8": 0xff`},
 		{Config{Format: FormatBytes}, "a\x00", `\x6100`},
 		{Config{Format: FormatText, Headers: true}, "x", `x|{"accept": "*/*", "x-kind": "order"}`},
+		{Config{Format: FormatText, Headers: true, Without: []string{"accept"}}, "x", `x|{"x-kind": "order"}`},
+		{Config{Format: FormatText, Headers: true, Only: []string{"accept", "none"}}, "x", `x|{"accept": "*/*"}`},
 		{Config{Format: FormatText, Include: []Header{{Name: "x-kind", As: "k"}, {Name: "none", As: "n"}, {Name: "accept", As: "a", Bytes: true}}}, "x", `x|order|NULL|\x2a2f2a`},
 	} {
 		s := New(test.cfg)

@@ -318,6 +318,13 @@ func (p *printer) includes(list []Include) {
 			p.put(" ")
 			p.literal(inc.Header)
 		}
+		for i, f := range inc.Filter {
+			p.when(i == 0, " (")
+			p.when(i > 0, ", ")
+			p.when(f.Not, "NOT ")
+			p.literal(f.Name)
+			p.when(i == len(inc.Filter)-1, ")")
+		}
 		if inc.Alias != "" {
 			p.put(" AS ")
 			p.ident(inc.Alias)

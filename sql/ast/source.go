@@ -206,7 +206,16 @@ type Include struct {
 	Kind   IncludeKind
 	Header string // of IncludeHeader
 	Bytes  bool   // HEADER 'h' AS x BYTES
+	// Filter is HEADERS ('a', …) or HEADERS (NOT 'a', …): which are taken or left out; empty for all.
+	Filter []HeaderFilter
 	Alias  string // "" without AS
+}
+
+// HeaderFilter names a header that is taken, or with Not one that is left out.
+type HeaderFilter struct {
+	At
+	Not  bool
+	Name string
 }
 
 // EnvelopeKind is how messages become updates, or updates messages.

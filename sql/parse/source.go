@@ -398,6 +398,17 @@ func (p *parser) include() ast.Include {
 	if kind == ast.IncludeHeader {
 		out.Header = p.stringConst()
 	}
+	if kind == ast.IncludeHeaders && p.acceptPunct("(") {
+		for p.err == nil {
+			f := ast.HeaderFilter{At: p.at(), Not: p.accept("not")}
+			f.Name = p.stringConst()
+			out.Filter = append(out.Filter, f)
+			if !p.acceptPunct(",") {
+				break
+			}
+		}
+		p.expectPunct(")")
+	}
 	if p.accept("as") {
 		out.Alias = p.ident().Name
 	}
