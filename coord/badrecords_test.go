@@ -86,7 +86,7 @@ func TestOnErrorFail(t *testing.T) {
 	cl.soon("SELECT * FROM v", "3")
 	cl.soon(sourceState, `failed|the record at offset 2 of partition 0 of topic "t" cannot be decoded: field "a": invalid input syntax for type integer: "no number"`)
 	cl.soon(sourceCount, "2|0|0|0")
-	cl.soon("SELECT partition, offset_committed, offset_known, lag FROM mz_internal.mz_source_partitions", "0|2|4|2")
+	cl.soon("SELECT partition, offset_committed, lag > 0 FROM mz_internal.mz_source_partitions", "0|2|t")
 	cl.must("ALTER SOURCE s SET (ON ERROR = quarantine)")
 	cl.soon("SELECT * FROM v", "6")
 	cl.soon(sourceState, "running|∅")
