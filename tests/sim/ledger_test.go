@@ -29,6 +29,9 @@ type ledger struct {
 	moved chan struct{}
 }
 
+// mostLedgers is how many there are in a life.
+const mostLedgers = 16
+
 // total is how many records the topics of the tables have when all have come.
 func (l *ledger) total() (out [2]int64) {
 	l.mu.Lock()
@@ -205,12 +208,12 @@ func (r *reader) bound(next *[partitions]int64, high int64) *sources.Batch {
 
 // createLedger makes a database with some transactions, and sources of both its tables.
 func (r *run) createLedger() {
-	if len(r.some(func(o *object) bool { return o.kind == aSource })) >= 2 || len(r.ledgers.all()) >= 8 {
+	if len(r.some(func(o *object) bool { return o.kind == aSource })) >= 2 || len(r.ledgers.all()) >= mostLedgers {
 		return
 	}
-	l := &ledger{name: r.name("led"), party: feeds - 1 - len(r.ledgers.all()), moved: make(chan struct{})}
+	l := &ledger{name: r.name("led"), party: ledgers + len(r.ledgers.all()), moved: make(chan struct{})}
 	for i := range l.sides {
-		t := newTopic(fmt.Sprintf("x.%s_%d", l.name, i), false, topics+len(r.topics.all())%(feeds-topics-16))
+		t := newTopic(fmt.Sprintf("x.%s_%d", l.name, i), false, topics+len(r.topics.all())%(targets-topics))
 		t.ledger, t.side = l, i
 		l.sides[i] = t
 		r.topics.put(t.name, t)
@@ -243,7 +246,7 @@ func (r *run) commit() {
 	r.say("commit: %d transactions of %s, all told of after %s", len(l.txns), l.name, late)
 	r.counts.add("transactions over two topics", 1)
 	r.late.Go(func() {
-		r.turns.wait(late, feeds-16-l.party%8)
+		r.turns.wait(late, l.party+mostLedgers)
 		l.publish()
 	})
 }

@@ -240,7 +240,7 @@ func (r *run) createSource() {
 	if len(r.some(func(o *object) bool { return o.kind == aSource })) >= 3 {
 		return
 	}
-	t := newTopic(r.name("topic"), r.rng.IntN(2) == 0, topics+len(r.topics.all())%(feeds-topics))
+	t := newTopic(r.name("topic"), r.rng.IntN(2) == 0, topics+len(r.topics.all())%(targets-topics))
 	t.high = [partitions]int64{r.rng.Int64N(5), r.rng.Int64N(5)}
 	r.topics.put(t.name, t)
 	o := object{kind: aSource, schema: r.anySchema(), name: r.name("f"), topic: t}

@@ -253,7 +253,7 @@ func (r *run) createSink() {
 	if of == nil {
 		return
 	}
-	g := newTarget(of, topics+(len(r.topics.all())+len(r.targets.all()))%(feeds-topics), r.seed, r.counts)
+	g := newTarget(of, targets+len(r.targets.all())%(ledgers-targets), r.seed, r.counts)
 	topic := r.name("out")
 	r.targets.put(topic, g)
 	o := object{kind: aSink, schema: r.anySchema(), name: r.name("k"), in: []int{of.id}, target: g}

@@ -17,6 +17,8 @@ const (
 	operations = 16   // of the disk: one for each kind
 	clients    = 128  // one for each client
 	topics     = 1024 // one for each topic
+	targets    = 1536 // one for each target
+	ledgers    = 2016 // one for each topic of transactions, and behind them one for what comes later to it
 	feeds      = 2048 // one for each object
 )
 
