@@ -76,7 +76,7 @@ func start(c *config) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	debug.SetMemoryLimit(memory)
+	debug.SetMemoryLimit(forHeap(memory))
 	debug.SetGCPercent(gcPercent)
 	sqlListener, err := listen("SQL", c.SQLListen)
 	if err != nil {
