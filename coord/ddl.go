@@ -285,7 +285,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 		return nil, err
 	}
 	it.CreateSQL, it.Statement = ast.Format(st), ast.Format(st)
-	if it.Retain, err = ownRetention(&st.Options); err != nil {
+	if err := viewOptions(it, st.Options); err != nil {
 		return nil, err
 	}
 	if free, err := s.newItem(st.Name, catalog.MaterializedView, st.IfNotExists); err != nil || free == nil {

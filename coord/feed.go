@@ -66,7 +66,7 @@ func (f *feeding) tick(ctx context.Context, t repr.Time, d dataflow.Delta) *repr
 	for i := range d.Err.Len() {
 		f.errors += d.Err.Diff(i)
 	}
-	if f.errors > 0 {
+	if f.errors > 0 && !f.run.c.isLenient(f.run.from) {
 		if err := errorIn(d.Err); err != nil {
 			f.run.block(err)
 		}

@@ -10,18 +10,21 @@ import (
 	"millrace/sinks"
 )
 
-// taker is a sink that takes what comes and keeps nothing.
-type taker struct{}
+// taker is a sink that takes what comes, and hands it to who asks.
+type taker struct{ to chan<- sinks.Tick }
 
 func (taker) Check(context.Context) *repr.Error { return nil }
 
-func (taker) Run(ctx context.Context, ticks <-chan sinks.Tick, report func(sinks.State)) error {
+func (k taker) Run(ctx context.Context, ticks <-chan sinks.Tick, report func(sinks.State)) error {
 	report(sinks.State{Status: "running"})
 	for {
 		select {
-		case _, ok := <-ticks:
+		case tick, ok := <-ticks:
 			if !ok {
 				return nil
+			}
+			if k.to != nil {
+				k.to <- tick
 			}
 		case <-ctx.Done():
 			return nil

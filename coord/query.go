@@ -241,6 +241,7 @@ func (s *Session) runQuery(ctx context.Context, p *queryPlan, h *hold) (*Result,
 		return nil, err
 	}
 	s.warnBadRecords(ctx, p.live)
+	s.leaveOut(r)
 	res := &Result{Tag: "SELECT", Cols: p.bound.Cols}
 	if rows, ok := p.direct(r); ok {
 		res.Rows = rows

@@ -208,6 +208,9 @@ func (c *Coordinator) define(it *catalog.Item, n *objectNote) (err *repr.Error) 
 	if it.Retain, err = retention(optionsOf(parsed[0].Stmt)); err != nil {
 		return err
 	}
+	if it.Lenient, err = lenientIn(parsed[0].Stmt); err != nil {
+		return err
+	}
 	switch st := parsed[0].Stmt.(type) {
 	case *ast.CreateTable:
 		if it.Desc, _, err = plan.Columns(st.Columns, st.Constraints); err == nil {

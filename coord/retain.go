@@ -116,8 +116,8 @@ func errUnreadable(name string, cause error) *repr.Error {
 			"mz_internal.mz_object_history shows which times can be read")
 }
 
-// alterOptions runs ALTER … SET (…) and RESET (…): what can be changed is how much history is kept, and what a source does about bad
-// records.
+// alterOptions runs ALTER … SET (…) and RESET (…): what can be changed is how much history is kept, what a source does about bad
+// records, and what reads of a view do about errors.
 func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Result, *repr.Error) {
 	res := &Result{Tag: "ALTER " + st.Kind.String()}
 	it, err := s.findFor(st.Kind, st.Name, st.IfExists)
@@ -131,7 +131,8 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 		return res, s.alterConnection(ctx, st, it)
 	}
 	for _, o := range st.Options {
-		known := o.Name == optionRetain || st.Reset && o.Name == optionReset || it.Kind == catalog.Source && isErrorOption(o.Name)
+		known := o.Name == optionRetain || st.Reset && o.Name == optionReset || it.Kind == catalog.Source && isErrorOption(o.Name) ||
+			it.Kind == catalog.MaterializedView && !it.Hidden && o.Name == optionOnError
 		if !known {
 			return nil, unsupported("the option "+strings.ToUpper(o.Name)+" in ALTER", o.Pos)
 		}
@@ -158,7 +159,11 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 			return nil, err
 		}
 	}
-	return res, s.putAltered(ctx, it, made, keep)
+	lenient, err := lenientIn(made)
+	if err != nil {
+		return nil, err
+	}
+	return res, s.putAltered(ctx, it, made, func(it *catalog.Item) { it.Retain, it.Lenient = keep, lenient })
 }
 
 // replaceOptions puts options in the place of those of the same name, or takes these away.
@@ -177,20 +182,21 @@ func replaceOptions(made ast.Statement, options *[]ast.Option, st *ast.AlterOpti
 	}
 }
 
-// putAltered puts an object as a statement makes it now in the place of what it was.
-func (s *Session) putAltered(ctx context.Context, it *catalog.Item, made ast.Statement, keep time.Duration) *repr.Error {
+// putAltered puts an object as a statement makes it now in the place of what it was; alter changes what was read of the statement.
+func (s *Session) putAltered(ctx context.Context, it *catalog.Item, made ast.Statement, alter func(*catalog.Item)) *repr.Error {
 	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		now := snap.Item(it.ID)
 		if now == nil || now.Statement != it.Statement {
 			return nil, repr.NewError(repr.CodeUndefinedTable, "\""+it.Name+"\" was changed meanwhile").WithHint("run the statement again")
 		}
 		altered := *now
-		altered.Retain, altered.Statement, altered.CreateSQL = keep, ast.Format(made), createText(made)
+		altered.Statement, altered.CreateSQL = ast.Format(made), createText(made)
+		alter(&altered)
 		snap = snap.With(&altered)
 		for _, d := range snap.Dependents(it.ID) { // the relation of what a source could not decode
 			if d.Hidden && d.On == it.ID {
 				part := *d
-				part.Retain = keep
+				part.Retain = altered.Retain
 				snap = snap.With(&part)
 			}
 		}

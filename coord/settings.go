@@ -46,6 +46,8 @@ var settingTable = []setting{
 	{name: "max_index_keys", initial: "32", about: "Shows the maximum number of index keys.", fixed: true},
 	{name: "mz_version", about: "Shows the version of the server.", fixed: true},
 	{name: "lock_timeout", initial: "0", about: "Accepted; statements do not wait for locks.", check: checkDuration},
+	{name: settingOnError, initial: onErrorFail, about: "Sets whether reads fail on rows of views that have an error, or leave them out.",
+		check: oneOf(onErrorFail, onErrorQuarantine)},
 	{name: settingQueryMemory, about: "Sets what a statement or transaction may hold in memory; 0 is no limit.", check: checkMemory},
 	{name: "retain_history", initial: "10s", about: "Shows how far back AS OF reaches.", fixed: true},
 	{name: "role", initial: "none", about: "Sets the current role."},

@@ -19,6 +19,7 @@ func (c *Coordinator) status() *catalog.Status {
 			Bytes: col.bytes(), Upper: col.ok.Upper(), Since: col.ok.Since()}
 		o := st.Objects[id]
 		o.Ticks, o.PastBytes = col.history()
+		o.ViewErrors = c.viewErrors(col)
 		st.Objects[id] = o
 		for sub := range col.readers {
 			st.Subscriptions = append(st.Subscriptions, catalog.SubscriptionStatus{Object: id, HeldBytes: sub.heldBytes()})

@@ -79,7 +79,7 @@ func (r *subscribeRows) Poll() (row []byte, more bool, err *repr.Error) {
 	}
 	if r.first {
 		r.first = false
-		if e := firstError(r.s.errs.Batch()); e != nil {
+		if e := r.errorIn(r.s.errs.Batch()); e != nil {
 			return nil, false, e
 		}
 		if r.o.progress {
@@ -126,9 +126,17 @@ func (r *subscribeRows) refill() (bool, *repr.Error) {
 	return true, nil
 }
 
+// errorIn is the error that ends the stream, if there is one.
+func (r *subscribeRows) errorIn(b arrangement.Batch) *repr.Error {
+	if r.o.lenient {
+		return nil
+	}
+	return firstError(b)
+}
+
 // leap goes to a later content at once.
 func (r *subscribeRows) leap(over *leap) *repr.Error {
-	if e := firstError(over.to.errs.Batch()); e != nil {
+	if e := r.errorIn(over.to.errs.Batch()); e != nil {
 		return e
 	}
 	r.upper = over.to.time + 1
@@ -269,7 +277,7 @@ func (r *subscribeRows) nextPending() ([]byte, *repr.Error) {
 			r.pending = nil
 			return nil, nil
 		}
-		if e := firstError(c.delta.Err); e != nil {
+		if e := r.errorIn(c.delta.Err); e != nil {
 			return nil, e
 		}
 		switch {

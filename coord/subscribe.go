@@ -27,6 +27,7 @@ type subscribeOptions struct {
 	snapshot bool
 	anew     bool // SNAPSHOT was asked for by name
 	progress bool
+	lenient  bool          // rows with an error are left out
 	at       repr.Time     // 0: now
 	upTo     repr.Time     // 0: for ever
 	keep     time.Duration // how long what comes is kept for a reader that comes back; 0: as long as of any
@@ -204,6 +205,9 @@ func (s *Session) subscribeResult(ctx context.Context, st *ast.Subscribe, _ []re
 	}
 	if err != nil {
 		return nil, err
+	}
+	if o.lenient = s.isLenient(target.id); o.lenient && started.errs.Rows() > 0 {
+		s.noteLeftOut(s.nameOf(target.id), started.errs)
 	}
 	rows := newSubscribeRows(started, o, sh)
 	if !sh.isPlain() {

@@ -83,6 +83,7 @@ type Item struct {
 	Columns   []ColumnDef   // of a table
 	Def       any           // of a source, sink, connection or secret: what the coordinator keeps of it
 	Retain    time.Duration // how much of its history is kept; 0: as much as the server keeps of any
+	Lenient   bool          // of a materialized view: reads leave out the rows that have an error
 	Failed    *repr.Error   // why it could not be made again when the server started: then only its name and statement are known
 }
 

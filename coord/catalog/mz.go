@@ -78,6 +78,15 @@ var mzTables = []builtin{
 			return []repr.Datum{id(it), text(it.Name), text(it.SystemType()), text(o.Status), orNull(o.Error), orNull(o.Hint), i8(o.Good), i8(o.Bad)}
 		}, Sink)
 	}},
+	{schema: "mz_internal", name: "mz_view_errors", cols: "object_id text!, name text!, error_code text!, error text!, detail text, rows int8!", rows: func(e *SystemEnv) [][]repr.Datum {
+		var out [][]repr.Datum
+		for _, it := range e.Snapshot.Items() {
+			for _, x := range e.Status.Objects[it.ID].ViewErrors {
+				out = append(out, []repr.Datum{id(it), text(it.Name), text(x.Code), text(x.Message), orNull(x.Detail), i8(x.Rows)})
+			}
+		}
+		return out
+	}},
 	{schema: "mz_internal", name: "mz_source_statistics", cols: "id text!, name text!, messages_received int8!, bytes_received int8!, records_bad int8!, errors_kept int8!, errors_dropped int8!, dead_letters int8!, offset_known int8!, offset_committed int8!, snapshot_complete bool!, snapshot_records_known int8, snapshot_records_staged int8",
 		rows: func(e *SystemEnv) [][]repr.Datum {
 			return e.eachFed(func(it *Item) []repr.Datum {

@@ -77,6 +77,15 @@ type ObjectStatus struct {
 	FillTotal     int64 // about how many it has
 	Partitions    []PartitionStatus
 	Operators     []OperatorStatus
+	ViewErrors    []ViewError // some of them
+}
+
+// ViewError is an error in the content of a view.
+type ViewError struct {
+	Code    string // SQLSTATE
+	Message string
+	Detail  string
+	Rows    int64
 }
 
 // PartitionStatus is how far one partition of a source was read.
