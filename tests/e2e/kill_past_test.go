@@ -25,9 +25,10 @@ const (
 type past struct {
 	content map[int64]counts
 	times   []int64
-	before  []int64 // the times that were shown before the server was killed
-	equal   int     // how often a time was asked for again, and answered as it had been
-	passed  int     // how often one could not be read any more
+	before  []int64          // the times that were shown before the server was killed
+	was     map[int64]counts // what was shown at those; content forgets them as the next server shows more
+	equal   int              // how often a time was asked for again, and answered as it had been
+	passed  int              // how often one could not be read any more
 }
 
 func newPast() past { return past{content: map[int64]counts{}} }
@@ -48,7 +49,7 @@ func (p *past) note(t int64, content counts) {
 func (w *watch) killed() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.past.before = slices.Clone(w.past.times)
+	w.past.before, w.past.was = slices.Clone(w.past.times), maps.Clone(w.past.content)
 }
 
 // checkPast asks for the content at times that were shown before the server was killed, and for what has happened from one of
@@ -66,7 +67,7 @@ func (w *watch) checkPast(t *testing.T, s *server) {
 	}
 	want := map[int64]counts{}
 	for _, at := range before {
-		want[at] = w.past.content[at]
+		want[at] = w.past.was[at]
 	}
 	w.mu.Unlock()
 	first, last := int64(0), int64(0)
