@@ -258,13 +258,24 @@ func (d *Decoder) list(i int, wire protowire.Type, raw []byte) *repr.Error {
 	return nil
 }
 
+// unmarshal reads a message with all that nests. The library panics on some that are not valid: of an entry of a map with a key, and
+// another key of a type that the field does not have.
+func unmarshal(in []byte, m proto.Message) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return proto.UnmarshalOptions{AllowPartial: true, RecursionLimit: maxDepth}.Unmarshal(in, m)
+}
+
 // json makes the columns of what nests.
 func (d *Decoder) json() error {
 	if len(d.nested) == 0 {
 		return nil
 	}
 	m := dynamicpb.NewMessage(d.message)
-	if err := (proto.UnmarshalOptions{AllowPartial: true, RecursionLimit: maxDepth}).Unmarshal(d.rest, m); err != nil {
+	if err := unmarshal(d.rest, m); err != nil {
 		return repr.NewError(repr.CodeInvalidBinary, fmt.Sprintf("invalid Protobuf message: %v", err))
 	}
 	text, err := protojson.MarshalOptions{AllowPartial: true, UseProtoNames: true, EmitDefaultValues: true}.Marshal(m)

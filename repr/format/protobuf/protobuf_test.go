@@ -248,6 +248,7 @@ func TestUnframe(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(message(f, `{"id":1,"name":"x","list":[1,2],"item":{"sku":"y"},"stock":{"a":1},"at":"2021-04-26T18:17:39Z"}`))
 	f.Add([]byte("\x08"))
+	f.Add([]byte("\xaa0\x03000\xb2\x04\x05\n\x010\b0")) // a key of a map, and one of another type
 	d, cols := decoder(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		row, err := d.Append(nil, in)
