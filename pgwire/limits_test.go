@@ -429,9 +429,11 @@ func TestDeafSubscriber(t *testing.T) {
 	}
 	attentive := h.connect("")
 	var seen atomic.Int64
+	var reading sync.WaitGroup
+	defer reading.Wait() // the connection is closed behind the test
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
-	go countInserted(ctx, attentive, 4000, &seen)
+	reading.Go(func() { countInserted(ctx, attentive, 4000, &seen) })
 	for i := range 20 { // who is attentive is never far behind, also on a machine that is busy
 		until(t, "the attentive subscriber follows", func() bool { return seen.Load() >= int64(i-1)*200 })
 		if _, err := writer.Exec(ctx, "INSERT INTO t SELECT n, repeat('x', 5000) FROM generate_series($1::int, $2::int) AS g(n)", i*200, i*200+199); err != nil {
