@@ -70,6 +70,7 @@ func TestCuts(t *testing.T) {
 	k := newKillLoop(t, r, seed)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(cuts)*2*time.Minute)
 	defer cancel()
+	k.healed(t) // all has started
 	order := rand.New(rand.NewPCG(seed, 99)).Perm(len(faults))
 	var slowest time.Duration
 	for i := range cuts {
