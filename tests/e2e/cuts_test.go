@@ -41,7 +41,8 @@ var faults = []fault{
 		return errors.Join(k.real.stack.Stop(stack.Kafka), k.stalled(t), k.real.stack.Start(ctx, stack.Kafka))
 	}},
 	{"the registry starts again", func(ctx context.Context, k *killLoop, t *testing.T) error {
-		return errors.Join(k.real.stack.Stop(stack.Registry), k.untouched(t), k.real.stack.Start(ctx, stack.Registry))
+		return errors.Join(k.real.stack.Stop(stack.Registry), k.untouched(t), k.real.stack.Start(ctx, stack.Registry),
+			k.real.stack.RestartConnector(ctx, k.load.connector)) // a task of it that wanted a schema meanwhile has ended for good
 	}},
 	{"the database starts again", func(ctx context.Context, k *killLoop, t *testing.T) error {
 		return errors.Join(k.real.stack.Stop(stack.MariaDB), k.untouched(t), k.real.stack.Start(ctx, stack.MariaDB),
