@@ -100,7 +100,7 @@ func (s *Session) noteLeftOut(name string, errs *arrangement.Snapshot) {
 		n += cur.Diff()
 	}
 	if n != 0 {
-		s.notice(Notice{Severity: "NOTICE", Code: "MR006", Message: counted(n, "row") + " of " + name + " left out for an error: " + first.Message,
+		s.notice(Notice{Severity: "NOTICE", Code: "MR006", Message: name + " is read without " + counted(n, "row") + " that an expression fails on: " + first.Message,
 			Hint: "SELECT * FROM mz_internal.mz_view_errors shows them"})
 	}
 }

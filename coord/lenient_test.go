@@ -15,7 +15,7 @@ func TestLenientViews(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, quiet())
 	cl := connect(t, m.c)
-	const left, all = "2 rows of \"v\" left out for an error: division by zero", "SELECT * FROM v ORDER BY a"
+	const left, all = "\"v\" is read without 2 rows that an expression fails on: division by zero", "SELECT * FROM v ORDER BY a"
 	cl.must("CREATE TABLE t (a int, b int)")
 	cl.must("CREATE MATERIALIZED VIEW v AS SELECT a, 10 / b AS q FROM t")
 	cl.must("CREATE MATERIALIZED VIEW over AS SELECT sum(q) FROM v")
