@@ -30,7 +30,7 @@ type Options struct {
 	LiveBytes       func() int64      // what it holds, beside what is counted; default what the last garbage collection found
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
-	Turn            func(ctx context.Context, who uint64)   // see Coordinator.turn; nil: nobody waits
+	Turn            func(ctx context.Context)               // see Coordinator.turn; nil: nobody waits
 	Source          func(topic string) sources.Described    // opens what stands in for Kafka; nil: nothing does
 	Sink            func(topic string) SinkConnector        // the same of a sink
 	ObjectSink      func(ObjectSink) (SinkConnector, error) // makes sinks into files; there are none when nil
@@ -395,17 +395,16 @@ func (c *Coordinator) take() bool {
 }
 
 // turn lets a simulation decide when a goroutine goes on: it is called before one speaks to the loop, and when what it waited for
-// has come, so that of several who are woken at one moment each goes on at a moment of its own. Who is the object that the
-// goroutine serves, 0 for one of a session, which ctx tells.
-func (c *Coordinator) turn(ctx context.Context, who uint64) {
+// has come, so that of several who are woken at one moment each goes on at a moment of its own. Whose the goroutine is, ctx tells.
+func (c *Coordinator) turn(ctx context.Context) {
 	if c.opts.Turn != nil {
-		c.opts.Turn(ctx, who)
+		c.opts.Turn(ctx)
 	}
 }
 
 // do runs f in the loop and waits for it.
 func (c *Coordinator) do(ctx context.Context, f func()) *repr.Error {
-	c.turn(ctx, 0)
+	c.turn(ctx)
 	if c.ctx.Err() != nil {
 		return errShutdown
 	}
@@ -422,7 +421,7 @@ func (c *Coordinator) do(ctx context.Context, f func()) *repr.Error {
 	case <-c.ctx.Done():
 		return errShutdown
 	}
-	defer c.turn(ctx, 0)
+	defer c.turn(ctx)
 	select {
 	case <-finished:
 		if bug != nil {

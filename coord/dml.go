@@ -345,7 +345,7 @@ func (q *modification) inLoop(ctx context.Context) (*Result, *repr.Error) {
 		return nil, err
 	}
 	e := <-answer
-	if s.c.turn(ctx, 0); e != nil {
+	if s.c.turn(ctx); e != nil {
 		return nil, asError(e)
 	}
 	return res, nil

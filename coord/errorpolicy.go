@@ -247,6 +247,7 @@ func (r *sourceRun) admit(ctx context.Context, b *sources.Batch) error {
 		r.Report(sources.State{Status: "failed", Error: why.Message, Hint: why.Hint})
 		select {
 		case <-altered:
+			r.c.turn(ctx)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -57,7 +57,7 @@ func (f *feeding) feed(ctx context.Context) *repr.Error {
 		if err := f.s.sub.wait(ctx); err != nil {
 			return err
 		}
-		f.run.c.turn(ctx, f.run.id)
+		f.run.c.turn(ctx)
 	}
 }
 

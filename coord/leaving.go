@@ -24,6 +24,7 @@ func (s *Session) leave(ctx context.Context, runs []*sourceRun) {
 	for _, r := range runs {
 		select {
 		case <-r.ended:
+			s.c.turn(ctx)
 		case <-ctx.Done():
 		}
 		if err := r.connector.(sources.Leaver).Leave(ctx); err != nil {

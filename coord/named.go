@@ -228,7 +228,7 @@ func (s *Session) acknowledgeAt(ctx context.Context, it *catalog.Item, at repr.T
 		return err
 	}
 	e := <-answer // it is on its way, whatever the client does
-	if s.c.turn(ctx, 0); e != nil {
+	if s.c.turn(ctx); e != nil {
 		return asError(e)
 	}
 	if before > at {

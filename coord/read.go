@@ -190,7 +190,7 @@ func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
 		}
 		select {
 		case <-wake:
-			s.c.turn(ctx, 0)
+			s.c.turn(ctx)
 			said = false
 		case <-s.c.opts.Clock.After(noticeEvery):
 			said = true

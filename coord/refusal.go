@@ -75,6 +75,7 @@ func (k *refusals) Change(ctx context.Context, changes []sinks.Change) error {
 	}
 	select {
 	case err := <-done:
+		c.turn(ctx)
 		return err
 	case <-ctx.Done():
 		return ctx.Err()

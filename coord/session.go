@@ -452,7 +452,7 @@ func (s *Session) commit(ctx context.Context) *repr.Error {
 	}
 	// The tick is on its way: from here on the answer is waited for, whatever the client does.
 	e := <-answer
-	if s.c.turn(ctx, 0); e != nil {
+	if s.c.turn(ctx); e != nil {
 		return asError(e)
 	}
 	return nil

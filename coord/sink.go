@@ -166,7 +166,7 @@ func (s *Session) beginSink(ctx context.Context, it *catalog.Item, from uint64, 
 
 // startSink runs a sink from the snapshot that its subscription starts with. It runs in the loop.
 func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.Sink, started *subscribed) {
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := context.WithCancel(serve(c.ctx, it.ID, connectorRole))
 	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, began: started.at, limit: started.sub.limit, cancel: cancel, state: sinks.State{Status: "starting"}}
 	c.sinks[it.ID] = r
 	c.keepRefusals(it, r, connector)
@@ -177,7 +177,7 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 		defer c.running.Done()
 		defer close(ticks)
 		defer started.cancel()
-		err := newFeeding(r, started, ticks).feed(ctx)
+		err := newFeeding(r, started, ticks).feed(serve(ctx, it.ID, feederRole))
 		switch {
 		case err == nil || ctx.Err() != nil:
 		case err.Code == repr.CodeOutOfMemory:
@@ -196,6 +196,7 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 			r.report(sinks.State{Status: failedSink, Error: e.Error(), Hint: e.Hint})
 			cancel()
 		}
+		c.turn(ctx)
 		switch again := r.end(); {
 		case behind.Load():
 			c.opts.Log.Warn("a sink fell too far behind and starts again", "object", it.Name)

@@ -367,7 +367,7 @@ func (c *Coordinator) newRun(it *catalog.Item, col, errCol *collection, made *op
 
 // start runs the connector. It runs in the loop.
 func (r *sourceRun) start(from map[int32]int64) {
-	ctx, cancel := context.WithCancel(r.c.ctx)
+	ctx, cancel := context.WithCancel(serve(r.c.ctx, r.id, connectorRole))
 	r.cancel, r.ended, r.rerun = cancel, make(chan struct{}), false
 	if r.connector == nil {
 		close(r.ended)
@@ -381,6 +381,7 @@ func (r *sourceRun) start(from map[int32]int64) {
 		defer r.c.running.Done()
 		defer r.c.later(r.begin)
 		defer close(r.ended)
+		defer r.c.turn(ctx)
 		err := r.c.guarded("source "+r.col.name, func() error { return r.connector.Run(ctx, from, r) })
 		if err != nil && ctx.Err() == nil {
 			e := asError(err)

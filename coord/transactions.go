@@ -142,7 +142,7 @@ func (c *Coordinator) joinGate(r *sourceRun, spec any) *repr.Error {
 	g := c.gateOf(t, topic, r.id)
 	if g.reader == nil {
 		g.reader = reader
-		g.start()
+		g.start(r.id)
 	}
 	g.admit(r)
 	return nil
@@ -191,13 +191,13 @@ func (c *Coordinator) stayBehind(r *sourceRun) {
 	}
 }
 
-// start reads the topic, from the first transaction on that was not shown before the server stopped.
-func (g *gateRun) start() {
+// start reads the topic for a source and all that come to it, from the first transaction on that was not shown before the server stopped.
+func (g *gateRun) start(source uint64) {
 	var from map[int32]int64
 	if n := g.c.noted(g.key); n > 0 {
 		from = map[int32]int64{0: n}
 	}
-	ctx, cancel := context.WithCancel(g.c.ctx)
+	ctx, cancel := context.WithCancel(serve(g.c.ctx, source, gateRole))
 	g.cancel = cancel
 	g.c.running.Add(1)
 	go func() {
@@ -373,6 +373,7 @@ func (r *sourceRun) awaitRoom(ctx context.Context) error {
 	for r.gate != nil && r.gated.Load() > maxGated {
 		select {
 		case <-r.room:
+			r.c.turn(ctx)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

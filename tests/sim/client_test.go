@@ -19,14 +19,17 @@ type client struct {
 type number struct{}
 
 // turn lets a goroutine of the server wait for its turn.
-func (r *run) turn(ctx context.Context, who uint64) {
-	party := nobody
+func (r *run) turn(ctx context.Context) { r.turns.wait(1, partyOf(ctx)) }
+
+// partyOf is the party of a goroutine of the server.
+func partyOf(ctx context.Context) int {
 	if n, ok := ctx.Value(number{}).(int); ok {
-		party = n
-	} else if who > 0 {
-		party = feeds + int(who%(parties-feeds))
+		return n
 	}
-	r.turns.wait(1, party)
+	if who := coord.Serves(ctx); who > 0 {
+		return served + int(who%(parties-served))
+	}
+	return nobody
 }
 
 // call is a text of statements on its way.

@@ -87,6 +87,9 @@ func sameAgain(t *testing.T, seed uint64) {
 	first := live(t, seed, steps, 1)
 	for _, workers := range []int{2, 8} {
 		out := live(t, seed, steps, workers)
+		if out.err != nil {
+			t.Errorf("seed %d with %d workers: %v", seed, workers, out.err)
+		}
 		if out.hash == first.hash {
 			continue
 		}

@@ -127,7 +127,7 @@ func (c *wall) After(d time.Duration) <-chan time.Time { return c.turns.after(d,
 // Sleep waits for d, or the end of ctx.
 func (c *wall) Sleep(ctx context.Context, d time.Duration) error {
 	select {
-	case <-c.After(d):
+	case <-c.turns.after(d, partyOf(ctx)):
 	case <-ctx.Done():
 	}
 	return ctx.Err()
@@ -169,6 +169,9 @@ func live(t *testing.T, seed uint64, steps, workers int) (out outcome) {
 		}
 		r.stop()
 		r.late.Wait()
+		if clash := r.turns.clashed(); clash != "" && r.opts.AtOnce == 1 {
+			r.fail("%s", clash)
+		}
 		out = outcome{hash: hex.EncodeToString(r.log.Sum(nil))[:16], tale: r.tale, counts: r.counts.all(), err: r.failed}
 	})
 	return out
