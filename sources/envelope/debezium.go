@@ -34,6 +34,7 @@ type change struct {
 	// tombstone: it is none, but the end of a key, as Kafka Connect's JSON converter writes it where it writes no schemas.
 	tombstone bool
 	key       []byte // packed in canonical form; nil when the table has no key
+	at        spot   // of the entry of the key
 	oldKey    []byte // of a row that changed its key and now comes under the new one: the key before
 	before    []byte // packed row; nil when null. Decoded only for tables without keys
 	after     []byte
@@ -80,6 +81,7 @@ type Debezium struct {
 	memory   *memory // nil when nobody asks for the State
 	restored bool
 	c        change
+	held     entry // of the key of the change
 }
 
 func newDebezium(ch changes) *Debezium {
@@ -143,10 +145,7 @@ func (d *Debezium) Apply(ctx context.Context, dst []sources.Update, m *Message) 
 	if d.upsert && c.key == nil && c.op != opTruncate {
 		return dst, needsKey(m)
 	}
-	var e *entry // nil: the key has none
-	if found, ok := d.live.find(c.key); ok && c.key != nil {
-		e = &found
-	}
+	e := d.sought(c)
 	d.place(c, e)
 	switch {
 	case c.op == opTruncate:
@@ -169,10 +168,19 @@ func (d *Debezium) bury(ctx context.Context, dst []sources.Update, m *Message) (
 		return dst, err
 	}
 	c.op = opDelete
-	if found, ok := d.live.find(c.key); ok {
-		return d.applyKeyed(dst, c, &found, m)
+	return d.applyKeyed(dst, c, d.sought(c), m)
+}
+
+// sought is the entry of the key of a change, and notes where it is: nil when it has none.
+func (d *Debezium) sought(c *change) *entry {
+	if c.key == nil {
+		return nil
 	}
-	return d.applyKeyed(dst, c, nil, m)
+	if c.at = d.live.seek(c.key); !c.at.found {
+		return nil
+	}
+	d.held = d.live.entry(c.at)
+	return &d.held
 }
 
 func (c *change) check() error {
@@ -233,7 +241,9 @@ func (d *Debezium) applyKeyed(dst []sources.Update, c *change, e *entry, m *Mess
 	if err != nil {
 		return dst, err
 	}
-	row = append(row[:len(row):len(row)], m.Meta...)
+	if len(m.Meta) > 0 {
+		row = append(row[:len(row):len(row)], m.Meta...)
+	}
 	made := entry{row: row, pos: c.pos, op: c.op}
 	switch {
 	case e == nil:
@@ -241,18 +251,22 @@ func (d *Debezium) applyKeyed(dst []sources.Update, c *change, e *entry, m *Mess
 	case !c.pos.known:
 		made.pos = e.pos
 	}
-	if e != nil && bytes.Equal(e.row, row) {
-		made.row = e.row
-		d.touch(c.key, e, &made)
-		d.live.move(c.key, made.pos, made.op)
+	same := e != nil && bytes.Equal(e.row, row)
+	if same && made.pos == e.pos && made.op == e.op {
 		return d.sweep(dst, c), nil
 	}
 	if e != nil {
-		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
+		d.takeBack(c.key, e)
 	}
-	made.row = d.live.put(c.key, made)
-	d.touch(c.key, e, &made)
-	return d.sweep(append(dst, sources.Update{Row: made.row, Diff: 1}), c), nil
+	kept := d.live.set(c.at, c.key, &made)
+	d.memory.note(kept.note(), 1)
+	if !same {
+		if e != nil {
+			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
+		}
+		dst = append(dst, sources.Update{Row: kept.row, Diff: 1})
+	}
+	return d.sweep(dst, c), nil
 }
 
 // complete gives a row the values that were not sent.
@@ -297,8 +311,8 @@ func (d *Debezium) remove(dst []sources.Update, c *change, e *entry, keyChanges 
 	g := &grave{key: string(c.key), pos: c.pos}
 	if e != nil {
 		dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-		d.touch(c.key, e, nil)
-		d.live.remove(c.key)
+		d.takeBack(c.key, e)
+		d.live.removeAt(c.at)
 		if !c.pos.known {
 			g.pos = e.pos
 		}
@@ -323,7 +337,7 @@ func (d *Debezium) retractBefore(dst []sources.Update, p position) []sources.Upd
 	for key, e := range d.live.all() {
 		if e.pos.known && e.pos.compare(p) < 0 {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-			d.touch(key, &e, nil)
+			d.takeBack(key, &e)
 			d.live.remove(key)
 		}
 	}
@@ -343,7 +357,7 @@ func (d *Debezium) truncate(dst []sources.Update, c *change, m *Message) []sourc
 	} else {
 		for key, e := range d.live.all() {
 			dst = append(dst, sources.Update{Row: e.row, Diff: -1})
-			d.touch(key, &e, nil)
+			d.takeBack(key, &e)
 			d.live.remove(key)
 		}
 	}

@@ -1,7 +1,7 @@
 package envelope
 
 import (
-	"encoding/binary"
+	"bytes"
 	"hash/maphash"
 	"iter"
 )
@@ -11,29 +11,36 @@ type entry struct {
 	row []byte
 	pos position
 	op  byte
+
+	note   []byte // of one that was found: how it was noted
+	whole  bool   // it is noted with its row, even if its row begins with its key
+	former bool   // it was noted as former releases did
 }
 
 // entries keeps an entry for each key: packed, one behind the other in chunks, and found by a hash of the key. So an entry costs
 // its bytes and some thirty more, and the garbage collector has nothing to look at. A chunk of which a third is no longer used is
-// left for a new one. The bytes of a row are never written again, so whoever got a row may keep it.
+// left for a new one. The bytes of a record are never written again but for its mark, so whoever got a row or a note may keep it.
 type entries struct {
-	hash   func(key []byte) uint64
-	refs   map[uint64]ref // by hash
-	others map[string]ref // of keys whose hash another key has
+	seed   maphash.Seed
+	bits   uint64 // of a hash that count: all of them, outside of tests
+	slots  slots
 	chunks []chunk
-	free   []int // numbers of chunks that are not there
-	now    int   // the chunk that is written
-	size   int64 // of all chunks
+	free   []uint32 // numbers of chunks that are not there
+	now    int      // the chunk that is written
+	size   int64    // of all chunks
+	// bare: an entry whose row begins with its key is noted without the row.
+	bare bool
 }
 
-// ref is where a record begins: the number of its chunk, and the place in it.
-type ref uint64
+// spot is where the entry of a key is, or that there is none. It holds until something is put or removed.
+type spot struct {
+	hash  uint32
+	at    uint32
+	g     *segment
+	found bool
+}
 
-const placeBits = 32
-
-func (r ref) split() (chunk, at int) { return int(r >> placeBits), int(r & (1<<placeBits - 1)) }
-
-// chunk holds records. Once it is full only positions in it change.
+// chunk holds records.
 type chunk struct {
 	data []byte
 	dead int // bytes of records that are not used any more
@@ -45,188 +52,131 @@ const entriesChunk = 64 << 10
 // leavePart: a chunk is left when one part in so many of it is no longer used. A smaller part would have more copied for what is won.
 const leavePart = 3
 
-// refBytes is about what the place of an entry takes, with the room that a map leaves.
-const refBytes = 26
-
 func newEntries() *entries {
-	seed := maphash.MakeSeed()
-	return &entries{hash: func(key []byte) uint64 { return maphash.Bytes(seed, key) }, refs: map[uint64]ref{},
-		others: map[string]ref{}, now: -1}
+	return &entries{seed: maphash.MakeSeed(), bits: ^uint64(0), slots: newSlots(), now: -1}
 }
 
 // len is how many keys have an entry.
-func (t *entries) len() int { return len(t.refs) + len(t.others) }
+func (t *entries) len() int { return t.slots.live }
 
 // bytes is the memory of them all.
-func (t *entries) bytes() int64 { return t.size + int64(t.len())*refBytes }
+func (t *entries) bytes() int64 { return t.size + int64(t.slots.room)*slotBytes }
+
+func (t *entries) hash(key []byte) uint32 { return uint32(maphash.Bytes(t.seed, key) & t.bits) }
+
+// seek finds where the entry of a key is.
+func (t *entries) seek(key []byte) spot {
+	hash := t.hash(key)
+	g, at := t.slots.of(hash)
+	for {
+		s := g.slots[at]
+		switch {
+		case s.chunk == 0:
+			return spot{hash: hash}
+		case s.hash == hash && hasKey(t.chunks[s.chunk-1].data[s.at:], key):
+			return spot{hash: hash, at: at, g: g, found: true}
+		}
+		at = g.next(at)
+	}
+}
+
+// entry is what is at a spot where there is one.
+func (t *entries) entry(at spot) entry { return t.record(at.g.slots[at.at]).entry() }
 
 // find gives the entry of a key.
 func (t *entries) find(key []byte) (entry, bool) {
-	r, ok := t.refOf(key)
-	if !ok {
+	at := t.seek(key)
+	if !at.found {
 		return entry{}, false
 	}
-	return t.record(r).entry(), true
-}
-
-func (t *entries) refOf(key []byte) (ref, bool) {
-	r, _, ok := t.look(key, t.hash(key))
-	return r, ok
-}
-
-// look finds the record of a key, and whether the hash leads to it.
-func (t *entries) look(key []byte, hash uint64) (r ref, first, ok bool) {
-	if r, ok := t.refs[hash]; ok && t.hasKey(r, key) {
-		return r, true, true
-	}
-	if len(t.others) == 0 {
-		return 0, false, false
-	}
-	r, ok = t.others[string(key)]
-	return r, false, ok
+	return t.entry(at), true
 }
 
 // put sets the entry of a key, and gives its row as it is kept.
-func (t *entries) put(key []byte, e entry) []byte {
-	r := t.write(key, e)
-	row := t.record(r).row
-	hash := t.hash(key)
-	old, first, had := t.look(key, hash) // not before: to write may move it
-	if first {
-		t.refs[hash] = r
-	} else {
-		t.point(key, r)
-	}
-	if had {
-		t.drop(old)
-	}
-	return row
-}
+func (t *entries) put(key []byte, e entry) []byte { return t.set(t.seek(key), key, &e).row }
 
-// move gives the entry of a key another position, if it has one.
-func (t *entries) move(key []byte, pos position, op byte) {
-	r, ok := t.refOf(key)
-	if !ok {
-		return
+// set is put where the key was sought, and gives the record.
+func (t *entries) set(at spot, key []byte, e *entry) record {
+	s := t.write(key, e)
+	s.hash = at.hash
+	if !at.found {
+		t.slots.add(s)
+		return t.record(s)
 	}
-	x := t.record(r)
-	fresh := appendPosition(make([]byte, 0, 48), pos)
-	if len(fresh) == len(x.pos) {
-		copy(x.pos, fresh)
-		x.data[0] = op
-		return
-	}
-	t.put(key, entry{row: x.row, pos: pos, op: op})
-}
-
-// remove forgets a key.
-func (t *entries) remove(key []byte) {
-	h := t.hash(key)
-	r, first, ok := t.look(key, h)
-	if !ok {
-		return
-	}
-	if first {
-		delete(t.refs, h)
-	} else {
-		delete(t.others, string(key))
-	}
-	t.drop(r)
-	if t.len() == 0 { // maps do not shrink
-		t.refs, t.others = map[uint64]ref{}, map[string]ref{}
-	}
-}
-
-// all gives each key and its entry; the one that is given may be removed.
-func (t *entries) all() iter.Seq2[[]byte, entry] {
-	return func(yield func([]byte, entry) bool) {
-		for _, r := range t.refs {
-			if x := t.record(r); !yield(x.key, x.entry()) {
-				return
-			}
-		}
-		for _, r := range t.others {
-			if x := t.record(r); !yield(x.key, x.entry()) {
-				return
-			}
-		}
-	}
-}
-
-// record is an entry as it is kept: op, the length of the position, the position, twice the length of the key and one more when it is what the row begins with,
-// the key unless it is that, the length of the row, the row.
-type record struct {
-	data []byte // all of it
-	pos  []byte
-	key  []byte
-	row  []byte
-}
-
-func (x record) entry() entry {
-	r := stateReader{b: x.pos}
-	return entry{row: x.row, pos: r.position(), op: x.data[0]}
-}
-
-func (t *entries) record(r ref) record {
-	c, at := r.split()
-	return recordAt(t.chunks[c].data[at:])
-}
-
-// hasKey says whether a record is that of a key.
-func (t *entries) hasKey(r ref, key []byte) bool {
-	c, at := r.split()
-	b := t.chunks[c].data[at:]
-	x := stateReader{b: b[2+b[1]:]}
-	n := x.uvarint()
-	if n>>1 != uint64(len(key)) {
-		return false
-	}
-	if n&1 != 0 {
-		x.uvarint()
-	}
-	return string(x.b[:len(key)]) == string(key)
-}
-
-func recordAt(b []byte) record {
-	r := stateReader{b: b[2:]}
-	x := record{pos: r.bytes(uint64(b[1]))}
-	n := r.uvarint()
-	if n&1 == 0 {
-		x.key = r.bytes(n / 2)
-	}
-	size := r.uvarint()
-	x.row = r.bytes(size)[:size:size]
-	if n&1 != 0 {
-		x.key = x.row[: n/2 : n/2]
-	}
-	x.data = b[:len(b)-len(r.b)]
+	old := at.g.slots[at.at] // not before: to write may move it
+	at.g.slots[at.at] = s
+	x := t.record(s)
+	t.drop(old)
 	return x
 }
 
-// write appends a record.
-func (t *entries) write(key []byte, e entry) ref {
-	head := appendPosition(append(make([]byte, 0, 80), e.op, 0), e.pos)
-	head[1] = byte(len(head) - 2)
-	if len(e.row) >= len(key) && string(e.row[:len(key)]) == string(key) {
-		head = binary.AppendUvarint(head, uint64(len(key))<<1|1)
-	} else {
-		head = append(binary.AppendUvarint(head, uint64(len(key))<<1), key...)
+// remove forgets a key.
+func (t *entries) remove(key []byte) { t.removeAt(t.seek(key)) }
+
+// removeAt is remove where the key was sought.
+func (t *entries) removeAt(at spot) {
+	if !at.found {
+		return
 	}
-	head = binary.AppendUvarint(head, uint64(len(e.row)))
-	number := t.room(len(head) + len(e.row))
+	old := at.g.slots[at.at]
+	t.slots.remove(at.g, at.at)
+	t.drop(old)
+	if t.slots.live == 0 { // segments do not shrink
+		t.slots = newSlots()
+	}
+}
+
+// all gives each key and its entry; what is given, and others, may be removed.
+func (t *entries) all() iter.Seq2[[]byte, entry] {
+	return func(yield func([]byte, entry) bool) {
+		var keys [][]byte
+		for i, g := range t.slots.dir {
+			if i > 0 && g == t.slots.dir[i-1] {
+				continue
+			}
+			keys = keys[:0]
+			for _, s := range g.slots {
+				if s.chunk != 0 {
+					keys = append(keys, t.record(s).key)
+				}
+			}
+			for _, key := range keys {
+				if e, ok := t.find(key); ok && !yield(key, e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (t *entries) record(s slot) record { return recordAt(t.chunks[s.chunk-1].data[s.at:]) }
+
+// write appends a record.
+func (t *entries) write(key []byte, e *entry) slot {
+	inRow := bytes.HasPrefix(e.row, key)
+	kind := byte(noteWhole)
+	if t.bare && inRow && !e.whole {
+		kind = noteKey
+	}
+	var buf [recordHead]byte
+	head := appendHead(buf[:0], key, e, kind, inRow)
+	if inRow {
+		key = nil
+	}
+	number := t.room(len(head) + len(key) + len(e.row))
 	c := &t.chunks[number]
 	at := len(c.data)
-	c.data = append(append(c.data, head...), e.row...)
-	return ref(number)<<placeBits | ref(at)
+	c.data = append(append(append(c.data, head...), key...), e.row...)
+	return slot{chunk: uint32(number) + 1, at: uint32(at)}
 }
 
 // copy appends a record that there is.
-func (t *entries) copy(x record) ref {
+func (t *entries) copy(x record) slot {
 	number := t.room(len(x.data))
 	c := &t.chunks[number]
 	at := len(c.data)
 	c.data = append(c.data, x.data...)
-	return ref(number)<<placeBits | ref(at)
+	return slot{chunk: uint32(number) + 1, at: uint32(at)}
 }
 
 // room is the number of the chunk that a record of n bytes is written to.
@@ -246,7 +196,7 @@ func (t *entries) room(n int) int {
 // begin makes a chunk.
 func (t *entries) begin(size int) (number int) {
 	if n := len(t.free); n > 0 {
-		number, t.free = t.free[n-1], t.free[:n-1]
+		number, t.free = int(t.free[n-1]), t.free[:n-1]
 	} else {
 		number, t.chunks = len(t.chunks), append(t.chunks, chunk{})
 	}
@@ -255,28 +205,11 @@ func (t *entries) begin(size int) (number int) {
 	return number
 }
 
-// point makes a record that of a key.
-func (t *entries) point(key []byte, r ref) {
-	h := t.hash(key)
-	if old, ok := t.refs[h]; ok && !t.hasKey(old, key) {
-		t.others[string(key)] = r
-		return
-	}
-	if _, ok := t.others[string(key)]; ok {
-		t.others[string(key)] = r
-		return
-	}
-	t.refs[h] = r
-}
-
-// isDead is set in the op of a record that is not used any more.
-const isDead = 0x80
-
 // drop notes that a record is not used any more.
-func (t *entries) drop(r ref) {
-	c, _ := r.split()
-	x := t.record(r)
-	x.data[0] |= isDead
+func (t *entries) drop(s slot) {
+	x := t.record(s)
+	x.data[0] |= markDead
+	c := int(s.chunk - 1)
 	t.chunks[c].dead += len(x.data)
 	if c != t.now {
 		t.leave(c)
@@ -291,12 +224,14 @@ func (t *entries) leave(c int) {
 	}
 	for at := 0; at < len(old.data) && old.dead < len(old.data); {
 		x := recordAt(old.data[at:])
-		if x.data[0]&isDead == 0 {
-			t.point(x.key, t.copy(x))
+		if x.data[0]&markDead == 0 {
+			to := t.copy(x)
+			to.hash = t.hash(x.key)
+			t.slots.move(slot{hash: to.hash, chunk: uint32(c) + 1, at: uint32(at)}, to)
 		}
 		at += len(x.data)
 	}
 	t.size -= int64(cap(old.data))
 	t.chunks[c] = chunk{}
-	t.free = append(t.free, c)
+	t.free = append(t.free, uint32(c))
 }

@@ -18,8 +18,7 @@ func TestEntries(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 12))
 		e, plain := newEntries(), map[string]entry{}
 		if bits := seed % 4; bits > 0 {
-			hash := e.hash
-			e.hash = func(key []byte) uint64 { return hash(key) % (1 << (4 * bits)) }
+			e.bits = 1<<(4*bits) - 1
 		}
 		given := map[string]string{} // rows as they are kept, and what they were
 		for range 4000 {
@@ -30,11 +29,6 @@ func TestEntries(t *testing.T) {
 			case n < 40:
 				e.remove(key)
 				delete(plain, string(key))
-			case n < 80:
-				moved := randomPosition(r)
-				if e.move(key, moved, 'u'); plain[string(key)].row != nil {
-					plain[string(key)] = entry{row: plain[string(key)].row, pos: moved, op: 'u'}
-				}
 			default:
 				x := entry{row: randomRow(r, key), pos: randomPosition(r), op: 'c'}
 				plain[string(key)] = x
@@ -62,7 +56,8 @@ func randomPosition(r *rand.Rand) position {
 	if r.IntN(5) == 0 {
 		return position{}
 	}
-	return position{known: true, lsn: r.IntN(2) == 0, offset: r.Uint64() >> r.IntN(64), log: uint64(r.IntN(300)), millis: r.Int64N(1 << 42)}
+	return position{known: true, lsn: r.IntN(2) == 0, offset: r.Uint64() >> r.IntN(64), log: uint64(r.IntN(3) * 150), epoch: uint32(r.IntN(2)),
+		row: r.Uint32() >> r.IntN(32) & ^uint32(1), millis: r.Int64N(1<<42) - 1<<20}
 }
 
 func randomRow(r *rand.Rand, key []byte) []byte {
@@ -119,6 +114,34 @@ func compareEntries(t *testing.T, e *entries, plain map[string]entry) {
 	}
 }
 
+// TestEntriesMany does the same with keys enough for segments to be split, then with fewer and fewer.
+func TestEntriesMany(t *testing.T) {
+	t.Parallel()
+	const keys = 30_000
+	r := rand.New(rand.NewPCG(2, 12))
+	e, plain := newEntries(), map[string]entry{}
+	for i := range 4 * keys {
+		key := fmt.Appendf(nil, "%d", r.IntN(keys))
+		if r.IntN(keys) < i/4 {
+			e.remove(key)
+			delete(plain, string(key))
+			continue
+		}
+		x := entry{row: fmt.Appendf(nil, "%s is %d", key, i), pos: randomPosition(r), op: 'c'}
+		plain[string(key)] = x
+		e.put(key, x)
+	}
+	compareEntries(t, e, plain)
+	seen := 0
+	for key := range e.all() {
+		seen++
+		e.remove(key)
+	}
+	if seen != len(plain) || e.len() != 0 {
+		t.Errorf("%d of %d were walked over, %d are left", seen, len(plain), e.len())
+	}
+}
+
 // TestEntriesStaySmall changes rows over and over: what is no longer used does not pile up.
 func TestEntriesStaySmall(t *testing.T) {
 	t.Parallel()
@@ -129,7 +152,7 @@ func TestEntriesStaySmall(t *testing.T) {
 		key := fmt.Appendf(nil, "%08d", r.IntN(keys))
 		e.put(key, entry{row: fmt.Appendf(nil, "%s%052d", key, i), pos: position{known: true, offset: uint64(i)}, op: 'u'})
 	}
-	if most := int64(keys * (row + 16 + refBytes) * 2); e.bytes() > most {
+	if most := int64(keys * (row + 16 + slotBytes) * 2); e.bytes() > most {
 		t.Errorf("%d rows of %d bytes take %d, more than %d", e.len(), row, e.bytes(), most)
 	}
 }

@@ -18,13 +18,13 @@ type grave struct {
 
 // graveyard remembers the keys deleted last.
 type graveyard struct {
-	byKey map[string]*grave
-	queue []*grave // oldest first from head on
-	head  int
-	size  int              // bytes of the rows
-	keys  int              // bytes of the keys
-	last  uint64           // the number of the newest
-	touch func(key string) // called before a key changes; nil when nobody asks
+	byKey  map[string]*grave
+	queue  []*grave // oldest first from head on
+	head   int
+	size   int     // bytes of the rows
+	keys   int     // bytes of the keys
+	last   uint64  // the number of the newest
+	memory *memory // nil when nobody asks
 }
 
 // bytes is the memory of the graveyard, about.
@@ -33,9 +33,6 @@ func (y *graveyard) bytes() int64 { return int64(len(y.byKey)*graveBytes + y.key
 func (y *graveyard) find(key []byte) *grave { return y.byKey[string(key)] }
 
 func (y *graveyard) add(g *grave) {
-	if y.touch != nil {
-		y.touch(g.key)
-	}
 	y.last++
 	g.number = y.last
 	if old := y.byKey[g.key]; old != nil {
@@ -43,6 +40,9 @@ func (y *graveyard) add(g *grave) {
 			g.row = old.row
 		}
 		y.forget(old)
+	}
+	if y.memory != nil {
+		y.memory.note(appendGrave(nil, g), 1)
 	}
 	y.byKey[g.key] = g
 	y.queue = append(y.queue, g)
@@ -81,8 +81,8 @@ func (y *graveyard) restore(graves []*grave) {
 }
 
 func (y *graveyard) forget(g *grave) {
-	if y.touch != nil {
-		y.touch(g.key)
+	if y.memory != nil {
+		y.memory.note(appendGrave(nil, g), -1)
 	}
 	y.size -= len(g.row)
 	y.keys -= len(g.key)

@@ -25,7 +25,7 @@ type Remembering interface {
 
 // The rows of the memory of a Debezium envelope begin with what they tell of.
 const (
-	stateLive  = 'L' // key, position, op, row: the row of a key
+	stateLive  = 'L' // key, position, op, row: the row of a key, as former releases noted it; see noteWhole and noteKey
 	stateGone  = 'G' // key, position, number, whether there is a row, row: a key that was deleted
 	stateBag   = 'B' // row: one of a table without keys, as often as there are
 	stateSeen  = 'S' // slot, id: a change of a table without keys
@@ -33,11 +33,10 @@ const (
 	stateWhole = 'W' // epoch, newest, began, truncated, swept
 )
 
-// memory notes what has changed since State was asked last: of each thing that is kept as a row, the row as it was.
+// memory notes what has changed since State was asked last. Of what has a key, it has the notes that go and those that come, in the
+// order in which they do; of other things that are kept as a row, the row as it was.
 type memory struct {
-	live  map[string]int // by key: its place in the list
-	list  []touched
-	gone  map[string][]byte
+	notes []sources.Update
 	bag   map[string]int64 // by row: how many there were
 	slots map[int]uint64   // by slot: the id, 0 when it was free
 	runs  map[int32][]byte
@@ -47,61 +46,43 @@ type memory struct {
 // Remember says that State is going to be asked.
 func (d *Debezium) Remember() {
 	if d.memory == nil {
-		d.memory = newMemory()
+		d.memory = &memory{bag: map[string]int64{}, slots: map[int]uint64{}, runs: map[int32][]byte{}}
 		if d.restored {
 			d.memory.whole = d.appendWhole(nil)
 		}
-		d.gone.touch, d.seen.memory = d.touchGone, d.memory
+		d.gone.memory, d.seen.memory = d.memory, d.memory
 	}
 }
 
-// touched is a key that has changed: its row of the memory as it was, nil when there was none, and its entry as it is.
-type touched struct {
-	key string
-	was []byte
-	now entry // without a row when there is none
-}
-
-func newMemory() *memory {
-	return &memory{live: map[string]int{}, gone: map[string][]byte{}, bag: map[string]int64{}, slots: map[int]uint64{}, runs: map[int32][]byte{}}
-}
-
 func (m *memory) reset() {
-	clear(m.live)
-	clear(m.list)
-	m.list = m.list[:0]
-	clear(m.gone)
 	clear(m.bag)
 	clear(m.slots)
 	clear(m.runs)
 }
 
-// touch notes that the entry of a key becomes another, whose row is as it is kept; nil stands for none.
-func (d *Debezium) touch(key []byte, before, after *entry) {
-	m := d.memory
-	if m == nil {
-		return
-	}
-	at, ok := m.live[string(key)]
-	if !ok {
-		at = len(m.list)
-		t := touched{key: string(key)}
-		if before != nil {
-			t.was = appendEntry(nil, t.key, before)
-		}
-		m.live[t.key] = at
-		m.list = append(m.list, t)
-	}
-	m.list[at].now = entry{}
-	if after != nil {
-		m.list[at].now = *after
+// note says that a row of the memory comes or goes. A memory that nobody asks for is nil.
+func (m *memory) note(row []byte, diff repr.Diff) {
+	if m != nil {
+		m.notes = append(m.notes, sources.Update{Row: row, Diff: diff})
 	}
 }
 
-func (d *Debezium) touchGone(key string) {
-	if _, ok := d.memory.gone[key]; !ok {
-		d.memory.gone[key] = d.appendGone(nil, key)
+// takeBack notes that an entry is no longer what it was.
+func (d *Debezium) takeBack(key []byte, e *entry) {
+	switch {
+	case d.memory == nil:
+	case e.former:
+		d.memory.note(appendFormer(nil, key, e), -1)
+	default:
+		d.memory.note(e.note, -1)
 	}
+}
+
+// appendFormer is how former releases noted an entry.
+func appendFormer(dst, key []byte, e *entry) []byte {
+	dst = appendBytes(append(dst, stateLive), key)
+	dst = append(appendPosition(dst, e.pos), e.op)
+	return append(dst, e.row...)
 }
 
 // count changes how many there are of a row of a table without keys.
@@ -124,15 +105,11 @@ func (d *Debezium) count(row []byte, by int64) {
 // State gives what has changed since it was asked last.
 func (d *Debezium) State(dst []sources.Update) []sources.Update {
 	m := d.memory
-	for i := range m.list {
-		t := &m.list[i]
-		var is []byte
-		if t.now.row != nil {
-			is = appendEntry(nil, t.key, &t.now)
-		}
-		dst = replaced(dst, t.was, is)
+	if len(dst) == 0 {
+		dst, m.notes = m.notes, dst // the one who asks says what becomes of its room
+	} else {
+		dst, m.notes = append(dst, m.notes...), m.notes[:0]
 	}
-	dst = changed(dst, m.gone, d.appendGone)
 	for _, row := range slices.Sorted(maps.Keys(m.bag)) {
 		if diff := d.bag[row] - m.bag[row]; diff != 0 {
 			dst = append(dst, sources.Update{Row: append([]byte{stateBag}, row...), Diff: diff})
@@ -154,14 +131,6 @@ func (d *Debezium) State(dst []sources.Update) []sources.Update {
 	return dst
 }
 
-// changed gives the rows of keys that are not as they were.
-func changed(dst []sources.Update, was map[string][]byte, is func([]byte, string) []byte) []sources.Update {
-	for _, key := range slices.Sorted(maps.Keys(was)) {
-		dst = replaced(dst, was[key], is(nil, key))
-	}
-	return dst
-}
-
 func replaced(dst []sources.Update, was, is []byte) []sources.Update {
 	if bytes.Equal(was, is) {
 		return dst
@@ -175,23 +144,9 @@ func replaced(dst []sources.Update, was, is []byte) []sources.Update {
 	return dst
 }
 
-// positionRoom is about what a position takes at most, with what else stands beside a key and a row.
-const positionRoom = 40
-
-// appendEntry is the row of the memory for a key.
-func appendEntry(dst []byte, key string, e *entry) []byte {
-	dst = slices.Grow(dst, len(key)+len(e.row)+positionRoom)
-	dst = appendString(append(dst, stateLive), key)
-	dst = append(appendPosition(dst, e.pos), e.op)
-	return append(dst, e.row...)
-}
-
-func (d *Debezium) appendGone(dst []byte, key string) []byte {
-	g := d.gone.byKey[key]
-	if g == nil {
-		return nil
-	}
-	dst = appendString(append(dst, stateGone), key)
+// appendGrave is the row of the memory for a key that was deleted.
+func appendGrave(dst []byte, g *grave) []byte {
+	dst = appendString(append(dst, stateGone), g.key)
 	dst = binary.AppendUvarint(appendPosition(dst, g.pos), g.number)
 	if g.row == nil {
 		return append(dst, 0)
@@ -219,6 +174,10 @@ func (d *Debezium) appendWhole(dst []byte) []byte {
 
 func appendString(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+func appendBytes(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
 func appendPosition(dst []byte, p position) []byte {
@@ -295,6 +254,19 @@ func (r *stateReader) position() position {
 	return p
 }
 
+// whole takes the entry of a key that is noted with its row.
+func (r *stateReader) whole() (key []byte, e entry) {
+	e = entry{pos: unpackPosition(r.bytes(uint64(r.byte()))), op: r.byte(), whole: true}
+	twice := r.uvarint()
+	if twice&1 == 0 {
+		key = r.bytes(twice / 2)
+		e.row = r.b
+		return key, e
+	}
+	e.row = r.b
+	return r.bytes(twice / 2), e
+}
+
 // Restore takes what State has given, all of it.
 func (d *Debezium) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 	var graves []*grave
@@ -307,7 +279,11 @@ func (d *Debezium) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 		switch row[0] {
 		case stateLive:
 			key := r.bytes(r.uvarint())
-			d.live.put(key, entry{pos: r.position(), op: r.byte(), row: r.b})
+			d.live.put(key, entry{pos: r.position(), op: r.byte(), row: r.b, former: true})
+		case noteWhole:
+			if key, e := r.whole(); !r.bad {
+				d.live.put(key, e)
+			}
 		case stateGone:
 			g := &grave{key: string(r.bytes(r.uvarint())), pos: r.position(), number: r.uvarint()}
 			if r.byte() == 1 {

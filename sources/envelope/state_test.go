@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -50,6 +51,9 @@ func (e *restarted) keep() {
 func (e *restarted) restart() {
 	e.t.Helper()
 	e.keep()
+	if e.r.IntN(3) == 0 {
+		e.age()
+	}
 	e.now = e.fresh()
 	err := e.now.Restore(func(yield func([]byte, repr.Diff) bool) {
 		for row, n := range e.kept {
@@ -64,6 +68,18 @@ func (e *restarted) restart() {
 	e.now.Remember()
 	if again := e.now.State(nil); len(again) > 0 {
 		e.t.Fatalf("what was just restored has changed: %v", again)
+	}
+}
+
+// age has what is kept be as a former release noted it.
+func (e *restarted) age() {
+	for row := range maps.Clone(e.kept) {
+		r := stateReader{b: []byte(row)}
+		if r.byte() == noteWhole {
+			key, x := r.whole()
+			delete(e.kept, row)
+			e.kept[string(appendFormer(nil, key, &x))] = 1
+		}
 	}
 }
 
