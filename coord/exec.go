@@ -80,6 +80,8 @@ func (s *Session) define(ctx context.Context, p *Prepared) (*Result, *repr.Error
 		return s.rename(ctx, st)
 	case *ast.AlterOptions:
 		return s.alterOptions(ctx, st)
+	case *ast.AlterSinkFrom:
+		return s.switchSink(ctx, st)
 	case *ast.AlterAddMissing:
 		return s.addMissing(ctx, st)
 	case *ast.AlterResnapshot:
@@ -121,7 +123,7 @@ func (s *Session) checkDefine(stmt ast.Statement) *repr.Error {
 		return repr.NewError("25006", "cannot execute a statement that changes the catalog in a read-only transaction")
 	}
 	switch stmt.(type) {
-	case *ast.Drop, *ast.AlterRename, *ast.AlterOptions, *ast.AlterAddMissing, *ast.AlterResnapshot, *ast.AlterOwner, *ast.AlterSetSchema, *ast.AlterSecret, *ast.Comment:
+	case *ast.Drop, *ast.AlterRename, *ast.AlterOptions, *ast.AlterSinkFrom, *ast.AlterAddMissing, *ast.AlterResnapshot, *ast.AlterOwner, *ast.AlterSetSchema, *ast.AlterSecret, *ast.Comment:
 		return repr.NewError(repr.CodeActiveTransaction, "DROP, ALTER and COMMENT cannot run inside a transaction block").
 			WithHint("run it outside of BEGIN and COMMIT; a driver does so in autocommit mode")
 	}

@@ -175,6 +175,10 @@ var sinkOptions = map[string]func(cfg *sinkkafka.Config, o *ast.Option) *repr.Er
 	"retention_bytes": func(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
 		return config(cfg, "retention.bytes", o.Value.Text)
 	},
+	optionCommitInterval: func(cfg *sinkkafka.Config, o *ast.Option) (err *repr.Error) {
+		cfg.Interval, err = optionDuration(o)
+		return err
+	},
 	"snapshot": func(cfg *sinkkafka.Config, o *ast.Option) *repr.Error {
 		yes, ok := optionBool(*o)
 		if !ok {

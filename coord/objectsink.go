@@ -41,6 +41,8 @@ type objectSink struct {
 	desc           repr.RowDesc
 }
 
+const optionRunInterval = "run interval"
+
 // defaultRunInterval is the time between two commits of a sink into files.
 const defaultRunInterval = time.Minute
 
@@ -129,12 +131,12 @@ func (spec *objectSink) readOptions(st *ast.CreateSink, from *catalog.Item) *rep
 			spec.bucket = o.Value.Text
 		case (o.Name == "prefix" || o.Name == "path") && spec.to != nil:
 			spec.prefix = o.Value.Text
-		case o.Name == "partition by":
+		case o.Name == optionPartitionBy:
 			spec.partition, err = optionColumns(o, from)
-		case o.Name == "run interval":
+		case o.Name == optionRunInterval:
 			spec.interval, err = optionDuration(o)
 		default:
-			known := []string{"partition by", "run interval"}
+			known := []string{optionPartitionBy, optionRunInterval}
 			if spec.to != nil {
 				known = append(known, "bucket", "prefix")
 			}

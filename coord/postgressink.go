@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"millrace/coord/catalog"
 	"millrace/repr"
@@ -18,6 +19,7 @@ type postgresSink struct {
 	schema, table string
 	desc          repr.RowDesc
 	key           []int
+	every         time.Duration // between two commits at least; 0: as the connector has it
 }
 
 func (spec *postgresSink) uniqueBy() []int { return spec.key }
@@ -35,7 +37,7 @@ func (s *Session) postgresSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec
 		err = plainSink(st)
 	}
 	if err == nil {
-		err = sinkTexts(st, map[string]*string{"table": &spec.table, "schema": &spec.schema})
+		err = sinkTexts(st, &spec.every, map[string]*string{"table": &spec.table, "schema": &spec.schema})
 	}
 	if err == nil {
 		err = needText(st, "TABLE", spec.table)
@@ -59,7 +61,7 @@ func (spec *postgresSink) connector(c *Coordinator, id uint64) (SinkConnector, *
 	}
 	cfg := c.postgresConfig(spec.to)
 	cfg.Schema, cfg.Table, cfg.Cols, cfg.Key = spec.schema, spec.table, spec.desc, spec.key
-	cfg.Name = c.sinkName(spec.table, id)
+	cfg.Name, cfg.Run.Interval = c.sinkName(spec.table, id), spec.every
 	sink, err := postgres.New(cfg)
 	if err != nil {
 		return nil, asError(err)

@@ -130,6 +130,9 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 	if it.Kind == catalog.Connection {
 		return res, s.alterConnection(ctx, st, it)
 	}
+	if it.Kind == catalog.Sink {
+		return res, s.alterSink(ctx, st, it)
+	}
 	for _, o := range st.Options {
 		known := o.Name == optionRetain || st.Reset && o.Name == optionReset || it.Kind == catalog.Source && isErrorOption(o.Name) ||
 			it.Kind == catalog.MaterializedView && !it.Hidden && o.Name == optionOnError

@@ -252,16 +252,24 @@ func (c *Coordinator) errorsOf(source *catalog.Item) *catalog.Item {
 }
 
 // sink lets a sink go on: it is given the content at the earliest time there is and all changes since, and leaves out what it has written.
-func (v *revival) sink(ctx context.Context, it *catalog.Item) {
-	connector, err := it.Def.(sinkSpec).connector(v.c, it.ID)
+// One that writes another relation since a later time has nothing to do with what that was before; it may have been altered by now.
+func (v *revival) sink(ctx context.Context, was *catalog.Item) {
 	_ = v.c.do(ctx, func() {
-		col := v.c.collections[it.On]
-		if col == nil || v.c.Catalog().Item(it.ID) == nil {
+		it := v.c.Catalog().Item(was.ID)
+		if it == nil || v.c.collections[it.On] == nil {
 			return
 		}
+		connector, err := it.Def.(sinkSpec).connector(v.c, it.ID)
 		var started *subscribed
 		if err == nil {
-			started, err = v.c.subscribe(col, v.r.from[it.On])
+			from := v.r.from[it.On]
+			if it.On != was.On {
+				from = 0 // what was restored was for the other one
+			}
+			if from > 0 {
+				from = max(from, it.Since)
+			}
+			started, err = v.c.subscribe(v.c.collections[it.On], from)
 		}
 		if err != nil {
 			v.c.failSink(it, err)

@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"time"
 
 	"millrace/coord/catalog"
 	"millrace/repr"
@@ -16,6 +17,7 @@ type searchSink struct {
 	index string
 	desc  repr.RowDesc
 	key   []int
+	every time.Duration // between two commits at least; 0: as the connector has it
 }
 
 func (spec *searchSink) uniqueBy() []int { return spec.key }
@@ -30,7 +32,7 @@ func (s *Session) searchSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 		err = plainSink(st)
 	}
 	if err == nil {
-		err = sinkTexts(st, map[string]*string{"index": &spec.index})
+		err = sinkTexts(st, &spec.every, map[string]*string{"index": &spec.index})
 	}
 	if err == nil {
 		err = needText(st, "INDEX", spec.index)
@@ -49,8 +51,10 @@ func (spec *searchSink) connector(c *Coordinator, id uint64) (SinkConnector, *re
 	if c.opts.Sink != nil {
 		return c.opts.Sink(spec.index), nil
 	}
-	sink, err := opensearch.New(opensearch.Config{URL: spec.to.url, User: spec.to.user, Password: spec.to.pass, Index: spec.index,
-		Cols: spec.desc, Key: spec.key, Name: c.sinkName(spec.index, id), Run: c.runOptions(), Dialer: c.dialer()})
+	cfg := opensearch.Config{URL: spec.to.url, User: spec.to.user, Password: spec.to.pass, Index: spec.index,
+		Cols: spec.desc, Key: spec.key, Name: c.sinkName(spec.index, id), Run: c.runOptions(), Dialer: c.dialer()}
+	cfg.Run.Interval = spec.every
+	sink, err := opensearch.New(cfg)
 	if err != nil {
 		return nil, asError(err)
 	}

@@ -13,14 +13,16 @@ import (
 
 // sinkRun is a running sink: a subscription of the view that a goroutine feeds to the connector.
 type sinkRun struct {
-	c      *Coordinator
-	id     uint64
-	name   string
-	from   uint64
-	began  repr.Time   // of the content that it began with
-	errCol *collection // what its target refuses; nil when it keeps none
-	limit  int64       // of what may wait for it, in bytes
-	cancel context.CancelFunc
+	c       *Coordinator
+	id      uint64
+	name    string
+	from    uint64
+	began   repr.Time   // of the content that it began with
+	col     *collection // of from, as the next it belongs to the loop
+	started *subscribed // nil: it did not start
+	errCol  *collection // what its target refuses; nil when it keeps none
+	limit   int64       // of what may wait for it, in bytes
+	cancel  context.CancelFunc
 
 	mu      sync.Mutex // guards what follows
 	state   sinks.State
@@ -95,21 +97,9 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	if err != nil || it == nil {
 		return &Result{Tag: tag}, err
 	}
-	from := s.c.Catalog().Find(st.From.Parts, s.path())
-	if from == nil {
-		return nil, s.noRelation(s.c.Catalog(), st.From)
-	}
-	if from.Failed != nil {
-		return nil, errFailed(from).At(st.From.Pos)
-	}
-	switch from.Kind {
-	case catalog.MaterializedView, catalog.Source, catalog.Table:
-	default:
-		return nil, repr.NewError(repr.CodeWrongObjectType, "a sink needs a materialized view, a source or a table; \""+
-			from.Name+"\" is a "+from.Kind.String()).WithHint("make it a materialized view first").At(st.From.Pos)
-	}
-	if err := fixedColumns(from); err != nil {
-		return nil, err.At(st.From.Pos)
+	from, err := s.sinkInput(st.From)
+	if err != nil {
+		return nil, err
 	}
 	spec, err := s.sinkSpec(st, from)
 	if err != nil {
@@ -140,6 +130,27 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	return &Result{Tag: tag}, nil
 }
 
+// sinkInput is the relation that a sink is to write.
+func (s *Session) sinkInput(name ast.Name) (*catalog.Item, *repr.Error) {
+	from := s.c.Catalog().Find(name.Parts, s.path())
+	if from == nil {
+		return nil, s.noRelation(s.c.Catalog(), name)
+	}
+	if from.Failed != nil {
+		return nil, errFailed(from).At(name.Pos)
+	}
+	switch from.Kind {
+	case catalog.MaterializedView, catalog.Source, catalog.Table:
+	default:
+		return nil, repr.NewError(repr.CodeWrongObjectType, "a sink needs a materialized view, a source or a table; \""+
+			from.Name+"\" is a "+from.Kind.String()).WithHint("make it a materialized view first").At(name.Pos)
+	}
+	if err := fixedColumns(from); err != nil {
+		return nil, err.At(name.Pos)
+	}
+	return from, nil
+}
+
 // beginSink starts a sink that the catalog has; on an error it is dropped.
 func (s *Session) beginSink(ctx context.Context, it *catalog.Item, from uint64, connector sinks.Sink) *repr.Error {
 	var failure *repr.Error
@@ -167,7 +178,8 @@ func (s *Session) beginSink(ctx context.Context, it *catalog.Item, from uint64, 
 // startSink runs a sink from the snapshot that its subscription starts with. It runs in the loop.
 func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.Sink, started *subscribed) {
 	ctx, cancel := context.WithCancel(serve(c.ctx, it.ID, connectorRole))
-	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, began: started.at, limit: started.sub.limit, cancel: cancel, state: sinks.State{Status: "starting"}}
+	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, began: started.at, limit: started.sub.limit, cancel: cancel, state: sinks.State{Status: "starting"},
+		col: c.collections[from], started: started}
 	c.sinks[it.ID] = r
 	c.keepRefusals(it, r, connector)
 	var behind atomic.Bool // more waited for the sink than it may hold
@@ -248,12 +260,16 @@ func (c *Coordinator) failSink(it *catalog.Item, err *repr.Error) {
 }
 
 // restartSink starts a sink that has ended: from a time on, or, when its changes were dropped and the time is 0, by comparing its topic
-// with the view as it is now. It runs in the loop.
+// with the view as it is now. So does one that has another view now. It runs in the loop.
 func (c *Coordinator) restartSink(old *sinkRun, at repr.Time) {
-	col, it := c.collections[old.from], c.Catalog().Item(old.id)
-	if c.sinks[old.id] != old || col == nil || it == nil {
+	it := c.Catalog().Item(old.id)
+	if c.sinks[old.id] != old || it == nil || c.collections[it.On] == nil {
 		return // it was dropped
 	}
+	if it.On != old.from {
+		at = 0
+	}
+	col := c.collections[it.On]
 	connector, err := it.Def.(sinkSpec).connector(c, it.ID)
 	if err == nil {
 		var started *subscribed
@@ -262,7 +278,7 @@ func (c *Coordinator) restartSink(old *sinkRun, at repr.Time) {
 		}
 		if err == nil {
 			started.sub.limit = old.limit
-			c.startSink(it, old.from, connector, started)
+			c.startSink(it, it.On, connector, started)
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package coord
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"millrace/coord/catalog"
 	"millrace/repr"
@@ -87,13 +88,19 @@ func plainSink(st *ast.CreateSink) *repr.Error {
 	return nil
 }
 
-// sinkTexts takes the options of the place that a sink writes to, all of which are strings.
-func sinkTexts(st *ast.CreateSink, into map[string]*string) *repr.Error {
+// sinkTexts takes the options of the place that a sink writes to, all of which are strings but how often it commits.
+func sinkTexts(st *ast.CreateSink, every *time.Duration, into map[string]*string) (err *repr.Error) {
 	for i := range st.Into.Options {
 		o := &st.Into.Options[i]
+		if o.Name == optionCommitInterval {
+			if *every, err = optionDuration(o); err != nil {
+				return err
+			}
+			continue
+		}
 		to := into[o.Name]
 		if to == nil {
-			return unknownOption(o, " of a sink into "+st.Into.Kind.String(), namesIn(into)...)
+			return unknownOption(o, " of a sink into "+st.Into.Kind.String(), append(namesIn(into), optionCommitInterval)...)
 		}
 		if o.Value.Kind != ast.OptionString {
 			return repr.NewError(repr.CodeInvalidParameter, "the option "+strings.ToUpper(o.Name)+" wants a string in single quotes").At(o.Pos)

@@ -78,7 +78,7 @@ type Item struct {
 	On        uint64       // of an index, sink, subscription or <x>_errors: the relation
 	IndexCols []int        // of an index: key columns of the relation
 	Hidden    bool         // a part of another object, such as <source>_errors
-	Since     repr.Time    // of a relation that is kept: it was made then, and cannot be read at earlier times
+	Since     repr.Time    // of a relation that is kept: it was made then, and cannot be read at earlier times; of a sink: it writes that relation since then
 	Comments  map[int]string
 	Columns   []ColumnDef   // of a table
 	Def       any           // of a source, sink, connection or secret: what the coordinator keeps of it

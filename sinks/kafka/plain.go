@@ -117,7 +117,7 @@ func (s *Sink) resumeUpserts(ctx context.Context, t sinks.Tick) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if was, ok := found[string(rec.Key)]; !ok || !bytes.Equal(was.Value, rec.Value) {
+		if was, ok := found[string(rec.Key)]; !ok || !bytes.Equal(was.Value, rec.Value) || !sameHeaders(was.Headers, rec.Headers) {
 			want[string(rec.Key)] = rec
 		}
 		delete(found, string(rec.Key))
@@ -131,6 +131,10 @@ func (s *Sink) resumeUpserts(ctx context.Context, t sinks.Tick) (int64, error) {
 		}
 	}
 	return int64(len(want)), nil
+}
+
+func sameHeaders(a, b []kgo.RecordHeader) bool {
+	return slices.EqualFunc(a, b, func(a, b kgo.RecordHeader) bool { return a.Key == b.Key && bytes.Equal(a.Value, b.Value) })
 }
 
 // writeRows writes the rows that a tick brings. Rows that it takes away are counted and left out when the sink is told so.

@@ -66,7 +66,11 @@ func New(cfg Config) (*Sink, error) {
 func (s *Sink) Check(ctx context.Context) *repr.Error {
 	t := s.target
 	defer t.Close(ctx)
-	there, err := t.there(ctx)
+	known, err := t.readMark(ctx)
+	there := false
+	if err == nil && !known { // else the documents are its own
+		there, err = t.there(ctx)
+	}
 	if err == nil && there {
 		err = t.refuseDocuments(ctx)
 	}

@@ -194,6 +194,14 @@ type AlterOptions struct {
 	Options  []Option
 }
 
+// AlterSinkFrom is ALTER SINK name SET FROM relation: from then on the sink writes that one.
+type AlterSinkFrom struct {
+	At
+	IfExists bool
+	Name     Name
+	From     Name
+}
+
 // AlterAddMissing is ALTER SOURCE name ADD MISSING COLUMNS: fields of its records that no column has become columns.
 type AlterAddMissing struct {
 	At
@@ -260,6 +268,7 @@ func (*CreateSchema) statement()           {}
 func (*CreateDatabase) statement()         {}
 func (*Drop) statement()                   {}
 func (*AlterRename) statement()            {}
+func (*AlterSinkFrom) statement()          {}
 func (*AlterAddMissing) statement()        {}
 func (*AlterOptions) statement()           {}
 func (*AlterResnapshot) statement()        {}

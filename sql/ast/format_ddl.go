@@ -223,6 +223,10 @@ func (p *printer) alter(s Statement) bool {
 			p.put(" SET ")
 		}
 		p.options(s.Options)
+	case *AlterSinkFrom:
+		p.alterHead(KindSink, s.IfExists, s.Name)
+		p.put(" SET FROM ")
+		p.name(s.From)
 	case *AlterAddMissing:
 		p.alterHead(KindSource, s.IfExists, s.Name)
 		p.put(" ADD MISSING COLUMNS")

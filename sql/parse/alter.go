@@ -86,6 +86,8 @@ func (p *parser) alter() ast.Statement {
 		return &ast.AlterOwner{At: at, Kind: kind, IfExists: ifExists, Name: name, Owner: p.roleName()}
 	case p.accept("set", "schema"):
 		return &ast.AlterSetSchema{At: at, Kind: kind, IfExists: ifExists, Name: name, Schema: p.ident().Name}
+	case kind == ast.KindSink && p.accept("set", "from"):
+		return &ast.AlterSinkFrom{At: at, IfExists: ifExists, Name: name, From: p.name()}
 	case p.accept("set"):
 		return p.alterOptions(&ast.AlterOptions{At: at, Kind: kind, IfExists: ifExists, Name: name})
 	case p.accept("reset"):
