@@ -318,7 +318,11 @@ func (c *Coordinator) tryRegistry(ctx context.Context, spec *connectionSpec) *re
 		return err
 	}
 	defer client.Close()
-	if err := client.Check(ctx); err != nil {
+	switch err := client.Check(ctx); {
+	case errors.Is(err, registry.ErrNotFound):
+		return repr.NewError(repr.CodeCannotConnect, "there is no schema registry at "+client.URL()).
+			WithHint("check the address; a registry other than Confluent's has that interface under a path, such as http://localhost:8080/apis/ccompat/v7")
+	case err != nil:
 		return repr.NewError(repr.CodeCannotConnect, "cannot reach the schema registry at "+client.URL()).WithDetail(err.Error()).
 			WithHint("check the address, and that the registry runs")
 	}

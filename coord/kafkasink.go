@@ -55,7 +55,10 @@ func (s *Session) kafkaSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, *
 			return nil, err
 		}
 	}
-	return spec, s.c.alone(spec, st)
+	if err := s.c.alone(spec, st); err != nil {
+		return nil, err
+	}
+	return spec, s.c.noLoop(spec, st, from)
 }
 
 // progressPrefix begins the names of the topics in which sinks keep how far they are.
@@ -69,11 +72,38 @@ func (c *Coordinator) alone(spec *kafkaSink, st *ast.CreateSink) *repr.Error {
 	}
 	for _, it := range c.Catalog().Items() {
 		other, ok := it.Def.(*kafkaSink)
-		if !ok || it.Name == st.Name.Last() || other.topic != spec.topic || !slices.ContainsFunc(spec.broker.brokers, func(b string) bool { return slices.Contains(other.broker.brokers, b) }) {
+		if !ok || it.Name == st.Name.Last() || other.topic != spec.topic || !spec.broker.meets(other.broker) {
 			continue
 		}
 		return repr.NewError(codeInUse, "topic \""+spec.topic+"\" is written by sink \""+it.Name+"\" already").
 			WithHint("name another topic, or drop that sink; a view with UNION ALL brings two into one topic").At(st.Into.Pos)
+	}
+	return nil
+}
+
+// meets says whether two connections name a broker in common.
+func (spec *connectionSpec) meets(other *connectionSpec) bool {
+	return slices.ContainsFunc(spec.brokers, func(b string) bool { return slices.Contains(other.brokers, b) })
+}
+
+// noLoop refuses a topic that a source reads from which the sink's rows come: what the sink writes would come back as rows, without end.
+func (c *Coordinator) noLoop(spec *kafkaSink, st *ast.CreateSink, from *catalog.Item) *repr.Error {
+	snap, seen := c.Catalog(), map[uint64]bool{}
+	for todo := []uint64{from.ID}; len(todo) > 0; {
+		id := todo[0]
+		todo = todo[1:]
+		it := snap.Item(id)
+		if it == nil || seen[id] {
+			continue
+		}
+		seen[id] = true
+		todo = append(todo, it.Depends...)
+		source, ok := it.Def.(*kafkaSource)
+		if !ok || source.topic != spec.topic || !source.broker.meets(spec.broker) {
+			continue
+		}
+		return repr.NewError(codeInUse, "topic \""+spec.topic+"\" is read by source \""+it.Name+"\", from which the rows of the sink come").
+			WithDetail("Each record that the sink writes would come back as a row, and be written again.").WithHint("name another topic").At(st.Into.Pos)
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"millrace/sources"
 )
 
 // papers are an authority, and a certificate with its key that it has signed, in PEM.
@@ -217,6 +219,27 @@ func TestKafkaSourceRefusals(t *testing.T) {
 			t.Errorf("%s: got %+v", tc.columns, err)
 		}
 	}
+}
+
+// TestSinkIntoItsOwnSource: a topic is refused from which the sink's rows come, over whatever views; one of another broker is not.
+func TestSinkIntoItsOwnSource(t *testing.T) {
+	t.Parallel()
+	opts := quiet()
+	opts.Source = func(string) sources.Described { return &pushed{read: new(int64)} }
+	opts.Sink = func(string) SinkConnector { return taker{} }
+	cl := connect(t, start(t, opts))
+	cl.must("CREATE SOURCE s FROM KAFKA BROKER 'one:9092,two:9092' TOPIC 't' FORMAT TEXT")
+	cl.must("CREATE VIEW v AS SELECT * FROM s")
+	cl.must("CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM v")
+	for _, from := range []string{"s", "m"} {
+		err := cl.fails("55006", "CREATE SINK k FROM "+from+" INTO KAFKA BROKER 'two:9092' TOPIC 't' FORMAT JSON")
+		if !strings.Contains(err.Message, `topic "t" is read by source "s"`) || err.Position == 0 {
+			t.Errorf("from %s: %+v", from, err)
+		}
+	}
+	cl.must("CREATE SINK other FROM m INTO KAFKA BROKER 'three:9092' TOPIC 't' FORMAT JSON")
+	cl.must("CREATE TABLE apart (a int)")
+	cl.must("CREATE SINK elsewhere FROM apart INTO KAFKA BROKER 'one:9092' TOPIC 't' FORMAT JSON")
 }
 
 // TestInferNotice: the columns that were found are told.

@@ -71,6 +71,9 @@ func TestSinkIntoAFolder(t *testing.T) {
 			t.Errorf("%s says %v, want %q", statement, err, want)
 		}
 	}
+	if spec := m.c.leadsTo(m.c.Catalog().Find([]string{"f"}, []string{"public"})); spec != nil {
+		t.Errorf("a check would try a connection to %+v", spec)
+	}
 	m.opts.FileSinks = ""
 	m.crash()
 	cl = connect(t, m.c)

@@ -28,7 +28,7 @@ func systemName(k ast.ExternalKind) string {
 // at says where a source or sink leads that names brokers by itself or a connection.
 func (o *outside) at(place string, brokers []string) {
 	o.place = place
-	if len(o.depends) == 0 {
+	if len(o.depends) == 0 && len(brokers) > 0 {
 		o.leads = &connectionSpec{brokers: brokers}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strings"
 
 	"millrace/console"
 )
@@ -19,13 +18,14 @@ func backup(ctx context.Context, args []string) (err error) {
 	fs := flag.NewFlagSet("millrace backup DIR", flag.ContinueOnError)
 	var c config
 	c.flags(fs)
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		return errors.New("name the folder to make: millrace backup DIR [flags]")
-	}
-	if err := load(fs, &c, args[1:]); err != nil {
+	name, args := operand(fs, args)
+	if err := load(fs, &c, args); err != nil {
 		return err
 	}
-	dir, err := filepath.Abs(args[0])
+	if name == "" {
+		return errors.New("name the folder to make: millrace backup DIR [flags]")
+	}
+	dir, err := filepath.Abs(name)
 	if err != nil {
 		return err
 	}

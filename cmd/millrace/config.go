@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -59,6 +60,21 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.LogSegment, "log-segment", "32MiB", "`size` of a file of the log, which is folded when it is full")
 	fs.BoolVar(&c.LogCompress, "log-compress", false, "the data is compressed: less of the disk, more of the processor")
 	fs.StringVar(&c.File, "config", "", "a TOML `file` with these names as keys")
+}
+
+// operand takes the argument that is no flag, which stands in front of the flags or behind them; it is empty when there is none.
+func operand(fs *flag.FlagSet, args []string) (name string, flags []string) {
+	if len(args) > 0 && (args[0] == "-" || !strings.HasPrefix(args[0], "-")) {
+		return args[0], args[1:]
+	}
+	out := fs.Output()
+	fs.SetOutput(io.Discard) // what is wrong is told when the flags are read
+	err := fs.Parse(args)
+	fs.SetOutput(out)
+	if err == nil && fs.NArg() == 1 {
+		return fs.Arg(0), args[:len(args)-1]
+	}
+	return "", args
 }
 
 // load fills what the command line left open from the environment and the file.

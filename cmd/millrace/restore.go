@@ -22,15 +22,16 @@ func restore(ctx context.Context, args []string) (err error) {
 	var c config
 	c.flags(fs)
 	offline := fs.Bool("offline", false, "write to the data directory; no server may run on it")
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") && args[0] != "-" {
-		return errors.New("name the file of the dump, or - for standard input: millrace restore FILE [flags]")
-	}
-	if err := load(fs, &c, args[1:]); err != nil {
+	name, args := operand(fs, args)
+	if err := load(fs, &c, args); err != nil {
 		return err
 	}
+	if name == "" {
+		return errors.New("name the file of the dump, or - for standard input: millrace restore FILE [flags]")
+	}
 	in := os.Stdin
-	if args[0] != "-" {
-		if in, err = os.Open(args[0]); err != nil {
+	if name != "-" {
+		if in, err = os.Open(name); err != nil {
 			return err
 		}
 		defer func() { _ = in.Close() }()
@@ -47,7 +48,7 @@ func restore(ctx context.Context, args []string) (err error) {
 	defer done()
 	n, err := replay(ctx, conn, in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", args[0], err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	fmt.Fprintf(os.Stderr, "%d statements\n", n)
 	return nil

@@ -25,18 +25,19 @@ func tail(ctx context.Context, args []string) error {
 	c.flags(fs)
 	format := fs.String("format", "json", "json: an object on each line; text or csv: as COPY writes them")
 	snapshot := fs.Bool("snapshot", true, "begin with what is there")
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		return errors.New("name what to follow: millrace tail VIEW [flags]")
-	}
-	if err := load(fs, &c, args[1:]); err != nil {
+	name, args := operand(fs, args)
+	if err := load(fs, &c, args); err != nil {
 		return err
+	}
+	if name == "" {
+		return errors.New("name what to follow: millrace tail VIEW [flags]")
 	}
 	var err error
 	switch *format {
 	case "json":
-		err = c.tailLines(ctx, os.Stdout, args[0], *snapshot)
+		err = c.tailLines(ctx, os.Stdout, name, *snapshot)
 	case "text", "csv":
-		err = c.tailCopy(ctx, os.Stdout, args[0], *format, *snapshot)
+		err = c.tailCopy(ctx, os.Stdout, name, *format, *snapshot)
 	default:
 		return fmt.Errorf("format %q: one of json, text, csv", *format)
 	}

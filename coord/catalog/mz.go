@@ -235,7 +235,7 @@ func (e *SystemEnv) eachFed(row func(*Item) []repr.Datum) [][]repr.Datum {
 func (i *Item) SystemType() string {
 	switch {
 	case i.Hidden:
-		return "progress"
+		return "errors"
 	case i.From != 0:
 		return "subsource"
 	case i.System != "":

@@ -53,6 +53,9 @@ func (o *Options) Explain(err error) *Problem {
 		p.Code, p.Lasting = codeNoLogin, true
 		p.Message = fmt.Sprintf("Kafka broker %s denies the login: %v", where, err)
 		p.Hint = "Check SASL MECHANISMS, SASL USERNAME and SASL PASSWORD of the connection."
+		if errors.Is(err, kerr.IllegalSaslState) {
+			p.Hint = "The broker takes no login at this address: leave SASL out, or name the port that wants one."
+		}
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed),
 		errors.Is(err, kerr.TransactionalIDAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed):
 		p.Code, p.Lasting = codeNoAccess, true

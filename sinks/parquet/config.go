@@ -85,6 +85,9 @@ func (s *Sink) Check(ctx context.Context) *repr.Error {
 	defer s.target.store.Close()
 	if _, err := s.target.store.List(ctx, s.target.folder()+"/", 1); err != nil {
 		e, _ := s.target.Explain(err)
+		if answer, ok := errors.AsType[*s3.Error](err); ok && answer.Status == http.StatusNotFound {
+			return e.WithHint("Make the bucket, or name another.")
+		}
 		return e
 	}
 	return nil

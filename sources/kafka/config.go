@@ -249,7 +249,7 @@ func (c *Config) checkInclude() error {
 				return notSupported("INCLUDE KEY with ENVELOPE DEBEZIUM")
 			}
 			if c.KeyFormat == FormatNone {
-				return repr.NewError(repr.CodeInvalidParameter, "INCLUDE KEY needs a KEY FORMAT")
+				return repr.NewError(repr.CodeInvalidParameter, "INCLUDE KEY needs a KEY FORMAT").WithHint("Write KEY FORMAT … VALUE FORMAT … in place of FORMAT ….")
 			}
 		case IncludePartition, IncludeOffset, IncludeTimestamp, IncludeHeaders, IncludeHeader, IncludeTopic:
 		default:

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/internal/broker"
 	"millrace/internal/registry"
@@ -37,10 +41,37 @@ func (s *Source) Describe(ctx context.Context) (cols repr.RowDesc, keys [][]int,
 	if _, err := s.cfg.Broker.Lookup(ctx, cl, s.cfg.Topic); err != nil {
 		return nil, nil, asError(err)
 	}
+	if err := s.checkStart(ctx, cl); err != nil {
+		return nil, nil, asError(err)
+	}
 	if err := s.build(ctx); err != nil {
 		return nil, nil, err
 	}
 	return s.seen.cols, s.seen.keys, nil
+}
+
+// checkStart refuses offsets to start at that no record has, nor the next one will have.
+func (s *Source) checkStart(ctx context.Context, cl *kgo.Client) error {
+	if len(s.cfg.StartOffsets) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, broker.PatienceOnce)
+	defer cancel()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, s.cfg.Topic)
+	if err != nil {
+		if p := s.cfg.Broker.Explain(err); p != nil {
+			return p
+		}
+		return err
+	}
+	for _, p := range slices.Sorted(maps.Keys(s.cfg.StartOffsets)) {
+		n := s.cfg.StartOffsets[p]
+		if end, ok := ends.Lookup(s.cfg.Topic, p); ok && end.Err == nil && n > end.Offset {
+			return repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("START OFFSET %d is behind the end of partition %d of topic %q, %d", n, p, s.cfg.Topic, end.Offset)).
+				WithHint(fmt.Sprintf("START OFFSET %d begins with the next record that is written.", end.Offset))
+		}
+	}
+	return nil
 }
 
 // Grows says that rows are only added: so it is without an envelope, under which every record is a row that stays.
