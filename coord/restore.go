@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -477,10 +478,17 @@ func (r *restoring) offsets(source uint64) map[int32]int64 {
 }
 
 // remembered gives a connector what it remembered.
-func (r *restoring) remembered(source uint64, to sources.Connector) error {
+func (r *restoring) remembered(ctx context.Context, source uint64, to sources.Connector) error {
 	s, ok := to.(sources.Stateful)
 	if !ok {
 		return nil
+	}
+	if s, ok := to.(sources.Recalling); ok {
+		content, err := r.c.contentOf(ctx, source)
+		if err != nil {
+			return err
+		}
+		s.Recall(content)
 	}
 	b := r.states[stateOf(source)].Seal()
 	return s.Restore(func(yield func(row []byte, diff repr.Diff) bool) {

@@ -210,7 +210,7 @@ func (v *revival) source(ctx context.Context, it *catalog.Item) {
 	spec := it.Def.(sourceSpec)
 	connector, err := spec.connector(v.c)
 	if err == nil {
-		if e := v.r.remembered(it.ID, connector); e != nil {
+		if e := v.r.remembered(ctx, it.ID, connector); e != nil {
 			err = asError(e)
 		}
 	}

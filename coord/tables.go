@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -427,37 +428,42 @@ func (c *Coordinator) refeed(ctx context.Context, it *catalog.Item, connector so
 	}
 	for _, t := range c.tablesFrom(it.ID) {
 		table := sources.Table{ID: t.ID, Columns: t.Desc, Upstream: t.Def.(*fedDef).value}
-		var failure error
-		err := c.do(ctx, func() {
-			col := c.collections[t.ID]
-			if col == nil {
-				return
-			}
-			now, e := col.ok.At(col.ok.Upper() - 1)
-			if failure = e; e != nil {
-				return
-			}
-			table.Rows = func(yield func(row []byte, diff repr.Diff) bool) {
-				for b := range now.Chunks(hydrateChunk) {
-					for i := range b.Len() {
-						if !yield(b.Row(i), b.Diff(i)) {
-							return
-						}
-					}
-				}
-			}
-		})
+		var err error
+		if table.Rows, err = c.contentOf(ctx, t.ID); err == nil {
+			err = several.Feed(table)
+		}
 		if err != nil {
-			return err
-		}
-		if failure == nil {
-			failure = several.Feed(table)
-		}
-		if failure != nil {
-			return asError(failure)
+			return asError(err)
 		}
 	}
 	return nil
+}
+
+// contentOf is what a collection holds now; nil when it is not there.
+func (c *Coordinator) contentOf(ctx context.Context, id uint64) (rows iter.Seq2[[]byte, repr.Diff], failed error) {
+	err := c.do(ctx, func() {
+		col := c.collections[id]
+		if col == nil {
+			return
+		}
+		now, e := col.ok.At(col.ok.Upper() - 1)
+		if failed = e; e != nil {
+			return
+		}
+		rows = func(yield func(row []byte, diff repr.Diff) bool) {
+			for b := range now.Chunks(hydrateChunk) {
+				for i := range b.Len() {
+					if !yield(b.Row(i), b.Diff(i)) {
+						return
+					}
+				}
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, failed
 }
 
 // tablesFrom are the tables that a source feeds.

@@ -154,6 +154,14 @@ type Stateful interface {
 	Restore(rows iter.Seq2[[]byte, repr.Diff]) error
 }
 
+// Recalling is a connector whose State leaves out what is in the rows that it gave, so that after a restart it needs both.
+type Recalling interface {
+	Stateful
+	// Recall is told, before Restore and Run, what the source holds, as of the same tick as what Restore is given. The rows may be
+	// gone through until the first batch is pushed.
+	Recall(content iter.Seq2[[]byte, repr.Diff])
+}
+
 // Holder is a connector that knows what it holds in memory. Any goroutine may ask.
 type Holder interface {
 	// Held gives the bytes of what it remembers, and of what it has fetched and not handed over.

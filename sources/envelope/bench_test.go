@@ -121,10 +121,10 @@ func BenchmarkKeyed(b *testing.B) {
 	list := makeUp(500_000)
 	var dst, state []sources.Update
 	var d *Debezium
-	at := len(list)
+	at, noted := len(list), 0
 	for i := 0; b.Loop(); i++ {
 		if at == len(list) {
-			d = newDebezium(&made{list: list})
+			d = newDebezium(&made{list: list}, 1)
 			d.Remember()
 			at = 0
 		}
@@ -135,7 +135,11 @@ func BenchmarkKeyed(b *testing.B) {
 		}
 		if at%10_000 == 0 {
 			state = d.State(state[:0])
+			for _, u := range state {
+				noted += len(u.Row)
+			}
 		}
 	}
+	b.ReportMetric(float64(noted)/float64(b.N), "note-bytes/change")
 	b.ReportMetric(float64(d.live.bytes())/float64(d.live.len()), "bytes/key")
 }

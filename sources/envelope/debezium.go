@@ -78,15 +78,19 @@ type Debezium struct {
 
 	// upsert: the last record of a key counts, whatever its position, and one without a value deletes.
 	upsert   bool
+	keyWidth int     // columns of the key, where it is packed as the row is; 0 where it is not
 	memory   *memory // nil when nobody asks for the State
 	restored bool
 	c        change
 	held     entry // of the key of the change
 }
 
-func newDebezium(ch changes) *Debezium {
-	return &Debezium{changes: ch, live: newEntries(), bag: map[string]int64{},
+// newDebezium makes an envelope. Where keys are packed as rows are, keyWidth is how many columns they have; elsewhere it is 0.
+func newDebezium(ch changes, keyWidth int) *Debezium {
+	d := &Debezium{changes: ch, live: newEntries(), bag: map[string]int64{}, keyWidth: keyWidth,
 		gone: graveyard{byKey: map[string]*grave{}}, seen: recent{ids: map[uint64]struct{}{}}}
+	d.live.bare = keyWidth > 0
+	return d
 }
 
 // Upsert has the last record of a key count, whatever its position in the database's log, and a record without a value

@@ -16,7 +16,7 @@ import (
 // name to the rows of each event; key are the columns of the message key. With no key columns the bytes of the key
 // stand for the key.
 func NewDebeziumAvro(schemas Schemas, cols, key []avro.Column) *Debezium {
-	return newDebezium(&avroChanges{schemas: schemas, cols: cols, keyCols: key, keys: NewRegistered(schemas, key)})
+	return newDebezium(&avroChanges{schemas: schemas, cols: cols, keyCols: key, keys: NewRegistered(schemas, key)}, len(key))
 }
 
 // avroChanges decodes change events.

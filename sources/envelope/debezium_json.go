@@ -13,7 +13,7 @@ import (
 
 // NewDebeziumJSON makes an envelope for change events in JSON, with or without the schema wrapper of Kafka Connect.
 // The collection has one column, data jsonb: the row as the event writes it. The key is the message's.
-func NewDebeziumJSON() *Debezium { return newDebezium(&jsonChanges{}) }
+func NewDebeziumJSON() *Debezium { return newDebezium(&jsonChanges{}, 0) }
 
 // DebeziumJSONColumns is the shape of such a collection.
 func DebeziumJSONColumns() repr.RowDesc { return (&json.Decoder{}).Columns() }

@@ -13,7 +13,7 @@ import (
 // NewDebeziumTyped makes an envelope for change events in JSON whose rows become columns, matched by name: by the schema
 // that a message bears or, where it bears none, by the types of the columns and the modes of the connector.
 func NewDebeziumTyped(cols []connect.Column, modes connect.Modes) *Debezium {
-	return newDebezium(&typedChanges{cols: cols, modes: modes, byText: map[string]*typedProgram{}})
+	return newDebezium(&typedChanges{cols: cols, modes: modes, byText: map[string]*typedProgram{}}, 0)
 }
 
 // typedChanges decodes change events to columns. An event is walked once, and only what is needed of it is decoded.

@@ -14,13 +14,13 @@ import (
 
 // Remembering is an envelope whose memory can be kept beside the rows that it gives, so that after a restart it goes on as if
 // there had been none. State gives the changes of that memory since it was asked last, as updates of rows that mean something
-// to the envelope alone; Restore takes the sum of them all, before the first message.
+// to the envelope alone; Restore takes the sum of them all, and that of the rows which the envelope gave, before the first message.
 type Remembering interface {
 	Envelope
 	// Remember says that State is going to be asked.
 	Remember()
 	State(dst []sources.Update) []sources.Update
-	Restore(rows iter.Seq2[[]byte, repr.Diff]) error
+	Restore(rows, content iter.Seq2[[]byte, repr.Diff]) error
 }
 
 // The rows of the memory of a Debezium envelope begin with what they tell of.
@@ -267,9 +267,10 @@ func (r *stateReader) whole() (key []byte, e entry) {
 	return r.bytes(twice / 2), e
 }
 
-// Restore takes what State has given, all of it.
-func (d *Debezium) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
+// Restore takes what State has given, all of it, and the rows of the table, some of which belong to what State told of their keys.
+func (d *Debezium) Restore(rows, content iter.Seq2[[]byte, repr.Diff]) error {
 	var graves []*grave
+	placed := newEntries() // those whose rows are in the table
 	slots := map[int]uint64{}
 	for row, diff := range rows {
 		if len(row) == 0 {
@@ -283,6 +284,11 @@ func (d *Debezium) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 		case noteWhole:
 			if key, e := r.whole(); !r.bad {
 				d.live.put(key, e)
+			}
+		case noteKey:
+			if key, e := r.whole(); !r.bad {
+				e.row = key
+				placed.put(key, e)
 			}
 		case stateGone:
 			g := &grave{key: string(r.bytes(r.uvarint())), pos: r.position(), number: r.uvarint()}
@@ -309,5 +315,41 @@ func (d *Debezium) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 		}
 	}
 	d.gone.restore(graves)
-	return d.seen.restore(slots)
+	if err := d.seen.restore(slots); err != nil || placed.len() == 0 {
+		return err
+	}
+	return d.join(placed, content)
+}
+
+// join gives the entries that were noted without their rows these rows, each of which begins with its key. The others of the table
+// belong to entries that were noted with them, or to no key.
+func (d *Debezium) join(placed *entries, content iter.Seq2[[]byte, repr.Diff]) error {
+	if d.keyWidth == 0 || content == nil {
+		return errState
+	}
+	others := maps.Clone(d.bag)
+	for _, e := range d.live.all() {
+		others[string(e.row)]++
+	}
+	before := d.live.len()
+	for row, diff := range content {
+		if len(others) > 0 {
+			diff -= others[string(row)]
+		}
+		if diff == 0 {
+			continue
+		}
+		key := row[:repr.PrefixLen(row, d.keyWidth)]
+		from, to := placed.seek(key), d.live.seek(key)
+		if diff != 1 || !from.found || to.found {
+			return errState
+		}
+		e := placed.entry(from)
+		e.row, e.whole = row, false
+		d.live.set(to, key, &e)
+	}
+	if d.live.len()-before != placed.len() {
+		return errState
+	}
+	return nil
 }

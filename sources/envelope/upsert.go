@@ -201,7 +201,7 @@ func (u *Upsert) State(dst []sources.Update) []sources.Update {
 }
 
 // Restore takes what State has given, all of it.
-func (u *Upsert) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
+func (u *Upsert) Restore(rows, _ iter.Seq2[[]byte, repr.Diff]) error {
 	for row, diff := range rows {
 		if len(row) == 0 || diff != 1 || row[0] != holdsRow && row[0] != holdsError {
 			return errState

@@ -99,7 +99,7 @@ type Config struct {
 	// or what the first messages have. A caller that keeps what Schemas says reads the same columns after a restart.
 	ValueSchema string
 	KeySchema   string
-	// KeepState: batches tell what the envelope remembers, for Restore.
+	// KeepState: batches tell what the envelope remembers, for Restore and Recall.
 	KeepState bool
 	// FetchBytes is how much is fetched at once; 0: 16 MiB.
 	FetchBytes int64
@@ -113,6 +113,8 @@ type Source struct {
 	cfg  Config
 	seen *described // nil before Describe
 	kept []keptRow  // given to Restore, for an envelope that is not there yet
+	// content was given to Recall, for the same.
+	content iter.Seq2[[]byte, repr.Diff]
 
 	rest *json.Columns // the decoder of values, where it keeps what no column has; nil otherwise
 
@@ -169,6 +171,9 @@ func (s *Source) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 	return nil
 }
 
+// Recall takes what the source holds.
+func (s *Source) Recall(content iter.Seq2[[]byte, repr.Diff]) { s.content = content }
+
 // remember gives the envelope back what it remembered.
 func (s *Source) remember(env envelope.Envelope) error {
 	e, ok := env.(envelope.Remembering)
@@ -181,8 +186,8 @@ func (s *Source) remember(env envelope.Envelope) error {
 				return
 			}
 		}
-	})
-	s.kept = nil
+	}, s.content)
+	s.kept, s.content = nil, nil
 	e.Remember()
 	return err
 }
