@@ -20,14 +20,8 @@ func (s *Session) alterConnection(ctx context.Context, st *ast.AlterOptions, it 
 		return asError(e)
 	}
 	made := parsed[0].Stmt.(*ast.CreateConnection)
-	options, validate := slices.Clone(st.Options), true
-	options = slices.DeleteFunc(options, func(o ast.Option) bool {
-		if o.Name != "validate" {
-			return false
-		}
-		validate, _ = optionBool(o)
-		return true
-	})
+	validate := validates(st.Options) && validates(st.With) // it may stand among what is set
+	options := dropOptions(st.Options, func(name string) bool { return name == "validate" })
 	made.Options = slices.DeleteFunc(slices.Clone(made.Options), func(old ast.Option) bool {
 		return slices.ContainsFunc(options, func(o ast.Option) bool { return sameOption(old.Name, o.Name) })
 	})
@@ -38,14 +32,58 @@ func (s *Session) alterConnection(ctx context.Context, st *ast.AlterOptions, it 
 	if err != nil {
 		return err.At(st.Name.Pos)
 	}
+	altered := *it
+	altered.CreateSQL, altered.Statement, altered.Def, altered.Depends = createText(withoutPassword(made)), ast.Format(made), spec, spec.secrets
 	if validate {
-		if err := s.c.validateConnection(ctx, spec); err != nil {
+		if err := s.tryAltered(ctx, &altered); err != nil {
 			return err
 		}
 	}
-	altered := *it
-	altered.CreateSQL, altered.Statement, altered.Def, altered.Depends = createText(withoutPassword(made)), ast.Format(made), spec, spec.secrets
 	return s.replaceOutside(ctx, it, &altered)
+}
+
+// tryAltered tries a connection as it will be, and whether what the sources and sinks that use it need is there too.
+func (s *Session) tryAltered(ctx context.Context, altered *catalog.Item) *repr.Error {
+	spec := altered.Def.(*connectionSpec)
+	if err := s.c.validateConnection(ctx, spec); err != nil {
+		return err
+	}
+	s.noteReplication(ctx, spec)
+	var users []*catalog.Item
+	var failure *repr.Error
+	err := s.c.do(ctx, func() { _, users, failure = s.c.remake(s.c.catalog.Load().With(altered), altered) })
+	if err == nil {
+		err = failure
+	}
+	if err != nil {
+		return err
+	}
+	for _, it := range users {
+		if err := s.c.tryUser(ctx, it); err != nil {
+			e := *err
+			e.Message = it.Kind.String() + " \"" + it.Name + "\" could not go on by this connection: " + e.Message
+			return e.WithHint("ALTER CONNECTION … WITH (VALIDATE = false) changes it all the same")
+		}
+	}
+	return nil
+}
+
+// tryUser tries whether what a source or sink needs is there.
+func (c *Coordinator) tryUser(ctx context.Context, it *catalog.Item) *repr.Error {
+	switch spec := it.Def.(type) {
+	case sinkSpec:
+		_, err := c.openSink(ctx, spec, it.ID)
+		return err
+	case sourceSpec:
+		src, err := spec.connector(c)
+		if err != nil {
+			return err
+		}
+		if _, _, err := src.Describe(ctx); err != nil {
+			return asError(err)
+		}
+	}
+	return nil
 }
 
 // sameOption says whether two names are of one option.

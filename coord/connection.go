@@ -102,7 +102,7 @@ var credentials = regexp.MustCompile(`://[^/@'\s]+@`)
 
 // createText is the text of a statement that makes an object, without the credentials in its addresses.
 func createText(st ast.Statement) string {
-	text := credentials.ReplaceAllString(ast.Format(st), "://"+hidden+"@")
+	text := credentials.ReplaceAllString(ast.Format(withoutLogin(st)), "://"+hidden+"@")
 	if _, options := st.(*ast.CreateConnection); options {
 		return text // PASSWORD is an option there: SECRET behind it is no password, and withoutPassword has seen to strings
 	}

@@ -100,6 +100,9 @@ func csvShape(f *ast.MessageFormat, shape *kafka.Shape) *repr.Error {
 func registryShape(f *ast.MessageFormat, shape *kafka.Shape) *repr.Error {
 	shape.Message = f.Message
 	for _, o := range f.Options {
+		if f.RegistryURL != "" && isFormerLogin(o.Name) {
+			continue // registryOf reads it
+		}
 		return errFormatOption(&o, "a schema registry", "")
 	}
 	return nil

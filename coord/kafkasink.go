@@ -44,10 +44,15 @@ func (s *Session) kafkaSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, *
 	}
 	spec := &kafkaSink{cfg: sinkkafka.Config{Cols: from.Desc, Partitions: 1, Replication: 1, Snapshot: true}}
 	var err *repr.Error
-	if spec.broker, spec.topic, err = s.kafkaAddress(&st.Into, &spec.depends); err != nil {
+	if spec.broker, spec.topic, err = s.kafkaAddress(&st.Into, st.Options, &spec.depends); err != nil {
 		return nil, err
 	}
-	spec.outside.at("Kafka "+spec.topic, spec.broker.brokers)
+	spec.outside.at("Kafka "+spec.topic, st.Into.Broker, spec.broker)
+	if st.Into.Broker != "" {
+		rest := *st
+		rest.Into.Options, rest.Options = dropOptions(st.Into.Options, isFormerLogin), dropOptions(st.Options, isFormerLogin)
+		st = &rest
+	}
 	for _, read := range []func(*Session, *ast.CreateSink, *catalog.Item) *repr.Error{
 		spec.readFormats, spec.readEnvelope, spec.readColumns, spec.readOptions,
 	} {
@@ -137,7 +142,7 @@ func (spec *kafkaSink) readFormats(s *Session, st *ast.CreateSink, _ *catalog.It
 		if known != sinkkafka.Avro {
 			continue
 		}
-		if len(f.Options) > 0 {
+		if len(dropOptions(f.Options, func(name string) bool { return f.RegistryURL != "" && isFormerLogin(name) })) > 0 {
 			return unsupported("the options of the schema registry of a sink", f.Pos)
 		}
 		var err *repr.Error

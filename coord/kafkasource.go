@@ -35,10 +35,15 @@ func (s *Session) kafkaSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 	}
 	spec := &kafkaSource{envelope: ast.EnvelopeNone, includes: st.Includes}
 	var err *repr.Error
-	if spec.broker, spec.topic, err = s.kafkaAddress(&st.From, &spec.depends); err != nil {
+	if spec.broker, spec.topic, err = s.kafkaAddress(&st.From, st.Options, &spec.depends); err != nil {
 		return nil, err
 	}
-	spec.outside.at("Kafka "+spec.topic, spec.broker.brokers)
+	spec.outside.at("Kafka "+spec.topic, st.From.Broker, spec.broker)
+	if st.From.Broker != "" {
+		rest := *st
+		rest.From.Options, rest.Options = dropOptions(st.From.Options, isFormerLogin), dropOptions(st.Options, isFormerLogin)
+		st = &rest
+	}
 	if err := spec.takeOptions(st); err != nil {
 		return nil, err
 	}
@@ -114,14 +119,15 @@ func (spec *kafkaSource) config() (cfg kafka.Config, err *repr.Error) {
 }
 
 // kafkaAddress is where a source or sink connects and which topic it means, in either dialect.
-func (s *Session) kafkaAddress(from *ast.External, depends *[]uint64) (to *connectionSpec, topic string, err *repr.Error) {
+func (s *Session) kafkaAddress(from *ast.External, more []ast.Option, depends *[]uint64) (to *connectionSpec, topic string, err *repr.Error) {
 	topic, ok := from.TopicName()
 	if !ok {
 		return nil, "", repr.NewError(repr.CodeInvalidParameter, "no TOPIC is given").
 			WithHint("write it in quotes: KAFKA CONNECTION c (TOPIC 'name'), or KAFKA BROKER 'host:port' TOPIC 'name'").At(from.Pos)
 	}
 	if from.Broker != "" {
-		return &connectionSpec{kind: ast.ConnectionKafka, brokers: brokerList(from.Broker)}, topic, nil
+		to, err = s.formerBroker(from, more, depends)
+		return to, topic, err
 	}
 	kind := ast.ConnectionKafka
 	spec, id, err := s.connection(from.Connection, &kind)
@@ -135,7 +141,8 @@ func (s *Session) kafkaAddress(from *ast.External, depends *[]uint64) (to *conne
 // registryOf is the schema registry that a format names.
 func (s *Session) registryOf(f *ast.MessageFormat, depends *[]uint64) (*connectionSpec, *repr.Error) {
 	if f.RegistryURL != "" {
-		return &connectionSpec{kind: ast.ConnectionRegistry, url: f.RegistryURL}, nil
+		spec := &connectionSpec{kind: ast.ConnectionRegistry, url: f.RegistryURL}
+		return spec, s.loginIn(f.Options, spec, depends)
 	}
 	kind := ast.ConnectionRegistry
 	spec, id, err := s.connection(f.RegistryConnection, &kind)

@@ -77,6 +77,8 @@ type secured struct {
 	w    *kgo.Client
 	cl   *client
 	with string // the options of TLS
+	cert string // in PEM, as the next
+	key  string
 }
 
 func newSecured(t *testing.T) *secured {
@@ -98,6 +100,7 @@ func newSecured(t *testing.T) *secured {
 	k.cl.must("CREATE SECRET pass AS 'hunter21'")
 	k.cl.must("CREATE SECRET k AS '" + p.key + "'")
 	k.cl.must("CREATE SECRET ca AS '" + p.authority + "'")
+	k.cert, k.key = p.cert, p.key
 	k.with = ", SSL CERTIFICATE AUTHORITY = SECRET ca, SSL CERTIFICATE '" + p.cert + "', SSL KEY SECRET k"
 	return k
 }

@@ -2,7 +2,8 @@ package coord
 
 import (
 	"context"
-	"net/url"
+	"errors"
+	"net/http"
 	"path"
 	"path/filepath"
 	"strings"
@@ -61,7 +62,7 @@ func (s *Session) objectSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 	if spec.bucket == "" {
 		return nil, repr.NewError(repr.CodeInvalidParameter, "a sink into S3 needs the option BUCKET").At(st.Into.Pos)
 	}
-	spec.outside.at("S3 "+spec.bucket+"/"+spec.prefix, nil)
+	spec.outside.place = "S3 "+spec.bucket+"/"+spec.prefix
 	return spec, nil
 }
 
@@ -75,7 +76,7 @@ func (s *Session) folderSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 	if err := spec.read(st, from); err != nil {
 		return nil, err
 	}
-	spec.outside.at("folder "+spec.prefix, nil)
+	spec.outside.place = "folder "+spec.prefix
 	return spec, nil
 }
 
@@ -201,26 +202,24 @@ func (c *Coordinator) storeOptions(to *connectionSpec, bucket string) s3.Options
 	return s3.Options{Endpoint: to.url, Region: to.region, Bucket: bucket, AccessKey: to.user, SecretKey: to.pass, Dialer: c.dialer(), Clock: c.opts.Clock}
 }
 
-// tryStore tries whether something listens at the endpoint; which bucket is meant only a sink knows.
+// tryStore tries whether the endpoint answers and knows the keys; which bucket is meant only a sink knows.
 func (c *Coordinator) tryStore(ctx context.Context, spec *connectionSpec) *repr.Error {
-	if spec.url == "" {
-		return nil // that of AWS
-	}
-	u, e := url.Parse(spec.url)
-	if e != nil || u.Host == "" {
+	store, e := s3.New(c.storeOptions(spec, ""))
+	if e != nil {
 		return repr.NewError(repr.CodeInvalidParameter, "invalid ENDPOINT").WithHint("write it like http://localhost:9000")
 	}
-	addr := u.Host
-	if u.Port() == "" {
-		addr += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	defer store.Close()
+	e = store.Try(ctx)
+	answer, answered := errors.AsType[*s3.Error](e)
+	switch {
+	case e == nil:
+		return nil
+	case answered && (answer.Status == http.StatusForbidden || answer.Status == http.StatusUnauthorized || answer.Status == http.StatusBadRequest):
+		return repr.NewError(repr.CodeInvalidAuthorization, "object storage refuses the keys of the connection: "+answer.Error()).
+			WithHint("check ACCESS KEY ID, SECRET ACCESS KEY and REGION")
 	}
-	conn, e := c.dialer().DialContext(ctx, "tcp", addr)
-	if e != nil {
-		return repr.NewError(repr.CodeCannotConnect, "cannot reach object storage at "+addr).WithDetail(e.Error()).
-			WithHint("check the address, and that the server runs")
-	}
-	_ = conn.Close() // it was there
-	return nil
+	return repr.NewError(repr.CodeCannotConnect, "cannot reach object storage at "+store.Endpoint()).WithDetail(e.Error()).
+		WithHint("check the address, and that the server runs")
 }
 
 // optionDuration reads an interval of a millisecond or more.

@@ -26,10 +26,10 @@ func systemName(k ast.ExternalKind) string {
 }
 
 // at says where a source or sink leads that names brokers by itself or a connection.
-func (o *outside) at(place string, brokers []string) {
+func (o *outside) at(place, broker string, spec *connectionSpec) {
 	o.place = place
-	if len(o.depends) == 0 && len(brokers) > 0 {
-		o.leads = &connectionSpec{brokers: brokers}
+	if broker != "" {
+		o.leads = spec
 	}
 }
 

@@ -51,7 +51,7 @@ func (s *Session) postgresSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec
 	if err != nil {
 		return nil, err
 	}
-	spec.outside.at("PostgreSQL "+spec.table, nil)
+	spec.outside.place = "PostgreSQL "+spec.table
 	return spec, nil
 }
 

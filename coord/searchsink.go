@@ -43,7 +43,7 @@ func (s *Session) searchSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 	if err != nil {
 		return nil, err
 	}
-	spec.outside.at("OpenSearch "+spec.index, nil)
+	spec.outside.place = "OpenSearch "+spec.index
 	return spec, nil
 }
 

@@ -49,7 +49,7 @@ const (
 	defaultRegion  = "us-east-1"
 )
 
-// Client asks for the objects of one bucket.
+// Client asks for the objects of one bucket; without one it can only try the service.
 type Client struct {
 	opts Options
 	base *url.URL // with the bucket as the first part of the path
@@ -79,8 +79,20 @@ func New(o Options) (*Client, error) {
 // Close gives up idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
+// Endpoint is the address of the service.
+func (c *Client) Endpoint() string { return c.base.String() }
+
 // Place is the bucket in words.
 func (c *Client) Place() string { return c.base.String() + "/" + c.opts.Bucket }
+
+// Try finds out whether the service answers and knows the keys. The right to list buckets is not needed for that.
+func (c *Client) Try(ctx context.Context) error {
+	_, err := c.call(ctx, http.MethodGet, "", nil, nil)
+	if told, ok := errors.AsType[*Error](err); ok && told.Code == "AccessDenied" {
+		return nil
+	}
+	return err
+}
 
 // Put writes an object, in the place of one of that name.
 func (c *Client) Put(ctx context.Context, key string, body []byte) error {

@@ -192,6 +192,7 @@ type AlterOptions struct {
 	Name     Name
 	Reset    bool
 	Options  []Option
+	With     []Option // WITH (VALIDATE = false) of a connection
 }
 
 // AlterSinkFrom is ALTER SINK name SET FROM relation: from then on the sink writes that one.

@@ -223,6 +223,9 @@ func (p *printer) with(list []Option) {
 	}
 }
 
+// capitals are options whose values are words that are written in capitals.
+var capitals = map[string]bool{"security protocol": true, "security_protocol": true, "sasl mechanism": true, "sasl mechanisms": true}
+
 func (p *printer) option(o Option) {
 	if isOptionName(o.Name) {
 		p.put(strings.ToUpper(o.Name))
@@ -236,6 +239,9 @@ func (p *printer) option(o Option) {
 		p.put(" ")
 	default:
 		p.put(" = ")
+	}
+	if o.Value.Kind == OptionWord && capitals[o.Name] {
+		o.Value.Text = strings.ToUpper(o.Value.Text)
 	}
 	p.optionValue(o.Value)
 }

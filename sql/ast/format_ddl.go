@@ -223,6 +223,7 @@ func (p *printer) alter(s Statement) bool {
 			p.put(" SET ")
 		}
 		p.options(s.Options)
+		p.with(s.With)
 	case *AlterSinkFrom:
 		p.alterHead(KindSink, s.IfExists, s.Name)
 		p.put(" SET FROM ")

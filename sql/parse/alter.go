@@ -110,12 +110,15 @@ func (p *parser) rename(out *ast.AlterRename) ast.Statement {
 	return out
 }
 
-// alterOptions reads (a = b, …), or a single a = b.
+// alterOptions reads (a = b, …), or a single a = b, and of a connection WITH (…).
 func (p *parser) alterOptions(out *ast.AlterOptions) ast.Statement {
 	if p.peek().is("(") {
 		out.Options = p.parenOptions()
 	} else {
 		out.Options = []ast.Option{p.option()}
+	}
+	if out.Kind == ast.KindConnection {
+		out.With = p.withOptions()
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ func TestKafkaBroker(t *testing.T) {
 	need(t)
 	up := running(t, stack.Kafka)
 	names := []string{"brk-packed", "brk-fields", "brk-short", "brk-gone"}
+	dropTopics(t.Context(), t, &shared, "brk-former")
 	dropTopics(t.Context(), t, &shared, names...)
 	k := newTopics(t, up.KafkaAddr, names...)
 	s := newServer(t, t.TempDir())
@@ -51,6 +53,38 @@ func secureConnection(t *testing.T, s *server, up *stack.Stack) {
 	}
 	s.must(t, fmt.Sprintf(form, up.KafkaSecureAddr, stack.KafkaUser, p.Authority, papers))
 	s.must(t, "VALIDATE CONNECTION c")
+	formerLogin(t, s, up, p)
+}
+
+// formerLogin reads and writes in the dialect of 2021, where the statement says how to log in, and has the connection refuse to lead to
+// where its source's topic is not.
+func formerLogin(t *testing.T, s *server, up *stack.Stack, p stack.Papers) {
+	t.Helper()
+	at := func(topic, password string) string {
+		return fmt.Sprintf(`KAFKA BROKER '%s' TOPIC '%s' WITH (security_protocol = 'sasl_ssl', sasl_mechanisms = 'SCRAM-SHA-512', sasl_username = '%s',
+			sasl_password = %s, ssl_ca_pem = '%s', ssl_certificate_pem = '%s', ssl_key_pem = SECRET client_key)`,
+			up.KafkaSecureAddr, topic, stack.KafkaUser, password, p.Authority, p.Certificate)
+	}
+	if _, _, err := s.psql(t, "CREATE SOURCE no FROM "+at("brk-short", "'wrong'")+" FORMAT TEXT"); err == nil {
+		t.Error("the broker lets in a wrong password")
+	}
+	s.must(t, "CREATE TABLE said (text text)")
+	s.must(t, "CREATE MATERIALIZED VIEW saying AS SELECT text FROM said")
+	s.must(t, "CREATE SINK former_out FROM saying INTO "+at("brk-former", "'"+stack.KafkaPassword+"'")+" FORMAT JSON")
+	s.must(t, "INSERT INTO said VALUES ('x')")
+	eventually(t, 20*time.Second, "the topic is made", func() error {
+		_, out, err := s.psql(t, "CREATE SOURCE former FROM "+at("brk-former", "SECRET pass")+" FORMAT JSON")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+	s.wait(t, "SELECT data->'after'->>'text' FROM former", "x")
+	if got := s.must(t, "SHOW CREATE SINK former_out"); strings.Contains(got, stack.KafkaPassword) {
+		t.Errorf("the password is shown: %s", got)
+	}
+	s.must(t, "DROP SOURCE former")
+	s.must(t, "DROP SINK former_out")
 }
 
 // packed writes records by every codec, and within transactions of which one stays open.

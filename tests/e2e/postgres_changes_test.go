@@ -235,7 +235,10 @@ func TestPostgresFailover(t *testing.T) {
 		}
 		return nil
 	})
-	u.server.must(t, fmt.Sprintf("ALTER CONNECTION pg SET (PORT %s)", port))
+	if _, said, err := u.server.psql(t, fmt.Sprintf("ALTER CONNECTION pg SET (PORT %s)", port)); err == nil || !strings.Contains(said, `source "s" could not go on by this connection`) {
+		t.Errorf("a source is led to a standby: %v %s", err, said)
+	}
+	u.server.must(t, fmt.Sprintf("ALTER CONNECTION pg SET (PORT %s) WITH (VALIDATE = false)", port))
 	u.server.wait(t, fmt.Sprintf(sourceStatus, "s"), "stalled")
 	for _, text := range []string{"SELECT pg_promote()", "UPDATE t SET v = 'elsewhere' WHERE id = 1"} {
 		if _, err := u.stack.StandbySQL(t.Context(), u.name, text); err != nil {

@@ -44,7 +44,7 @@ func TestSinkPostgres(t *testing.T) {
 		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'none') KEY (id) FORMAT JSON`:           "FORMAT of a sink into POSTGRES is not supported",
 		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'nowhere.accounts') KEY (id)`:           "schema \"nowhere\" does not exist",
 		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION poor (TABLE 'none') KEY (id)`:                     "permission denied for schema public",
-		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABL 'none') KEY (id)`:                        "the options are SCHEMA and TABLE",
+		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABL 'none') KEY (id)`:                        "the options are COMMIT INTERVAL, SCHEMA and TABLE",
 		`CREATE CONNECTION pg2 TO POSTGRES (HOST '127.0.0.1', PORT 1, USER 'postgres')`:                           "cannot reach PostgreSQL",
 		fmt.Sprintf(`CREATE CONNECTION pg2 TO POSTGRES (HOST '%s', PORT %s, USER 'nobody_here')`, host, port):     "nobody_here",
 		`CREATE SINK bad FROM accounts INTO POSTGRES CONNECTION pg (TABLE 'none') KEY (id) WITH (partitions = 3)`: "PARTITIONS",

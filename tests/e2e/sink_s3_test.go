@@ -40,6 +40,9 @@ func TestSinkS3(t *testing.T) {
 	t.Cleanup(func() { s.stop(t) })
 	eventually(t, 20*time.Second, "server ready", s.ready)
 	s.must(t, fmt.Sprintf(`CREATE CONNECTION store TO AWS (ENDPOINT '%s', REGION 'us-east-1', ACCESS KEY ID 'key', SECRET ACCESS KEY 'hush-hush')`, endpoint))
+	if _, said, err := s.psql(t, `CREATE CONNECTION nowhere TO AWS (ENDPOINT 'http://127.0.0.1:1', ACCESS KEY ID 'key', SECRET ACCESS KEY 'x')`); err == nil || !strings.Contains(said, "cannot reach object storage") {
+		t.Errorf("a connection to nowhere: %v %s", err, said)
+	}
 	if got := s.must(t, `SHOW CREATE CONNECTION store`); strings.Contains(got, "hush-hush") {
 		t.Errorf("the secret is shown: %s", got)
 	}
