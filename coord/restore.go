@@ -502,3 +502,6 @@ func (r *restoring) remembered(ctx context.Context, source uint64, to sources.Co
 
 // stateOf is the number under which the journal keeps what the connector of a source remembers.
 func stateOf(source uint64) uint64 { return source | 1<<62 }
+
+// HoldsRows says whether a collection of a journal is one of rows: what the connector of a source remembers is written as it likes.
+func HoldsRows(collection uint64) bool { return collection < stateOf(0) }

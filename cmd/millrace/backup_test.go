@@ -81,8 +81,13 @@ func TestBackupUnderLoad(t *testing.T) {
 func TestCheckFindsDamage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startProcess(t, dir, "--log-segment", "16KiB", "--retain-history", "1ms", "--tick-interval", "20ms")
+	lines := filepath.Join(t.TempDir(), "lines")
+	if err := os.WriteFile(lines, []byte("a\nb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startProcess(t, dir, "--log-segment", "16KiB", "--retain-history", "1ms", "--tick-interval", "20ms", "--file-sources", filepath.Dir(lines))
 	p.must("CREATE TABLE t (n int, pad text)")
+	p.must("CREATE SOURCE lines FROM FILE '" + lines + "' FORMAT TEXT") // remembers what is no row
 	p.must("CREATE CONNECTION nowhere TO KAFKA (BROKER '127.0.0.1:1') WITH (VALIDATE = false)")
 	for range 20 {
 		p.must("INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 300) AS g")
@@ -92,7 +97,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	out := run(t, "check", "--deep", "--connect=false", "--data-dir", dir)
-	if !strings.Contains(out, "run-") || !strings.Contains(out, "log-") {
+	if !strings.Contains(out, "run-") || !strings.Contains(out, "log-") || !strings.Contains(out, "decode") {
 		t.Fatalf("nothing is folded:\n%s", out)
 	}
 	if out, err := millrace("check", "--data-dir", dir).CombinedOutput(); err == nil || !strings.Contains(string(out), "PROBLEM  connection nowhere: cannot reach") {
