@@ -309,6 +309,7 @@ func (s *Session) createMaterializedView(ctx context.Context, st *ast.CreateMate
 	s.reread(ctx, v)
 	s.notice(Notice{Severity: "NOTICE", Code: "MR002", Message: fmt.Sprintf("view %q is up to date (%s in %s, %s)",
 		it.Name, counted(v.out.ok.Rows(), "row"), took(s.c.opts.Clock.Now().Sub(started)), sizeText(v.out.bytes()+v.flow.Bytes()))})
+	s.warnErrors(ctx, it)
 	return &Result{Tag: tag}, nil
 }
 

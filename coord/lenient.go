@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"context"
 	"strings"
 
 	"millrace/arrangement"
@@ -103,6 +104,21 @@ func (s *Session) noteLeftOut(name string, errs *arrangement.Snapshot) {
 		s.notice(Notice{Severity: "NOTICE", Code: "MR006", Message: name + " is read without " + counted(n, "row") + " that an expression fails on: " + first.Message,
 			Hint: "SELECT * FROM mz_internal.mz_view_errors shows them"})
 	}
+}
+
+// warnErrors tells who has made a view that rows of it have errors, for which it cannot be read.
+func (s *Session) warnErrors(ctx context.Context, it *catalog.Item) {
+	var errs []catalog.ViewError
+	_ = s.c.do(ctx, func() {
+		if col := s.c.collections[it.ID]; col != nil {
+			errs = s.c.viewErrors(col)
+		}
+	})
+	if len(errs) == 0 || it.Lenient {
+		return
+	}
+	s.notice(Notice{Severity: "WARNING", Code: "MR009", Message: "view \"" + it.Name + "\" cannot be read while an expression fails on a row: " + errs[0].Message,
+		Hint: "SELECT * FROM mz_internal.mz_view_errors shows these rows; ALTER MATERIALIZED VIEW … SET (ON ERROR = quarantine) leaves them out"})
 }
 
 // mostShownErrors is how many errors of a view the system table shows.

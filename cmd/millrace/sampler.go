@@ -41,11 +41,11 @@ func (s sampler) Samples(emit emitter) {
 func sampleObject(it *catalog.Item, o catalog.ObjectStatus, now int64, emit emitter) {
 	switch {
 	case it.Kind == catalog.Source && !it.Hidden:
-		sampleSource(it.Name, o, now, emit)
+		sampleSource(it.FullName(), o, now, emit)
 	case it.Kind == catalog.MaterializedView:
-		sampleView(it.Name, o, now, emit)
+		sampleView(it.FullName(), o, now, emit)
 	case it.Kind == catalog.Sink:
-		emit("millrace_sink_records_total", float64(o.Good), it.Name)
+		emit("millrace_sink_records_total", float64(o.Good), it.FullName())
 	}
 }
 

@@ -22,6 +22,9 @@ import (
 // mostBody is how many bytes a request may have.
 const mostBody = 16 << 20
 
+// codeLeftOpen is what PostgreSQL calls a statement that a transaction does not let be.
+const codeLeftOpen = "25001"
+
 // request is the body of POST /api/sql: either Query, of any number of statements, or of one when it has Params, or Queries, each of one.
 type request struct {
 	Query   string  `json:"query"`
@@ -152,6 +155,10 @@ func (a *answer) one(ctx context.Context, st statement, several, last bool) bool
 	tag, err := a.run(ctx, st)
 	if err == nil && last {
 		err = a.session.EndImplicit(ctx)
+	}
+	if err == nil && last && a.session.TxStatus() != 'I' {
+		a.notices = append(a.notices, Notice{Severity: "WARNING", Code: codeLeftOpen, Message: "the request ends within a transaction, which is rolled back",
+			Hint: "end it with COMMIT in the same request; without BEGIN the statements of a request are one transaction"})
 	}
 	if err != nil {
 		a.session.Fail()
