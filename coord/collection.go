@@ -23,6 +23,7 @@ type collection struct {
 	delta   dataflow.Delta
 	dirty   bool // delta holds something for the tick that runs
 	next    *arrangement.Builder
+	sealed  arrangement.Batch // waits with next
 	readers map[*subscription]struct{}
 	lingers *lingering   // of readers that may come back; nil: none may
 	crowd   atomic.Int64 // how many they were at the last tick
@@ -47,13 +48,39 @@ func emptyCollection(id uint64, name string) *collection {
 // queue adds an update to what the next tick takes.
 func (c *collection) queue(row []byte, diff repr.Diff) { c.next.Add(row, diff) }
 
-// close seals what waits into the delta of the tick that starts.
-func (c *collection) close() {
-	if c.next.Len() == 0 {
+// queueAll adds a batch to what the next tick takes; the first is not copied.
+func (c *collection) queueAll(b arrangement.Batch) {
+	if c.sealed.Len() == 0 {
+		c.sealed = b
 		return
 	}
-	c.delta = dataflow.Delta{OK: c.next.Seal()}
+	for i := range b.Len() {
+		c.next.Add(b.Row(i), b.Diff(i))
+	}
+}
+
+// waits says whether anything is to go into the next tick.
+func (c *collection) waits() bool { return c.next.Len()+c.sealed.Len() > 0 }
+
+// unqueue forgets what waits.
+func (c *collection) unqueue() {
 	c.next.Reset()
+	c.sealed = arrangement.Batch{}
+}
+
+// close seals what waits into the delta of the tick that starts.
+func (c *collection) close() {
+	if !c.waits() {
+		return
+	}
+	if c.next.Len() > 0 {
+		for i := range c.sealed.Len() {
+			c.next.Add(c.sealed.Row(i), c.sealed.Diff(i))
+		}
+		c.sealed = c.next.Seal()
+	}
+	c.delta = dataflow.Delta{OK: c.sealed}
+	c.unqueue()
 	c.dirty = c.delta.OK.Len() > 0
 }
 

@@ -104,6 +104,7 @@ type Coordinator struct {
 	nextPID  atomic.Uint32
 	stats    Counters
 	memory   *memory
+	wholes   atomic.Int64 // those that sources have gathered and the loop has not taken
 
 	// The rest belongs to the loop.
 	oracle       oracle
@@ -152,6 +153,7 @@ type sourceBatch struct {
 	run   *sourceRun
 	batch *sources.Batch
 	size  int64
+	whole *whole // what was gathered of it before; nil: nothing was
 }
 
 // New starts a coordinator that keeps nothing. Close ends it.
@@ -361,7 +363,7 @@ func (c *Coordinator) idleWork() <-chan struct{} {
 
 // takeBatches is the channel of source batches, or nil while the next tick is full.
 func (c *Coordinator) takeBatches() <-chan sourceBatch {
-	if c.full || c.memory.pressed.Load() || c.queuedRows >= c.opts.MaxTickRows ||
+	if c.full || c.memory.pressed.Load() && c.wholes.Load() == 0 || c.queuedRows >= c.opts.MaxTickRows ||
 		c.queuedBytes >= limitTick.of(c.opts.MemoryLimit) {
 		return nil
 	}

@@ -105,9 +105,7 @@ func (c *Coordinator) refuse() {
 		rows := col.delta.OK
 		col.settle()
 		if c.fedBySource(col) {
-			for i := range rows.Len() {
-				col.queue(rows.Row(i), rows.Diff(i))
-			}
+			col.queueAll(rows)
 			c.queuedRows += rows.Len()
 		}
 	}

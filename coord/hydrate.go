@@ -467,6 +467,7 @@ func (c *Coordinator) uninstall(id uint64) {
 func (c *Coordinator) dropCollection(col *collection) {
 	c.endReaders(col, repr.NewError(repr.CodeUndefinedTable, "\""+col.name+"\" was dropped"))
 	col.next.Free()
+	col.sealed = arrangement.Batch{}
 	delete(c.collections, col.id)
 	c.order = slices.DeleteFunc(c.order, func(o *collection) bool { return o == col })
 }

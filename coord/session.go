@@ -500,7 +500,7 @@ func (c *Coordinator) validate(tx *transaction) *repr.Error {
 		return nil
 	}
 	for _, id := range c.sourcesBehind(tx.reads) {
-		if col := c.collections[id]; col == nil || col.changed > tx.hold.at || col.next.Len() > 0 {
+		if col := c.collections[id]; col == nil || col.changed > tx.hold.at || col.waits() {
 			return repr.NewError(repr.CodeSerializationFailure, "could not serialize access due to concurrent update").
 				WithHint("run the transaction again")
 		}

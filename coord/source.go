@@ -46,6 +46,10 @@ type sourceRun struct {
 	gated atomic.Int64    // bytes that it holds back
 	room  chan struct{}   // something is not held back any more
 
+	whole  *whole       // what its next batch has had of it before; it belongs to the connector's goroutine
+	pushed atomic.Int64 // batches that it has sent to the loop
+	taken  int64        // those that have come there
+
 	warden *warden
 	errs   *errorLog
 	writer string // its name to the broker when it writes dead letters; empty: it has none yet
@@ -66,13 +70,23 @@ func (r *sourceRun) Push(ctx context.Context, b *sources.Batch) error {
 	if err := r.awaitRoom(ctx); err != nil {
 		return err
 	}
-	sent := sourceBatch{run: r, batch: b, size: batchSize(b)}
+	sent := sourceBatch{run: r, batch: b, size: batchSize(b), whole: r.whole}
+	if sent.whole != nil { // it is taken although the server may be near its limit, for that has it go
+		sent.whole.seal()
+		r.c.wholes.Add(1)
+	}
 	r.c.memory.arriving.Take(sent.size)
+	r.pushed.Add(1)
 	select {
 	case r.c.batches <- sent:
+		r.whole = nil
 		return nil
 	case <-ctx.Done():
+		r.pushed.Add(-1)
 		r.c.memory.arriving.Take(-sent.size)
+		if sent.whole != nil {
+			r.c.wholes.Add(-1)
+		}
 		return ctx.Err()
 	}
 }
@@ -151,7 +165,11 @@ func (c *Coordinator) queueBatch(b sourceBatch) {
 // takeBatch takes a batch into the next tick. It runs in the loop.
 func (c *Coordinator) takeBatch(b sourceBatch) {
 	r := b.run
+	r.taken++
 	c.memory.arriving.Take(-b.size)
+	if b.whole != nil {
+		c.queueWhole(r, b.whole)
+	}
 	if r.stopped {
 		return
 	}
@@ -382,6 +400,7 @@ func (r *sourceRun) start(from map[int32]int64) {
 		defer r.c.later(r.begin)
 		defer close(r.ended)
 		defer r.c.turn(ctx)
+		defer r.Abandon()
 		err := r.c.guarded("source "+r.col.name, func() error { return r.connector.Run(ctx, from, r) })
 		if err != nil && ctx.Err() == nil {
 			e := asError(err)

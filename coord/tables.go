@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"millrace/arrangement"
 	"millrace/coord/catalog"
 	"millrace/internal/journal"
 	"millrace/repr"
@@ -42,26 +43,22 @@ func (c *Coordinator) queuePart(r *sourceRun, p *sources.Part) {
 	for _, u := range p.Updates {
 		f.col.queue(u.Row, u.Diff)
 	}
-	if !f.ready {
-		f.filled += int64(len(p.Updates))
-		f.total = max(f.total, p.Total, f.filled)
-	}
+	f.count(len(p.Updates), p.Total)
 	f.joins = f.joins || p.Joined
 	c.queuedRows += len(p.Updates)
 }
 
+// count notes how far the first content has come.
+func (f *fedTable) count(rows int, total int64) {
+	if !f.ready {
+		f.filled += int64(rows)
+		f.total = max(f.total, total, f.filled)
+	}
+}
+
 // clear takes everything out of a base collection with the next tick, also what waits for it.
 func (c *Coordinator) clear(col *collection) {
-	col.next.Reset()
-	now, err := col.ok.At(col.ok.Upper() - 1)
-	if err != nil {
-		return // nothing was ever there
-	}
-	for b := range now.Chunks(hydrateChunk) {
-		for i := range b.Len() {
-			col.queue(b.Row(i), -b.Diff(i))
-		}
-	}
+	c.replace(col, arrangement.Batch{})
 }
 
 // settleTables notes, after a tick, which tables have their first content.
@@ -450,15 +447,7 @@ func (c *Coordinator) contentOf(ctx context.Context, id uint64) (rows iter.Seq2[
 		if failed = e; e != nil {
 			return
 		}
-		rows = func(yield func(row []byte, diff repr.Diff) bool) {
-			for b := range now.Chunks(hydrateChunk) {
-				for i := range b.Len() {
-					if !yield(b.Row(i), b.Diff(i)) {
-						return
-					}
-				}
-			}
-		}
+		rows = rowsOf(now)
 	})
 	if err != nil {
 		return nil, err

@@ -61,6 +61,19 @@ type Events interface {
 	Report(s State)
 }
 
+// Gatherer are Events that take a batch piece by piece, so that a large one is in memory once and packed. Its methods are for the
+// goroutine of Run.
+type Gatherer interface {
+	Events
+	// Gather takes a piece of the batch that the next Push hands over; what says what that is: "a transaction of …". Its Updates may be
+	// used again. It fails when the whole will not fit.
+	Gather(what string, parts []Part) error
+	// Abandon forgets what was gathered since the last Push.
+	Abandon()
+	// Content gives what a table holds by all that was pushed, when that has come to its tick.
+	Content(ctx context.Context, table uint64) (iter.Seq2[[]byte, repr.Diff], error)
+}
+
 // Connector is one running source.
 type Connector interface {
 	// Run reads from the given offsets (a partition not named starts at its beginning) until ctx ends, and returns

@@ -259,6 +259,9 @@ func (j *Journal) begin(first uint64) error {
 	return nil
 }
 
+// keepBuffer is the size of buffer that is kept for the next record.
+const keepBuffer = 64 << 20
+
 // Append writes a record and starts to make it durable. Times only grow. It fails with ErrFull when there is no space for
 // the record, which is then not there; after any other error nothing can be appended any more.
 func (j *Journal) Append(r *Record) (*Commit, error) {
@@ -282,6 +285,10 @@ func (j *Journal) Append(r *Record) (*Commit, error) {
 		return nil, j.notWritten(err)
 	}
 	j.tail.wrote(size)
+	if cap(j.body) > keepBuffer { // a record of that size comes seldom
+		j.body = nil
+		j.tail.shrink()
+	}
 	c := &Commit{file: j.file, done: make(chan struct{})}
 	j.commit = c
 	j.mu.Lock()

@@ -64,3 +64,10 @@ func (t *tail) wrote(size int64) {
 	copy(t.b, t.b[end-kept:end])
 	t.kept = kept
 }
+
+// shrink lets go of the room for a large record.
+func (t *tail) shrink() {
+	kept := t.b[:t.kept]
+	t.b = disk.Buffer(disk.Block)
+	copy(t.b, kept)
+}

@@ -20,7 +20,7 @@ type Config struct {
 	Publication string
 	Slot        string // the name of the replication slot that belongs to the source
 	Temporary   bool   // the slot goes when the source stops
-	MostBytes   int64  // how large a transaction may be, which has to be held whole; 0: any
+	MostBytes   int64  // what rows that cannot be had may take in one transaction; 0: any
 
 	Log   *slog.Logger // none when nil
 	Clock clock.Clock  // the machine's when nil

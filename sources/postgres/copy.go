@@ -224,10 +224,13 @@ func (w *copied) Write(line []byte) (int, error) {
 	b.Records++
 	b.Bytes += int64(n)
 	w.f.fetched.Add(int64(n))
-	if w.f.whole == nil && (len(w.p.Updates) >= batchRows || w.f.pending(n) >= batchBytes) {
-		if w.err = w.flush(); w.err != nil {
-			return 0, w.err
-		}
+	if full := w.f.pending(n) >= batchBytes || len(w.p.Updates) >= batchRows; full && w.f.whole == nil {
+		w.err = w.flush()
+	} else if full {
+		w.err = w.f.gather()
+	}
+	if w.err != nil {
+		return 0, w.err
 	}
 	return n, nil
 }

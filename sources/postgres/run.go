@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,7 +35,8 @@ type reader struct {
 	out   sources.Events
 	batch *sources.Batch
 	parts map[uint64]*part
-	size  int64 // bytes of what the batch was made of
+	size  int64 // bytes of what the batch was made of, but for what was gathered of it
+	bad   int64 // bytes of its rows that cannot be had
 	state sources.State
 	hint  string // of the state running
 	wait  time.Duration
@@ -80,6 +82,9 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 // once connects, brings the tables to the stream, and follows it.
 func (r *reader) once(ctx context.Context) error {
 	r.reset()
+	if err := r.recall(ctx); err != nil {
+		return err
+	}
 	conn, err := r.address().connect(ctx, false)
 	if err != nil {
 		return err
@@ -110,6 +115,9 @@ func (r *reader) once(ctx context.Context) error {
 
 // undo makes all what it was when a batch was handed over last.
 func (r *reader) undo() {
+	if g, ok := r.out.(sources.Gatherer); ok {
+		g.Abandon()
+	}
 	r.mu.Lock()
 	for id, p := range r.parts {
 		switch t := r.tables[id]; {
@@ -302,14 +310,12 @@ func (r *reader) pending(n int) int64 {
 
 // push hands the batch over, with how far the stream was read. It waits while the coordinator is busy.
 func (r *reader) push(ctx context.Context) error {
-	b := r.batch
-	ids := make([]uint64, 0, len(r.parts))
-	for id := range r.parts {
-		ids = append(ids, id)
+	if err := r.gatherRest(); err != nil {
+		return err
 	}
-	slices.Sort(ids)
+	b := r.batch
 	b.State = append(b.State, r.Source.state()...)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(r.parts)) {
 		p := r.parts[id]
 		b.Parts = append(b.Parts, p.Part)
 		for _, f := range p.refused {
@@ -327,7 +333,7 @@ func (r *reader) push(ctx context.Context) error {
 }
 
 func (r *reader) reset() {
-	r.batch, r.parts, r.size = &sources.Batch{}, map[uint64]*part{}, 0
+	r.batch, r.parts, r.size, r.bad = &sources.Batch{}, map[uint64]*part{}, 0, 0
 	r.fetched.Store(0)
 	held := int64(0)
 	r.mu.Lock()

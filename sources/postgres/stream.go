@@ -91,8 +91,8 @@ func (s *stream) step(ctx context.Context) error {
 		}
 	}
 	if s.open {
-		if s.cfg.MostBytes > 0 && s.size > s.cfg.MostBytes {
-			return s.tooLarge()
+		if err := s.gather(); err != nil {
+			return err
 		}
 		return s.tell(false)
 	}
@@ -118,13 +118,6 @@ func (s *stream) step(ctx context.Context) error {
 
 // heldUpdate is about what an update takes beside its row until its tick.
 const heldUpdate = 64
-
-// tooLarge refuses a transaction that cannot be held.
-func (s *stream) tooLarge() error {
-	return repr.NewError(repr.CodeProgramLimit, fmt.Sprintf("a transaction of PostgreSQL at %s changes more than %d MB, which do not fit in memory",
-		s.address(), s.cfg.MostBytes>>20)).
-		WithHint("give the server more by --memory-limit; or ALTER SOURCE … RESNAPSHOT, which reads what is there now instead")
-}
 
 // hasChanged says whether tables came or went, or are to be read anew.
 func (s *stream) hasChanged() bool {
@@ -371,7 +364,7 @@ func (s *stream) change(op byte, m *message, text []byte) error {
 		}
 		s.fetched.Store(s.size)
 		if bad != nil {
-			s.size += heldUpdate + int64(len(text))
+			s.bad += heldUpdate + int64(len(text))
 			s.refuse(t, c, bad, text)
 		}
 	}

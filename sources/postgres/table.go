@@ -28,6 +28,7 @@ type table struct {
 	buf    []byte
 	old    []byte
 
+	stale   bool // rows are to be had from the collection, for something was taken that did not come to a tick
 	refused *refusals
 	suspect pglogrepl.LSN // where the stream tells, if it does, why the partitions are others
 }
@@ -134,6 +135,8 @@ func (t *table) row(dst []byte, vals []value, old []byte) ([]byte, *repr.Error) 
 type part struct {
 	sources.Part
 	before  []checkpoint
+	lost    []int     // columns that were there before what was gathered
+	begun   bool      // some of it was gathered
 	refused []refusal // what becomes of the rows that cannot be had
 }
 
@@ -146,16 +149,35 @@ type checkpoint struct {
 
 // undo makes a table what it was before a part that is not handed over.
 func (t *table) undo(p *part) {
-	t.back(p.Updates)
-	for _, c := range slices.Backward(p.before) {
-		t.rows = c.rows
-		t.back(c.updates)
-		for _, i := range c.gone {
-			t.up.Columns[i].Gone = false
-		}
+	t.stale = t.stale || p.begun && t.rows != nil
+	if !t.stale {
+		t.back(p.Updates)
 	}
+	for _, c := range slices.Backward(p.before) {
+		if !t.stale {
+			t.rows = c.rows
+			t.back(c.updates)
+		}
+		t.find(c.gone)
+	}
+	t.find(p.lost)
 	t.told = t.told && !p.Joined
 	t.refused.undo(p.refused)
+}
+
+// find notes that columns are there after all.
+func (t *table) find(columns []int) {
+	for _, i := range columns {
+		t.up.Columns[i].Gone = false
+	}
+}
+
+// gathered notes that what is in a part was taken, so that it cannot be taken back one by one any more.
+func (p *part) gathered() {
+	for _, c := range p.before {
+		p.lost = append(p.lost, c.gone...)
+	}
+	p.before, p.Updates, p.Replace, p.begun = nil, p.Updates[:0], false, true
 }
 
 // back takes updates back, the last first.

@@ -287,8 +287,8 @@ func (u *upstream) crashes(t *testing.T) {
 	}
 }
 
-// TestPostgresLarge holds that a transaction that does not fit in memory fails the source before it has taken the memory, and that an idle
-// source lets the other side forget its log.
+// TestPostgresLarge holds that a transaction with many changes of few rows fits, that one that does not fit in memory fails the source
+// before it has taken the memory, and that an idle source lets the other side forget its log.
 func TestPostgresLarge(t *testing.T) {
 	need(t)
 	t.Parallel()
@@ -312,14 +312,17 @@ func TestPostgresLarge(t *testing.T) {
 	})
 	many := strings.Repeat("UPDATE t SET v = v || 'y';", 10)
 	u.sql(t, many)
-	u.failed(t, "s", "do not fit in memory")
+	u.server.wait(t, content, "10000|510|510")
+	u.sql(t, "INSERT INTO t SELECT i, repeat('z', 500) FROM generate_series(20000, 400000) i")
+	u.failed(t, "s", "does not fit in memory: its first ")
 	peak := u.server.peak(t)
 	t.Logf("the peak is %d MiB, the limit %d", peak>>20, limit>>20)
 	if peak > limit/100*120 {
 		t.Error("the limit is passed by more than a fifth")
 	}
-	u.server.wait(t, content, "10000|500|500")
-	u.server.must(t, "ALTER SOURCE s RESNAPSHOT")
 	u.server.wait(t, content, "10000|510|510")
+	u.sql(t, "DELETE FROM t WHERE id >= 20000; UPDATE t SET v = 'short' WHERE id <= 10")
+	u.server.must(t, "ALTER SOURCE s RESNAPSHOT")
+	u.server.wait(t, content, "10000|5|510")
 	u.server.wait(t, fmt.Sprintf(sourceStatus, "s"), "running")
 }
