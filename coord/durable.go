@@ -13,6 +13,7 @@ import (
 	"millrace/coord/catalog"
 	"millrace/internal/journal"
 	"millrace/repr"
+	"millrace/sources/webhook"
 )
 
 // What a tick makes durable beside rows are notes. Their keys:
@@ -139,8 +140,18 @@ func (c *Coordinator) fedBySource(col *collection) bool {
 func (c *Coordinator) breakDown(err error) {
 	e := repr.NewError(errLogBroken, "the log of the server cannot be written").WithDetail(err.Error()).WithHint(logBrokenHint)
 	c.opts.Log.Error("the log cannot be written, nothing more is acknowledged", "err", err)
-	c.broken = e
-	c.failWaiting(e)
+	c.failAll(e)
+}
+
+// failAll ends what the server acknowledges: all who wait for it, and who come later, are told why. It runs in the loop.
+func (c *Coordinator) failAll(err error) {
+	c.broken = err
+	c.failWaiting(err)
+	for _, r := range c.sources {
+		if hook, ok := r.connector.(*webhook.Source); ok {
+			hook.Fail(asError(err))
+		}
+	}
 }
 
 // commitCatalog makes a change of the catalog durable, with more notes, in a tick that also takes what waits, and then shows it. On

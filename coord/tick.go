@@ -91,8 +91,7 @@ func (c *Coordinator) tickSafely(t repr.Time) {
 		c.stats.WorstTick.Store(took)
 	}
 	if err != nil {
-		c.broken = err
-		c.failWaiting(err)
+		c.failAll(err)
 	}
 }
 

@@ -166,11 +166,16 @@ func (c *Coordinator) Webhook(ctx context.Context, database, schema, name string
 		return nil, repr.NewError(repr.CodeWrongObjectType, "\""+schema+"."+name+"\" is not a webhook")
 	}
 	w := &Webhook{c: c, name: it.Name, spec: spec}
+	var broken error
 	err := c.do(ctx, func() {
+		broken = c.broken
 		if r := c.sources[it.ID]; r != nil {
 			w.src, _ = r.connector.(*webhook.Source)
 		}
 	})
+	if err == nil && broken != nil {
+		return nil, asError(broken)
+	}
 	if err == nil && w.src == nil {
 		err = repr.NewError(repr.CodeObjectNotReady, "source \""+it.Name+"\" does not run").WithHint("send it again in a second")
 	}
@@ -189,7 +194,9 @@ func (w *Webhook) Take(ctx context.Context, headers map[string]string, body []by
 	if err != nil {
 		return 0, err
 	}
-	return len(rows), w.src.Take(ctx, rows)
+	err = w.src.Take(ctx, rows)
+	w.c.turn(ctx)
+	return len(rows), err
 }
 
 // verify holds a request to the check. Why it is refused is told to the log alone, for an answer may go to somebody who guesses.

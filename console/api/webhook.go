@@ -18,7 +18,7 @@ var webhookStatus = map[string]int{
 	repr.CodeUndefinedTable: http.StatusNotFound, repr.CodeWrongObjectType: http.StatusNotFound, "3D000": http.StatusNotFound,
 	repr.CodeInsufficientPrivilege: http.StatusForbidden,
 	"22":                           http.StatusBadRequest, "53400": http.StatusTooManyRequests, "53": http.StatusServiceUnavailable,
-	"55": http.StatusServiceUnavailable, "57": http.StatusServiceUnavailable,
+	"55": http.StatusServiceUnavailable, "57": http.StatusServiceUnavailable, "58": http.StatusServiceUnavailable,
 }
 
 // webhook answers POST /api/webhook/DATABASE/SCHEMA/SOURCE: with 200 when the rows are durable.

@@ -58,6 +58,7 @@ type Source struct {
 	durable int64
 	moved   chan struct{} // closed when durable grows, or the source stops
 	more    chan struct{} // has something in it when requests wait
+	failed  *repr.Error   // nothing will be durable any more
 }
 
 // request waits for its rows to be durable.
@@ -126,6 +127,14 @@ func (s *Source) Durable(_ int32, next int64) {
 func (s *Source) tell() {
 	close(s.moved)
 	s.moved = make(chan struct{})
+}
+
+// Fail says that nothing will be durable any more until the server starts again: who waits is told.
+func (s *Source) Fail(err *repr.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = err
+	s.tell()
 }
 
 // Run hands over what comes in until ctx ends.
@@ -205,11 +214,13 @@ func (s *Source) Take(ctx context.Context, rows []sources.Update) *repr.Error {
 	}
 	for {
 		s.mu.Lock()
-		done, running, moved := s.durable >= r.last, s.running, s.moved
+		done, running, failed, moved := s.durable >= r.last, s.running, s.failed, s.moved
 		s.mu.Unlock()
 		switch {
 		case done:
 			return nil
+		case failed != nil:
+			return failed
 		case !running:
 			return errUnsure()
 		}
@@ -226,6 +237,8 @@ func (s *Source) enter(r *request) *repr.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.failed != nil:
+		return s.failed
 	case !s.running:
 		return errAway()
 	case len(s.open) >= mostRequests || s.bytes > 0 && s.bytes+r.size > s.cfg.MostBytes:
