@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/repr"
+	"millrace/sinks"
 )
 
 // latest is the last committed record of each key of a topic.
@@ -149,7 +150,7 @@ func TestSinkSwitches(t *testing.T) {
 func TestSinkKeepsWhatItMust(t *testing.T) {
 	t.Parallel()
 	opts := quiet()
-	opts.Sink = func(string) SinkConnector { return taker{} }
+	opts.Sink = func(string, sinks.Options) SinkConnector { return taker{} }
 	opts.FileSinks = "/srv/lake"
 	opts.ObjectSink = func(ObjectSink) (SinkConnector, error) { return taker{}, nil }
 	m := newMachine(t, opts)

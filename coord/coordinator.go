@@ -15,6 +15,7 @@ import (
 	"millrace/internal/clock"
 	"millrace/internal/journal"
 	"millrace/repr"
+	"millrace/sinks"
 	"millrace/sources"
 	"millrace/sources/file"
 )
@@ -30,18 +31,18 @@ type Options struct {
 	LiveBytes       func() int64      // what it holds, beside what is counted; default what the last garbage collection found
 	HostAliases     map[string]string // host:port to dial instead of another
 	Clock           clock.Clock
-	Turn            func(ctx context.Context)               // see Coordinator.turn; nil: nobody waits
-	Source          func(topic string) sources.Described    // opens what stands in for Kafka; nil: nothing does
-	Sink            func(topic string) SinkConnector        // the same of a sink
-	ObjectSink      func(ObjectSink) (SinkConnector, error) // makes sinks into files; there are none when nil
-	FileSinks       string                                  // the folder below which sinks may write files; empty: nowhere
-	FileSources     []string                                // folders whose files sources may read; none when empty
-	ParquetFiles    file.OpenTable                          // opens files of Parquet; they cannot be read when nil
-	Random          io.Reader                               // where names come from that nobody else makes; default the machine's
-	Journal         *journal.Journal                        // where ticks are made durable; nil: nowhere
-	KeepApart       bool                                    // equal parts of views are not kept once
-	AtOnce          int                                     // how many tables are read, and views filled, side by side after a restart; default the processors
-	Dormant         bool                                    // what is kept can be read, but no view is filled, and no source or sink runs
+	Turn            func(ctx context.Context)                          // see Coordinator.turn; nil: nobody waits
+	Source          func(topic string) sources.Described               // opens what stands in for Kafka; nil: nothing does
+	Sink            func(name string, run sinks.Options) SinkConnector // the same of a sink, by what it writes into
+	ObjectSink      func(ObjectSink) (SinkConnector, error)            // makes sinks into files; there are none when nil
+	FileSinks       string                                             // the folder below which sinks may write files; empty: nowhere
+	FileSources     []string                                           // folders whose files sources may read; none when empty
+	ParquetFiles    file.OpenTable                                     // opens files of Parquet; they cannot be read when nil
+	Random          io.Reader                                          // where names come from that nobody else makes; default the machine's
+	Journal         *journal.Journal                                   // where ticks are made durable; nil: nowhere
+	KeepApart       bool                                               // equal parts of views are not kept once
+	AtOnce          int                                                // how many tables are read, and views filled, side by side after a restart; default the processors
+	Dormant         bool                                               // what is kept can be read, but no view is filled, and no source or sink runs
 	Log             *slog.Logger
 	OnBug           func(what string, value any, stack []byte) // told of panics that were caught; nil: nobody
 	Version         string

@@ -314,7 +314,7 @@ func (spec *kafkaSink) provenAppend(st *ast.CreateSink, from *catalog.Item) *rep
 
 func (spec *kafkaSink) connector(c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
 	if c.opts.Sink != nil {
-		return c.opts.Sink(spec.topic), nil
+		return c.opts.Sink(spec.topic, c.runOptions()), nil
 	}
 	secure, err := c.brokerOptions(spec.broker)
 	if err != nil {

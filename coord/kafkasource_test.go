@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"millrace/sinks"
 	"millrace/sources"
 )
 
@@ -229,7 +230,7 @@ func TestSinkIntoItsOwnSource(t *testing.T) {
 	t.Parallel()
 	opts := quiet()
 	opts.Source = func(string) sources.Described { return &pushed{read: new(int64)} }
-	opts.Sink = func(string) SinkConnector { return taker{} }
+	opts.Sink = func(string, sinks.Options) SinkConnector { return taker{} }
 	cl := connect(t, start(t, opts))
 	cl.must("CREATE SOURCE s FROM KAFKA BROKER 'one:9092,two:9092' TOPIC 't' FORMAT TEXT")
 	cl.must("CREATE VIEW v AS SELECT * FROM s")

@@ -62,7 +62,7 @@ func (s *Session) objectSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 	if spec.bucket == "" {
 		return nil, repr.NewError(repr.CodeInvalidParameter, "a sink into S3 needs the option BUCKET").At(st.Into.Pos)
 	}
-	spec.outside.place = "S3 "+spec.bucket+"/"+spec.prefix
+	spec.outside.place = "S3 " + spec.bucket + "/" + spec.prefix
 	return spec, nil
 }
 
@@ -76,7 +76,7 @@ func (s *Session) folderSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 	if err := spec.read(st, from); err != nil {
 		return nil, err
 	}
-	spec.outside.place = "folder "+spec.prefix
+	spec.outside.place = "folder " + spec.prefix
 	return spec, nil
 }
 
@@ -172,15 +172,16 @@ func optionColumns(o *ast.Option, from *catalog.Item) ([]int, *repr.Error) {
 }
 
 func (spec *objectSink) connector(c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
+	run := c.runOptions()
+	run.Interval = spec.interval
 	if c.opts.Sink != nil {
-		return c.opts.Sink(spec.prefix), nil
+		return c.opts.Sink(spec.prefix, run), nil
 	}
 	if c.opts.ObjectSink == nil {
 		return nil, unsupported("a sink into files on this server", 0)
 	}
 	o := ObjectSink{Prefix: spec.prefix, Cols: spec.desc, Partition: spec.partition, Changes: !spec.rows, Force: spec.force,
-		Name: c.sinkName("files", id), Run: c.runOptions()}
-	o.Run.Interval = spec.interval
+		Name: c.sinkName("files", id), Run: run}
 	switch {
 	case spec.to != nil:
 		o.Store = c.storeOptions(spec.to, spec.bucket)

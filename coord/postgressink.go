@@ -51,13 +51,13 @@ func (s *Session) postgresSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec
 	if err != nil {
 		return nil, err
 	}
-	spec.outside.place = "PostgreSQL "+spec.table
+	spec.outside.place = "PostgreSQL " + spec.table
 	return spec, nil
 }
 
 func (spec *postgresSink) connector(c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
 	if c.opts.Sink != nil {
-		return c.opts.Sink(spec.table), nil
+		return c.opts.Sink(spec.table, c.runOptions()), nil
 	}
 	cfg := c.postgresConfig(spec.to)
 	cfg.Schema, cfg.Table, cfg.Cols, cfg.Key = spec.schema, spec.table, spec.desc, spec.key

@@ -43,13 +43,13 @@ func (s *Session) searchSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 	if err != nil {
 		return nil, err
 	}
-	spec.outside.place = "OpenSearch "+spec.index
+	spec.outside.place = "OpenSearch " + spec.index
 	return spec, nil
 }
 
 func (spec *searchSink) connector(c *Coordinator, id uint64) (SinkConnector, *repr.Error) {
 	if c.opts.Sink != nil {
-		return c.opts.Sink(spec.index), nil
+		return c.opts.Sink(spec.index, c.runOptions()), nil
 	}
 	cfg := opensearch.Config{URL: spec.to.url, User: spec.to.user, Password: spec.to.pass, Index: spec.index,
 		Cols: spec.desc, Key: spec.key, Name: c.sinkName(spec.index, id), Run: c.runOptions(), Dialer: c.dialer()}

@@ -189,7 +189,9 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 		defer c.running.Done()
 		defer close(ticks)
 		defer started.cancel()
-		err := newFeeding(r, started, ticks).feed(serve(ctx, it.ID, feederRole))
+		ctx := serve(ctx, it.ID, feederRole)
+		c.turn(ctx)
+		err := newFeeding(r, started, ticks).feed(ctx)
 		switch {
 		case err == nil || ctx.Err() != nil:
 		case err.Code == repr.CodeOutOfMemory:
@@ -202,6 +204,7 @@ func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.S
 	}()
 	go func() {
 		defer c.running.Done()
+		c.turn(ctx)
 		err := c.guarded("sink "+it.Name, func() error { return connector.Run(ctx, ticks, r.report) })
 		if err != nil && ctx.Err() == nil {
 			e := asError(err)

@@ -70,6 +70,8 @@ func (r *sourceRun) Push(ctx context.Context, b *sources.Batch) error {
 	if err := r.awaitRoom(ctx); err != nil {
 		return err
 	}
+	r.c.turn(ctx)
+	defer r.c.turn(ctx) // what was handed over is the loop's now
 	sent := sourceBatch{run: r, batch: b, size: batchSize(b), whole: r.whole}
 	if sent.whole != nil { // it is taken although the server may be near its limit, for that has it go
 		sent.whole.seal()
@@ -401,6 +403,7 @@ func (r *sourceRun) start(from map[int32]int64) {
 		defer close(r.ended)
 		defer r.c.turn(ctx)
 		defer r.Abandon()
+		r.c.turn(ctx)
 		err := r.c.guarded("source "+r.col.name, func() error { return r.connector.Run(ctx, from, r) })
 		if err != nil && ctx.Err() == nil {
 			e := asError(err)

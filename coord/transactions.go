@@ -202,6 +202,7 @@ func (g *gateRun) start(source uint64) {
 	g.c.running.Add(1)
 	go func() {
 		defer g.c.running.Done()
+		g.c.turn(ctx)
 		err := g.c.guarded("transactions of topic "+g.topic, func() error { return g.reader.Run(ctx, from, g) })
 		if err != nil && ctx.Err() == nil {
 			e := asError(err)

@@ -37,14 +37,22 @@ type call struct {
 	text    string
 	changes []*change // what it does to the model, one after the other
 	undone  bool      // a block that takes back what it does
+	unsure  string    // the code of an error after which it may have been done too
+	must    string    // the code of the error that it has to end with, unless the server cannot take it at all; empty: any
 	done    chan struct{}
 	sets    [][][]repr.Datum // the rows of each statement that gives some
 	err     *repr.Error
 }
 
+// begin is a call that somebody else makes.
+func (cl *client) begin(text string, changes ...*change) *call {
+	cl.busy = &call{text: text, changes: changes, done: make(chan struct{})}
+	return cl.busy
+}
+
 // start asks without waiting.
 func (cl *client) start(text string, changes ...*change) *call {
-	cl.busy = &call{text: text, changes: changes, done: make(chan struct{})}
+	cl.begin(text, changes...)
 	go func(c *call) {
 		defer close(c.done)
 		c.err = cl.each(cl.ctx, text, func(res *coord.Result) *repr.Error {
@@ -116,6 +124,11 @@ var sure = map[string]bool{
 
 // unknown are the errors after which something may have been done.
 var unknown = map[string]bool{repr.CodeAdminShutdown: true, logBroken: true}
+
+// isUnknown says whether a call that ended with an error may have done something.
+func (c *call) isUnknown() bool {
+	return unknown[c.err.Code] || c.unsure != "" && c.err.Code == c.unsure
+}
 
 const (
 	diskFull  = "53100"

@@ -5,7 +5,8 @@
 // workers. In a quarter of the lives views are filled side by side after a start: there chance has a word of its own.
 //
 // Sources read topics, some of them two that the transactions of one database bind together, whose records come at different times: of
-// each transaction all is shown or nothing.
+// each transaction all is shown or nothing. Others are load generators, or take requests. Sinks write to topics, to a table that has their
+// progress in its transactions, and to files that are written one after the other; all of these fail, and lose answers, now and then.
 //
 // What the server says is held against two judges. The model knows what each acknowledged statement does, and which of those
 // whose answer never came may have been done: every answer must be that of a state which is possible then. The chronicle knows

@@ -15,7 +15,7 @@ func (r *run) read(relations []*object) {
 	all := slices.Clone(relations)
 	for _, o := range relations {
 		for id := range s.behind(o.id) {
-			if b := s.objects[id]; b.kind == aSource && !slices.Contains(all, b) {
+			if b := s.objects[id]; b.feed() != nil && !slices.Contains(all, b) {
 				all = append(all, b)
 			}
 		}
@@ -24,7 +24,7 @@ func (r *run) read(relations []*object) {
 	slices.SortFunc(all[len(relations):], func(a, b *object) int { return a.id - b.id })
 	texts := []string{"BEGIN"}
 	for _, o := range all {
-		texts = append(texts, "SELECT k, v FROM "+o.full())
+		texts = append(texts, o.rows())
 	}
 	c := r.ask(strings.Join(append(texts, "SELECT mz_now()", "COMMIT"), "; "))
 	if c.err != nil {
@@ -59,7 +59,7 @@ func millis(d repr.Datum) int64 {
 func (r *run) judge(all []*object, got map[int]bag, at int64) {
 	sources := map[int]bag{}
 	for _, o := range all {
-		if o.kind == aSource {
+		if o.feed() != nil {
 			r.judgeSource(o, got[o.id])
 			sources[o.id] = got[o.id]
 		}
@@ -88,11 +88,11 @@ func (r *run) judge(all []*object, got map[int]bag, at int64) {
 
 // judgeSource holds what a source is said to hold against its topic.
 func (r *run) judgeSource(o *object, got bag) {
-	next := o.topic.read(got)
-	if want := o.topic.content(next); want.text() != got.text() {
+	next := o.feed().read(got)
+	if want := o.feed().content(next); want.text() != got.text() {
 		r.fail("%s has read up to %v and holds\n  %s\nnot\n  %s", o.full(), next, got.text(), want.text())
 	}
-	high, _ := o.topic.now()
+	high := o.feed().most()
 	for p, n := range next {
 		if n < r.seen[o.id][p] || n > high[p] {
 			r.fail("%s has read up to %v, of %v, and had up to %v", o.full(), next, high, r.seen[o.id])
@@ -103,7 +103,7 @@ func (r *run) judgeSource(o *object, got bag) {
 
 // readPast reads a relation as of a time at which it was shown.
 func (r *run) readPast(o *object, known span, at int64) {
-	c := r.ask(fmt.Sprintf("SELECT k, v FROM %s AS OF %d", o.full(), at))
+	c := r.ask(fmt.Sprintf("%s AS OF %d", o.rows(), at))
 	switch {
 	case c.err == nil:
 		r.counts.add("as of", 1)

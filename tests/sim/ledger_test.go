@@ -208,7 +208,7 @@ func (r *reader) bound(next *[partitions]int64, high int64) *sources.Batch {
 
 // createLedger makes a database with some transactions, and sources of both its tables.
 func (r *run) createLedger() {
-	if len(r.some(func(o *object) bool { return o.kind == aSource })) >= 2 || len(r.ledgers.all()) >= mostLedgers {
+	if len(r.some(func(o *object) bool { return o.topic != nil })) >= 2 || len(r.ledgers.all()) >= mostLedgers {
 		return
 	}
 	l := &ledger{name: r.name("led"), party: ledgers + len(r.ledgers.all()), moved: make(chan struct{})}
@@ -233,11 +233,11 @@ func (r *run) createLedger() {
 
 // commit adds transactions to a database; what topics do not get at once comes later.
 func (r *run) commit() {
-	o := r.one(func(o *object) bool { return o.kind == aSource && o.topic.ledger != nil })
+	o := r.one(func(o *object) bool { return o.ledger() != nil })
 	if o == nil {
 		return
 	}
-	l := o.topic.ledger
+	l := o.ledger()
 	if all := l.total(); all[0]+all[1] > 60 {
 		return
 	}
@@ -261,8 +261,8 @@ func (r *run) published() {
 
 // withSides adds to objects to be read the sources of the other table of their database.
 func (r *run) withSides(all []*object) []*object {
-	for _, o := range r.some(func(o *object) bool { return o.kind == aSource && o.topic.ledger != nil && !slices.Contains(all, o) }) {
-		if slices.ContainsFunc(all, func(of *object) bool { return of.kind == aSource && of.topic.ledger == o.topic.ledger }) {
+	for _, o := range r.some(func(o *object) bool { return o.ledger() != nil && !slices.Contains(all, o) }) {
+		if slices.ContainsFunc(all, func(of *object) bool { return of.ledger() == o.ledger() }) {
 			all = append(all, o)
 		}
 	}
@@ -273,8 +273,7 @@ func (r *run) withSides(all []*object) []*object {
 func (r *run) judgeLedgers(all []*object, got map[int]bag) {
 	read := map[*ledger]map[int]int64{}
 	for _, o := range all {
-		if o.kind == aSource && o.topic.ledger != nil {
-			l := o.topic.ledger
+		if l := o.ledger(); l != nil {
 			if read[l] == nil {
 				read[l] = map[int]int64{}
 			}
@@ -299,7 +298,7 @@ func (r *run) judgeLedgers(all []*object, got map[int]bag) {
 // drained holds that sources bound by transactions have come to the end.
 func (r *run) drained() {
 	for _, o := range r.model.state().sorted() {
-		if o.kind != aSource || o.topic.ledger == nil || r.failed != nil || r.disk.Down() {
+		if o.ledger() == nil || r.failed != nil || r.disk.Down() {
 			continue
 		}
 		if want := o.topic.ledger.total()[o.topic.side]; r.seen[o.id][0] != want {

@@ -46,6 +46,7 @@ const (
 	anIndex       = "index"
 	aSink         = "sink"
 	aSubscription = "subscription"
+	aConnection   = "connection"
 )
 
 // object is an object of the catalog. It does not change; a rename makes another.
@@ -55,21 +56,74 @@ type object struct {
 	schema  string
 	name    string
 	comment string
-	shape   *shape  // of a view
-	in      []int   // what a view reads, or an index or a sink is on
-	retain  int64   // milliseconds of history that are kept of it; 0: as much as of any
-	topic   *topic  // of a source
-	target  *target // of a sink
+	shape   *shape   // of a view
+	in      []int    // what a view reads, or an index or a sink is on
+	retain  int64    // milliseconds of history that are kept of it; 0: as much as of any
+	topic   *topic   // of a source of a topic
+	counter *counter // of a source that is a load generator
+	hook    bool     // it is a source that takes requests
+	target  *target  // of a sink
 }
 
 func (o *object) full() string { return o.schema + "." + o.name }
 
 func (o *object) isRelation() bool {
-	return o.kind != anIndex && o.kind != aSink && o.kind != aSubscription
+	return o.kind != anIndex && o.kind != aSink && o.kind != aSubscription && o.kind != aConnection
 }
 
 // isKept says whether it is more than a name for a query.
 func (o *object) isKept() bool { return o.isRelation() && o.kind != aView }
+
+// isPlain says whether its columns are k and v.
+func (o *object) isPlain() bool { return o.isRelation() && o.counter == nil && !o.hook }
+
+// isPlainKept says both.
+func (o *object) isPlainKept() bool { return o.isKept() && o.isPlain() }
+
+// rows is the query of its rows as k and v.
+func (o *object) rows() string {
+	switch {
+	case o.counter != nil:
+		return "SELECT counter % 4 AS k, counter AS v FROM " + o.full()
+	case o.hook:
+		return "SELECT (body->>'k')::bigint AS k, (body->>'v')::bigint AS v FROM " + o.full()
+	}
+	return "SELECT k, v FROM " + o.full()
+}
+
+// from is what stands behind FROM, in front of another name for it.
+func (o *object) from() string {
+	if o.isPlain() {
+		return o.full()
+	}
+	return "(" + o.rows() + ")"
+}
+
+// feed is what a source reads of which nobody but it knows how far it has come.
+type feed interface {
+	content(next [partitions]int64) bag  // what a source holds that has read so far
+	read(b bag) (next [partitions]int64) // how far one has read that holds this
+	most() [partitions]int64             // how far it can have read
+}
+
+// feed is that of a source; nil for all else.
+func (o *object) feed() feed {
+	switch {
+	case o.topic != nil:
+		return o.topic
+	case o.counter != nil:
+		return o.counter
+	}
+	return nil
+}
+
+// ledger is that whose transactions bind a source; nil: none do.
+func (o *object) ledger() *ledger {
+	if o.topic == nil {
+		return nil
+	}
+	return o.topic.ledger
+}
 
 // state is all that a server holds. Its maps may be changed in a clone of it; what is in them is not.
 type state struct {
@@ -172,10 +226,10 @@ func (s *state) catalog() string {
 // content is what a relation holds at a time, given what the sources do.
 func (s *state) content(id int, sources map[int]bag, at int64) bag {
 	o := s.objects[id]
-	switch o.kind {
-	case aTable:
+	switch {
+	case o.kind == aTable || o.hook:
 		return s.rows[id]
-	case aSource:
+	case o.kind == aSource:
 		return sources[id]
 	}
 	var in []bag
@@ -193,7 +247,7 @@ func (s *state) print() string {
 	var out strings.Builder
 	out.WriteString(s.catalog())
 	for _, o := range s.sorted() {
-		if o.kind == aTable {
+		if o.kind == aTable || o.hook {
 			out.WriteString("\n" + o.name + " " + s.rows[o.id].text())
 		}
 	}

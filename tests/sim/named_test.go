@@ -22,7 +22,7 @@ type takenUp struct {
 }
 
 func (r *run) createSubscription() {
-	on := r.one((*object).isKept)
+	on := r.one((*object).isPlainKept)
 	if on == nil || len(r.some(func(o *object) bool { return o.kind == aSubscription })) >= 2 {
 		return
 	}

@@ -13,6 +13,7 @@ type shape struct {
 	sql    string // A and B are the inputs
 	eval   func(in []bag) bag
 	timed  func(in bag, at int64) bag // in place of eval, of a view that changes with time
+	keyed  bool                       // no two rows have one k
 }
 
 // passing is a view of rows that come at a time that their v says, and go a while later.
@@ -20,7 +21,7 @@ func passing(base int64) *shape {
 	const each, stay = 100, 2000 // milliseconds
 	at := "timestamptz '" + time.UnixMilli(base).UTC().Format("2006-01-02 15:04:05.000") + "+00' + v * interval '100 milliseconds'"
 	return &shape{name: "passing", inputs: 1,
-		sql: fmt.Sprintf("SELECT k, v FROM {A} WHERE mz_now() >= %s AND mz_now() < %s + interval '2 seconds'", at, at),
+		sql: fmt.Sprintf("SELECT k, v FROM {A} AS a WHERE mz_now() >= %s AND mz_now() < %s + interval '2 seconds'", at, at),
 		timed: func(in bag, at int64) bag {
 			out := bag{}
 			for p, n := range in {
@@ -36,7 +37,7 @@ func passing(base int64) *shape {
 func going(base int64) *shape {
 	const each = 50
 	return &shape{name: "going", inputs: 1,
-		sql: fmt.Sprintf("SELECT k, count(*) AS v FROM {A} WHERE mz_now() <= timestamptz '%s+00' + v * interval '50 milliseconds' GROUP BY k",
+		sql: fmt.Sprintf("SELECT k, count(*) AS v FROM {A} AS a WHERE mz_now() <= timestamptz '%s+00' + v * interval '50 milliseconds' GROUP BY k",
 			time.UnixMilli(base).UTC().Format("2006-01-02 15:04:05.000")),
 		timed: func(in bag, at int64) bag {
 			counts, out := map[int64]int64{}, bag{}
@@ -73,7 +74,7 @@ func each(f func(p pair) (pair, bool)) func(in []bag) bag {
 
 // shapes are all forms of views.
 var shapes = []shape{
-	{name: "sums", inputs: 1, sql: "SELECT k, (sum(v) % 1000)::bigint AS v FROM {A} GROUP BY k", eval: func(in []bag) bag {
+	{name: "sums", inputs: 1, keyed: true, sql: "SELECT k, (sum(v) % 1000)::bigint AS v FROM {A} AS a GROUP BY k", eval: func(in []bag) bag {
 		sums, out := map[int64]int64{}, bag{}
 		for p, n := range in[0] {
 			sums[p.k] += p.v * n
@@ -83,7 +84,7 @@ var shapes = []shape{
 		}
 		return out
 	}},
-	{name: "total", inputs: 1, sql: "SELECT count(*) AS k, coalesce(sum(v) % 1000, 0)::bigint AS v FROM {A}", eval: func(in []bag) bag {
+	{name: "total", inputs: 1, keyed: true, sql: "SELECT count(*) AS k, coalesce(sum(v) % 1000, 0)::bigint AS v FROM {A} AS a", eval: func(in []bag) bag {
 		var t pair
 		for p, n := range in[0] {
 			t.k, t.v = t.k+n, t.v+p.v*n
@@ -91,16 +92,16 @@ var shapes = []shape{
 		t.v %= 1000
 		return bag{t: 1}
 	}},
-	{name: "odd", inputs: 1, sql: "SELECT k, v FROM {A} WHERE v % 3 <> 0", eval: each(func(p pair) (pair, bool) { return p, p.v%3 != 0 })},
-	{name: "shifted", inputs: 1, sql: "SELECT k % 5 AS k, v + 1 AS v FROM {A}", eval: each(func(p pair) (pair, bool) { return pair{p.k % 5, p.v + 1}, true })},
-	{name: "distinct", inputs: 1, sql: "SELECT DISTINCT k % 3 AS k, v % 7 AS v FROM {A}", eval: func(in []bag) bag {
+	{name: "odd", inputs: 1, sql: "SELECT k, v FROM {A} AS a WHERE v % 3 <> 0", eval: each(func(p pair) (pair, bool) { return p, p.v%3 != 0 })},
+	{name: "shifted", inputs: 1, sql: "SELECT k % 5 AS k, v + 1 AS v FROM {A} AS a", eval: each(func(p pair) (pair, bool) { return pair{p.k % 5, p.v + 1}, true })},
+	{name: "distinct", inputs: 1, sql: "SELECT DISTINCT k % 3 AS k, v % 7 AS v FROM {A} AS a", eval: func(in []bag) bag {
 		out := bag{}
 		for p := range in[0] {
 			out[pair{p.k % 3, p.v % 7}] = 1
 		}
 		return out
 	}},
-	{name: "top", inputs: 1, sql: "SELECT k, v FROM {A} ORDER BY k DESC, v DESC LIMIT 3", eval: func(in []bag) bag {
+	{name: "top", inputs: 1, sql: "SELECT k, v FROM {A} AS a ORDER BY k DESC, v DESC LIMIT 3", eval: func(in []bag) bag {
 		out, left := bag{}, int64(3)
 		rows := in[0].pairs()
 		for i := len(rows) - 1; i >= 0 && left > 0; i-- {
@@ -109,7 +110,7 @@ var shapes = []shape{
 		}
 		return out
 	}},
-	{name: "most", inputs: 1, sql: "SELECT k, max(v) AS v FROM {A} GROUP BY k", eval: func(in []bag) bag {
+	{name: "most", inputs: 1, keyed: true, sql: "SELECT k, max(v) AS v FROM {A} AS a GROUP BY k", eval: func(in []bag) bag {
 		most, out := map[int64]int64{}, bag{}
 		for p := range in[0] {
 			if v, ok := most[p.k]; !ok || p.v > v {
@@ -121,7 +122,7 @@ var shapes = []shape{
 		}
 		return out
 	}},
-	{name: "both", inputs: 2, sql: "SELECT k, v FROM {A} UNION ALL SELECT k, v FROM {B}", eval: func(in []bag) bag {
+	{name: "both", inputs: 2, sql: "SELECT k, v FROM {A} AS a UNION ALL SELECT k, v FROM {B} AS b", eval: func(in []bag) bag {
 		out := bag{}
 		for _, b := range in {
 			for p, n := range b {
@@ -130,7 +131,7 @@ var shapes = []shape{
 		}
 		return out
 	}},
-	{name: "less", inputs: 2, sql: "SELECT k, v FROM {A} EXCEPT ALL SELECT k, v FROM {B}", eval: func(in []bag) bag {
+	{name: "less", inputs: 2, sql: "SELECT k, v FROM {A} AS a EXCEPT ALL SELECT k, v FROM {B} AS b", eval: func(in []bag) bag {
 		out := bag{}
 		for p, n := range in[0] {
 			if m := n - in[1][p]; m > 0 {

@@ -36,6 +36,10 @@ var actions = []action{
 	{10, (*run).produce},
 	{3, (*run).createLedger},
 	{8, (*run).commit},
+	{2, (*run).createCounter},
+	{2, (*run).alterConnection},
+	{2, (*run).createHook},
+	{8, (*run).post},
 	{14, (*run).sleep},
 	{5, (*run).watch},
 	{3, (*run).watchPast},
@@ -91,6 +95,7 @@ func (r *run) finish() {
 	if r.failed == nil {
 		r.look()
 		r.drained()
+		r.counted()
 	}
 }
 
@@ -207,7 +212,7 @@ func (r *run) made(o object) func(s *state) bool {
 			return false
 		}
 		s.objects[o.id] = &o
-		if o.kind == aTable {
+		if o.kind == aTable || o.hook {
 			s.rows[o.id] = bag{}
 		}
 		return true
@@ -237,7 +242,7 @@ func (r *run) retention(o *object) string {
 }
 
 func (r *run) createSource() {
-	if len(r.some(func(o *object) bool { return o.kind == aSource })) >= 3 {
+	if len(r.some(func(o *object) bool { return o.topic != nil })) >= 3 {
 		return
 	}
 	t := newTopic(r.name("topic"), r.rng.IntN(2) == 0, topics+len(r.topics.all())%(targets-topics))
@@ -267,7 +272,7 @@ func (r *run) createView() {
 		if in == nil {
 			return
 		}
-		o.in, names = append(o.in, in.id), append(names, in.full())
+		o.in, names = append(o.in, in.id), append(names, in.from())
 	}
 	retain := ""
 	if o.isKept() {
@@ -291,7 +296,7 @@ func (r *run) anyShape() *shape {
 }
 
 func (r *run) createIndex() {
-	on := r.one((*object).isKept)
+	on := r.one((*object).isPlainKept)
 	if on == nil || len(r.model.state().dependents(on.id)) > 3 {
 		return
 	}
@@ -301,7 +306,7 @@ func (r *run) createIndex() {
 
 // words are the kinds in SQL.
 var words = map[string]string{aTable: "TABLE", aSource: "SOURCE", aView: "VIEW", aMaterialized: "MATERIALIZED VIEW", anIndex: "INDEX", aSink: "SINK",
-	aSubscription: "SUBSCRIPTION"}
+	aSubscription: "SUBSCRIPTION", aConnection: "CONNECTION"}
 
 func (r *run) drop() {
 	o := r.one(func(*object) bool { return true })
@@ -337,7 +342,7 @@ func altered(id int, f func(o *object)) func(s *state) bool {
 func (r *run) rename() {
 	s := r.model.state()
 	o := r.one(func(o *object) bool {
-		return o.kind != aSource && o.kind != anIndex && o.kind != aSink && o.kind != aSubscription && len(s.dependents(o.id)) == 0
+		return (o.kind == aTable || o.kind == aView || o.kind == aMaterialized) && len(s.dependents(o.id)) == 0
 	})
 	if o == nil {
 		return
@@ -375,7 +380,7 @@ func (r *run) schema() {
 
 // produce adds records to a topic.
 func (r *run) produce() {
-	o := r.one(func(o *object) bool { return o.kind == aSource && o.topic.ledger == nil })
+	o := r.one(func(o *object) bool { return o.topic != nil && o.topic.ledger == nil })
 	if o == nil {
 		return
 	}
@@ -432,7 +437,7 @@ func (r *run) readSome() {
 // lookUp asks for the rows of one k, which an index may have. What it says must be so at some time since the read before it.
 func (r *run) lookUp(o *object) {
 	k := r.rng.Int64N(8)
-	c := r.ask(fmt.Sprintf("BEGIN; SELECT k, v FROM %s WHERE k = %d; SELECT k, v FROM %s; COMMIT", o.full(), k, o.full()))
+	c := r.ask(fmt.Sprintf("BEGIN; SELECT k, v FROM %s AS q WHERE k = %d; SELECT k, v FROM %s AS q; COMMIT", o.from(), k, o.from()))
 	if c.err != nil {
 		if !unknown[c.err.Code] {
 			r.fail("%s: %v", c.text, c.err)
@@ -463,14 +468,14 @@ func (r *run) readBack() {
 
 // watch follows a relation.
 func (r *run) watch() {
-	if o := r.one((*object).isRelation); o != nil && len(r.watchers) < 5 {
+	if o := r.one((*object).isPlain); o != nil && len(r.watchers) < 5 {
 		r.follow(o, "SUBSCRIBE "+o.full()+" WITH (PROGRESS)")
 	}
 }
 
 // watchPast follows a relation from a time on at which it was shown, some no further than now.
 func (r *run) watchPast() {
-	o := r.one((*object).isKept)
+	o := r.one((*object).isPlainKept)
 	if o == nil || len(r.chronicle.spans[o.id]) == 0 || len(r.watchers) >= 5 {
 		return
 	}
@@ -529,4 +534,4 @@ func (r *run) unwatch() {
 // happens are what has to happen in some life, by its name in the counts.
 var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks", "taken up", "acknowledged", "blocks without an end", "writes from sources", "failed reads",
 	"transactions over two topics", "reads of whole transactions",
-	"transactions of sinks", "broken words to a target", "lost answers of a target"}
+	"load generators", "requests", "altered connections", "transactions of sinks", "transactions into tables", "commits of files", "broken words to a target", "lost answers of a target"}

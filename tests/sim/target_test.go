@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"millrace/coord"
 	"millrace/repr"
 	"millrace/sinks"
 )
@@ -16,6 +17,7 @@ import (
 // It is not on the server's machine, so that it outlives what happens to that.
 type target struct {
 	of    *object // what is written
+	kind  kind
 	party int
 	count *tally
 
@@ -25,12 +27,58 @@ type target struct {
 	upTo   int64 // the time of the last transaction
 	wrote  int   // how many there were
 	wrong  string
-	shown  []span      // committed, and not yet held against what was shown
-	writer *connection // the newest that has asked how far it is; others are fenced off
+	shown  []span            // committed, and not yet held against what was shown
+	writer *connection       // the newest that has asked how far it is; others are fenced off
+	table  table             // of that kind
+	files  map[string][]byte // of that kind, by name
 }
 
-func newTarget(of *object, party int, seed uint64, count *tally) *target {
-	return &target{of: of, party: party, rng: rand.New(rand.NewPCG(seed, uint64(party))), held: bag{}, count: count}
+// kind is what a target is.
+type kind int
+
+const (
+	aTopic  kind = iota
+	inTable      // a table of a database: what is kept of a key, and the progress, in one transaction
+	inFiles      // a store of files: of a commit several are written, and then that they are there
+)
+
+func newTarget(of *object, kind kind, party int, seed uint64, count *tally) *target {
+	return &target{of: of, kind: kind, party: party, rng: rand.New(rand.NewPCG(seed, uint64(party))), held: bag{}, count: count,
+		table: table{rows: map[int64]pair{}}, files: map[string][]byte{}}
+}
+
+// connect makes the connector.
+func (g *target) connect(t *turns, run sinks.Options) coord.SinkConnector {
+	switch g.kind {
+	case inTable:
+		return newKeeper(g, t, run)
+	case inFiles:
+		return newArchive(g, t, run)
+	default:
+		return &connection{g: g, turns: t}
+	}
+}
+
+// step is a word to the target and its answer, which may fail.
+func (g *target) step(ctx context.Context, t *turns, mayFail bool) error {
+	t.wait(time.Duration(1+g.draw(int64(2*time.Millisecond))), g.party)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if mayFail && g.draw(20) == 0 {
+		g.count.add("broken words to a target", 1)
+		return errors.New("the target does not answer")
+	}
+	return nil
+}
+
+// answer is the end of a commit, which is lost now and then: it is done, and the other side does not know.
+func (g *target) answer(ctx context.Context, t *turns) error {
+	err := g.step(ctx, t, true)
+	if err != nil {
+		g.count.add("lost answers of a target", 1)
+	}
+	return err
 }
 
 // draw is a random number below n.
@@ -84,8 +132,18 @@ func (g *target) commit(c *connection, upTo int64, changes bag) error {
 	return nil
 }
 
+// blame keeps what is wrong.
+func (g *target) blame(format string, args ...any) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.wrong = fmt.Sprintf(format, args...)
+}
+
 // news takes what was committed since the last time, and says what is wrong.
 func (g *target) news() (shown []span, wrong string) {
+	if g.kind == inFiles {
+		g.readFiles()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	shown, g.shown = g.shown, nil
@@ -169,17 +227,8 @@ func (c *connection) gather(ctx context.Context, ticks <-chan sinks.Tick) (group
 	return group, nil
 }
 
-// step is a word to the target and its answer, which may fail.
 func (c *connection) step(ctx context.Context, mayFail bool) error {
-	c.turns.wait(time.Duration(1+c.g.draw(int64(2*time.Millisecond))), c.g.party)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if mayFail && c.g.draw(20) == 0 {
-		c.g.count.add("broken words to a target", 1)
-		return errors.New("the target does not answer")
-	}
-	return nil
+	return c.g.step(ctx, c.turns, mayFail)
 }
 
 // take makes this the only writer, and asks how far the target is.
@@ -221,8 +270,7 @@ func (c *connection) write(ctx context.Context, group []sinks.Tick) error {
 	if err := c.g.commit(c, upTo, changes); err != nil {
 		return err
 	}
-	if err := c.step(ctx, true); err != nil { // it is committed, and we do not know
-		c.g.count.add("lost answers of a target", 1)
+	if err := c.g.answer(ctx, c.turns); err != nil {
 		return err
 	}
 	c.fresh = false
@@ -249,15 +297,30 @@ func (r *run) createSink() {
 	if len(r.some(func(o *object) bool { return o.kind == aSink })) >= 3 {
 		return
 	}
-	of := r.one((*object).isKept)
+	of := r.one((*object).isPlainKept)
 	if of == nil {
 		return
 	}
-	g := newTarget(of, targets+len(r.targets.all())%(ledgers-targets), r.seed, r.counts)
-	topic := r.name("out")
-	r.targets.put(topic, g)
-	o := object{kind: aSink, schema: r.anySchema(), name: r.name("k"), in: []int{of.id}, target: g}
-	r.define("CREATE SINK "+o.full()+" FROM "+of.full()+" INTO KAFKA BROKER 'nowhere:9092' TOPIC '"+topic+"' FORMAT JSON", r.made(o))
+	o := object{kind: aSink, schema: r.anySchema(), name: r.name("k"), in: []int{of.id}}
+	into := r.name("out")
+	text := "CREATE SINK " + o.full() + " FROM " + of.full() + " INTO "
+	kind := kind(r.rng.IntN(3))
+	switch kind {
+	case inTable:
+		to := r.connection()
+		if to == nil || of.shape == nil || !of.shape.keyed {
+			return
+		}
+		o.in = append(o.in, to.id)
+		text += "POSTGRES CONNECTION " + to.full() + " (TABLE '" + into + "') KEY (k)"
+	case inFiles:
+		text += fmt.Sprintf("FILE '%s' (RUN INTERVAL '%d milliseconds')", into, 1+r.rng.IntN(2000))
+	default:
+		text += "KAFKA BROKER 'nowhere:9092' TOPIC '" + into + "' FORMAT JSON"
+	}
+	o.target = newTarget(of, kind, targets+len(r.targets.all())%(ledgers-targets), r.seed, r.counts)
+	r.targets.put(into, o.target)
+	r.define(text, r.made(o))
 }
 
 // pollTargets holds what sinks have written against what was shown.
@@ -273,10 +336,10 @@ func (r *run) pollTargets() {
 		if wrong != "" {
 			r.fail("%s", wrong)
 		}
-		r.counts.add("transactions of sinks", len(shown))
+		r.counts.add([]string{"transactions of sinks", "transactions into tables", "commits of files"}[o.target.kind], len(shown))
 		for _, s := range shown {
 			if err := r.note(o.target.of, s); err != nil {
-				r.fail("the topic of %v", err)
+				r.fail("where %s writes %v", o.full(), err)
 			}
 		}
 	}
@@ -293,7 +356,8 @@ func (r *run) catchUp() {
 		c := r.ask("SELECT k, v FROM " + o.target.of.full())
 		held, upTo := o.target.content()
 		if c.err == nil && bagOf(c.sets[0], 0).text() != held {
-			r.fail("%s holds\n  %s\nand its topic, up to %d,\n  %s", o.target.of.full(), bagOf(c.sets[0], 0).text(), upTo, held)
+			st := r.ask("SELECT status, error FROM mz_internal.mz_sink_statuses WHERE name = '" + o.name + "'")
+			r.fail("%s holds\n  %s\nand where %s writes it, up to %d,\n  %s\n%v", o.target.of.full(), bagOf(c.sets[0], 0).text(), o.full(), upTo, held, st.sets)
 		}
 	}
 }

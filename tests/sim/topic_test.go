@@ -61,6 +61,12 @@ func (t *topic) now() ([partitions]int64, <-chan struct{}) {
 	return t.high, t.moved
 }
 
+// most is how far a source can have read.
+func (t *topic) most() [partitions]int64 {
+	high, _ := t.now()
+	return high
+}
+
 // blame keeps what is wrong.
 func (t *topic) blame(format string, args ...any) {
 	t.mu.Lock()

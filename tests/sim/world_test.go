@@ -23,6 +23,7 @@ import (
 	"millrace/internal/journal"
 	faults "millrace/internal/sim"
 	"millrace/repr"
+	"millrace/sinks"
 	"millrace/sources"
 )
 
@@ -187,7 +188,9 @@ func newRun(t *testing.T, seed uint64) *run {
 	r.opts = coord.Options{
 		Workers: 1 + rng.IntN(2), AtOnce: 1, TickInterval: time.Duration(10+rng.IntN(1000)) * time.Millisecond, RetainHistory: time.Duration(1+rng.IntN(20)) * time.Second,
 		Clock: r.clock, Turn: r.turn, Random: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}), Source: r.connector,
-		Sink: func(name string) coord.SinkConnector { return &connection{g: r.targets.get(name), turns: r.turns} },
+		Sink: func(name string, run sinks.Options) coord.SinkConnector {
+			return r.targets.get(name).connect(r.turns, run)
+		},
 	}
 	var mu sync.Mutex
 	count := map[string]uint64{}
@@ -334,14 +337,17 @@ func (r *run) answer(cl *client) {
 		return
 	}
 	ok := true
+	if c.must != "" && (c.err == nil || c.err.Code != c.must && !c.isUnknown() && !sure[c.err.Code]) {
+		r.fail("%s had to end with %s, and ended with %v", c.text, c.must, c.err)
+	}
 	switch {
 	case c.err == nil:
 		r.counts.add("done", 1)
 		ok = r.model.answered(c.changes, !c.undone)
-	case sure[c.err.Code] || c.undone && unknown[c.err.Code]:
+	case sure[c.err.Code] || c.must == c.err.Code || c.undone && unknown[c.err.Code]:
 		r.counts.add("refused", 1)
 		ok = r.model.answered(c.changes, false)
-	case unknown[c.err.Code]:
+	case c.isUnknown():
 		r.counts.add("unknown", 1)
 		r.model.lost(c.changes)
 	default:

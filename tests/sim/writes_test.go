@@ -157,7 +157,7 @@ func (r *run) move(from, to *object) *change {
 // which the sources held just that, or not at all.
 func (r *run) writeFromSources() {
 	cl, t := r.idle(), r.one(isTable)
-	from := r.some(func(o *object) bool { return o.kind == aSource })
+	from := r.some(func(o *object) bool { return o.topic != nil })
 	if cl == nil || t == nil || len(from) == 0 || r.sizeOf(t) > largest {
 		return
 	}
