@@ -104,7 +104,7 @@ func batchSize(b *sources.Batch) int64 {
 		lists = append(lists, b.Parts[i].Updates)
 	}
 	for _, list := range lists {
-		n += int64(cap(list)) * updateBytes
+		n += int64(len(list)) * updateBytes // the room behind that is not its own: it is used again
 		for i := range list {
 			n += int64(len(list[i].Row))
 		}
@@ -213,6 +213,7 @@ func (c *Coordinator) takeBatch(b sourceBatch) {
 	c.queued = true
 	c.queuedRows += len(b.batch.Updates) + len(b.batch.Errors)
 	c.queuedBytes += b.size
+	b.batch.Release()
 }
 
 // bind gives the offsets that the tick binds.

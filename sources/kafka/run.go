@@ -25,6 +25,7 @@ const (
 	pollRecords  = 20000
 	batchRows    = 10000
 	batchBytes   = 1 << 20
+	spentBatches = 4 // that wait for their room to be used again
 	pollWait     = time.Second
 	lookEvery    = 3 * time.Second // at partitions and the topic's identity
 	retryWait    = 500 * time.Millisecond
@@ -49,8 +50,9 @@ type reader struct {
 	looked time.Time // when the topic was looked at last
 	next   map[int32]int64
 	batch  *sources.Batch
-	moved  map[int32]int64 // partition → high watermark, of the batch
-	high   map[int32]int64 // partition → high watermark, when it was last fetched from
+	spent  chan *sources.Batch // those that nobody needs any more
+	moved  map[int32]int64     // partition → high watermark, of the batch
+	high   map[int32]int64     // partition → high watermark, when it was last fetched from
 	msg    envelope.Message
 	state  sources.State
 	extra  []string // fields that no column has
@@ -61,7 +63,8 @@ type reader struct {
 
 // Run reads from the given offsets until ctx ends. It returns early only with what no retry can mend.
 func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
-	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}, high: map[int32]int64{}}
+	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}, high: map[int32]int64{},
+		spent: make(chan *sources.Batch, spentBatches)}
 	r.reset()
 	defer func() { r.letters.close() }()
 	for {
@@ -524,6 +527,14 @@ func (r *reader) push(ctx context.Context) error {
 }
 
 func (r *reader) reset() {
-	r.batch = &sources.Batch{}
+	select {
+	case r.batch = <-r.spent:
+		r.batch.Clear()
+	default:
+		r.batch = &sources.Batch{}
+		if !r.cfg.Debezium.Transactions { // which may be held back, many of them
+			r.batch.Spent = r.spent
+		}
+	}
 	r.moved = map[int32]int64{}
 }
