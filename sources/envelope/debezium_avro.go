@@ -167,7 +167,7 @@ func (a *avroChanges) decode(ctx context.Context, m *Message, c *change) (bool, 
 	c.document = p.document
 	o := avroOrigin(x)
 	o.place(c)
-	c.snapshot = x.Value(slotSnapshot).Str()
+	c.snapshot = snapshotWord(x.Value(slotSnapshot).Bytes())
 	if m.Key == nil {
 		avroIdentity(x, c)
 		return true, nil
@@ -189,23 +189,19 @@ func opOf(before, after bool) byte {
 }
 
 func avroOrigin(x *avro.Extractor) origin {
-	o := origin{millis: x.Value(slotMillis).Int()}
-	o.lsn, o.hasLSN = whole(x, slotLSN)
-	o.pos, o.hasPos = whole(x, slotPos)
-	o.ord, o.hasOrd = whole(x, slotOrd)
-	o.row, _ = whole(x, slotRow)
-	o.serial, _ = whole(x, slotSerial)
+	var o origin
+	o.millis, _ = x.Int(slotMillis)
+	o.lsn, o.hasLSN = x.Int(slotLSN)
+	o.pos, o.hasPos = x.Int(slotPos)
+	o.ord, o.hasOrd = x.Int(slotOrd)
+	o.row, _ = x.Int(slotRow)
+	o.serial, _ = x.Int(slotSerial)
 	o.file = x.Value(slotFile).Bytes()
 	if commit := x.Value(slotCommit); !commit.IsNull() {
 		o.commit, o.hasCommit = parseLSN(commit.Bytes())
 		o.change, _ = parseLSN(x.Value(slotChange).Bytes())
 	}
 	return o
-}
-
-func whole(x *avro.Extractor, slot int) (n int64, ok bool) {
-	v := x.Value(slot)
-	return v.Int(), !v.IsNull()
 }
 
 // avroIdentity is what tells events of a table without keys apart.

@@ -77,6 +77,7 @@ type step struct {
 	name string
 	dec  decode
 	col  int // the reader's column; -1 when the field is skipped
+	short
 }
 
 // row compiles a record to the columns of a reader.
@@ -92,7 +93,7 @@ func (c *compiler) row(n *node, cols []Column) (decode, error) {
 			if err != nil {
 				return nil, err
 			}
-			steps = append(steps, step{f.name, skip, -1})
+			steps = append(steps, step{f.name, skip, -1, shortSkip(f.node)})
 			continue
 		}
 		dec, err := c.value(f.node, cols[col].Type, cols[col].NotNull)
@@ -101,14 +102,14 @@ func (c *compiler) row(n *node, cols []Column) (decode, error) {
 		}
 		ordered = ordered && col > last
 		last = col
-		steps = append(steps, step{f.name, dec, col})
+		steps = append(steps, step{f.name, dec, col, c.shortValue(f.node, cols[col].Type, cols[col].NotNull)})
 	}
 	if ordered {
 		return orderedRow(insertMissing(n, steps, cols)), nil
 	}
 	for i := range cols {
 		if n.field(cols[i].Name) == nil {
-			steps = append(steps, step{cols[i].Name, missing(&cols[i]), i})
+			steps = append(steps, step{name: cols[i].Name, dec: missing(&cols[i]), col: i})
 		}
 	}
 	return shuffledRow(steps, len(cols)), nil
@@ -121,7 +122,7 @@ func insertMissing(n *node, steps []step, cols []Column) []step {
 	fill := func(upTo int) {
 		for ; next < upTo; next++ {
 			if n.field(cols[next].Name) == nil {
-				out = append(out, step{cols[next].Name, missing(&cols[next]), next})
+				out = append(out, step{name: cols[next].Name, dec: missing(&cols[next]), col: next})
 			}
 		}
 	}
@@ -154,7 +155,11 @@ func missing(c *Column) decode {
 func orderedRow(steps []step) decode {
 	return func(r *reader, dst []byte) []byte {
 		for i := range steps {
-			dst = steps[i].dec(r, dst)
+			if s := &steps[i]; s.code == codeNone {
+				dst = s.dec(r, dst)
+			} else {
+				dst = s.run(r, dst)
+			}
 			if r.err != nil {
 				r.in(steps[i].name)
 				return dst

@@ -23,9 +23,27 @@ type Extractor struct {
 	r     reader
 }
 
+// slotValue is what a slot holds: numbers and texts, which are asked for most, as they are.
 type slotValue struct {
-	buf     []byte
+	buf     []byte // packed
+	text    []byte // in the record
+	number  int64
+	kind    repr.Kind // of a text or number; KindNull: it is packed
 	present bool
+}
+
+func (v *slotValue) datum() repr.Datum {
+	switch v.kind {
+	case repr.KindInt8:
+		return repr.Int8(v.number)
+	case repr.KindInt4:
+		return repr.Int4(int32(v.number))
+	case repr.KindText:
+		return repr.TextBytes(v.text)
+	default:
+		d, _ := repr.Decode(v.buf)
+		return d
+	}
 }
 
 // NewExtractor compiles a schema for slots. A slot whose path the schema does not have is never present.
@@ -47,7 +65,7 @@ func NewExtractor(s *Schema, slots []Slot) (*Extractor, error) {
 // Has says whether the schema has the slot at all.
 func (x *Extractor) Has(slot int) bool { return x.has[slot] }
 
-// Run takes the slots out of a record. What Slot returns is valid until the next Run.
+// Run takes the slots out of a record. What Row and Value return is valid until the next Run, and as long as the record.
 func (x *Extractor) Run(record []byte) error {
 	x.r.reset(record)
 	for i := range x.slots {
@@ -59,7 +77,21 @@ func (x *Extractor) Run(record []byte) error {
 
 // Row is the packed row or column of a slot; ok is false when a null stands on its path, or at its end.
 func (x *Extractor) Row(slot int) (row []byte, ok bool) {
-	return x.slots[slot].buf, x.slots[slot].present
+	v := &x.slots[slot]
+	if v.present && v.kind != repr.KindNull {
+		v.buf = repr.Append(v.buf[:0], v.datum())
+	}
+	return v.buf, v.present
+}
+
+// Int is the number of a slot; ok is false when there is none.
+func (x *Extractor) Int(slot int) (n int64, ok bool) {
+	v := &x.slots[slot]
+	if v.kind == repr.KindInt8 {
+		return v.number, v.present
+	}
+	d := x.Value(slot)
+	return d.Int(), !d.IsNull()
 }
 
 // Value is the value of a slot of one column; NULL when it is not present.
@@ -67,8 +99,7 @@ func (x *Extractor) Value(slot int) repr.Datum {
 	if !x.slots[slot].present {
 		return repr.Null
 	}
-	d, _ := repr.Decode(x.slots[slot].buf)
-	return d
+	return x.slots[slot].datum()
 }
 
 type target struct {
@@ -104,21 +135,30 @@ func (w *walker) walk(n *node, want []target) (decode, error) {
 			return nil, inField(f.name, err)
 		}
 		steps[i] = step{name: f.name, dec: dec}
+		if len(inside(f, want)) == 0 {
+			steps[i].short = shortSkip(f.node)
+		}
 	}
 	return orderedRow(steps), nil
 }
 
-func (w *walker) field(f *field, want []target) (decode, error) {
-	var inside []target
+// inside are the targets in a field.
+func inside(f *field, want []target) []target {
+	var out []target
 	for _, t := range want {
 		if t.path[0] == f.name {
-			inside = append(inside, target{t.slot, t.path[1:]})
+			out = append(out, target{t.slot, t.path[1:]})
 		}
 	}
-	if len(inside) == 0 {
+	return out
+}
+
+func (w *walker) field(f *field, want []target) (decode, error) {
+	targets := inside(f, want)
+	if len(targets) == 0 {
 		return w.skip(f.node)
 	}
-	return w.walk(f.node, inside)
+	return w.walk(f.node, targets)
 }
 
 func (w *walker) walkUnion(n *node, want []target) (decode, error) {
@@ -145,6 +185,11 @@ func (w *walker) walkUnion(n *node, want []target) (decode, error) {
 // end compiles the type at the end of a path.
 func (w *walker) end(n *node, slot int) (decode, error) {
 	w.x.has[slot] = true
+	if w.slots[slot].Columns == nil {
+		if dec := w.plain(n.form, &w.x.slots[slot]); dec != nil {
+			return dec, nil
+		}
+	}
 	var dec decode
 	var err error
 	switch cols := w.slots[slot].Columns; {
@@ -164,4 +209,33 @@ func (w *walker) end(n *node, slot int) (decode, error) {
 		out.present = r.err == nil
 		return dst
 	}, nil
+}
+
+// plain compiles a number or text, which is kept as it is; nil for other forms.
+func (w *walker) plain(f form, out *slotValue) decode {
+	switch f {
+	case formLong:
+		out.kind = repr.KindInt8
+		return func(r *reader, dst []byte) []byte {
+			out.number = r.long()
+			out.present = r.err == nil
+			return dst
+		}
+	case formInt:
+		out.kind = repr.KindInt4
+		return func(r *reader, dst []byte) []byte {
+			out.number = r.int32()
+			out.present = r.err == nil
+			return dst
+		}
+	case formString:
+		out.kind = repr.KindText
+		return func(r *reader, dst []byte) []byte {
+			out.text = r.bytes()
+			out.present = checkText(r, out.text)
+			return dst
+		}
+	default:
+		return nil
+	}
 }

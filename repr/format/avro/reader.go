@@ -86,6 +86,32 @@ func (r *reader) long() int64 {
 }
 
 func (r *reader) longSlow() int64 {
+	var u uint64
+	rest := r.buf[r.pos:]
+	for i, b := range rest[:min(len(rest), 9)] { // nine bytes hold 63 bits
+		u |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			r.pos += i + 1
+			return int64(u>>1) ^ -int64(u&1)
+		}
+	}
+	return r.longest()
+}
+
+// skipLong steps over a number.
+func (r *reader) skipLong() {
+	rest := r.buf[r.pos:]
+	for i, b := range rest[:min(len(rest), 9)] {
+		if b < 0x80 {
+			r.pos += i + 1
+			return
+		}
+	}
+	r.longest()
+}
+
+// longest reads a number of ten bytes, or one that is wrong.
+func (r *reader) longest() int64 {
 	v, n := binary.Varint(r.buf[r.pos:])
 	if n <= 0 {
 		if n < 0 {
