@@ -23,6 +23,14 @@ var states = map[string]Readiness{
 		{Kind: "source", Name: "users", Ready: true, Detail: "3 bad records: see users_errors"},
 		{Kind: "materialized view", Name: `"<b>"`, Detail: "hydrating\n40 %"},
 	}},
+	"busy": {Serving: true, Memory: Memory{Limit: 3 << 30, Holders: []Holder{{"v", 900}, {"(journal)", 5 << 20}, {"s (envelope)", 0}}}, Objects: []ObjectStatus{
+		{Kind: "source", Name: "s", Detail: "stalled: cannot reach the broker", Hint: "check the address", Counts: Counts{Records: 1234567, Bad: 2, Kept: 2, Behind: 1000, Rows: 10, Bytes: 3 << 19}},
+		{Kind: "source", Name: "s_errors", Ready: true, Part: true, Detail: "running", Counts: Counts{Rows: 2}},
+		{Kind: "table", Name: "t", Ready: true, Detail: "running", Counts: Counts{Rows: 999, Bytes: 1000}},
+		{Kind: "index", Name: "i", Ready: true, Detail: "running"},
+		{Kind: "materialized view", Name: "v", Ready: true, Detail: "running", Counts: Counts{Rows: 5, Errors: 1, Bytes: 900}},
+		{Kind: "sink", Name: "k", Ready: true, Detail: "running", Counts: Counts{Records: 7, Bad: 3, Kept: 1}},
+	}},
 }
 
 func get(t *testing.T, opts Options, path, remote string) *httptest.ResponseRecorder {

@@ -24,14 +24,25 @@ type view struct {
 	SQLPort  string
 	Serving  bool
 	Waiting  int
-	Objects  []ObjectStatus
-	Loopback bool // whether the caller may see profiles
+	Objects  int
+	Sections []section
+	Holders  []line
+	Held     string
+	Limit    string // empty when there is none
+	Live     bool   // the page is asked for again and again
+	Loopback bool   // whether the caller may see profiles
 }
 
 func (c *console) page(w http.ResponseWriter, q *http.Request) {
 	r := c.opts.Readiness()
 	_, waiting := r.ready()
-	v := view{Version: c.opts.Version, Serving: r.Serving, Waiting: waiting, Objects: r.Objects, Loopback: isLoopback(q.RemoteAddr)}
+	v := view{Version: c.opts.Version, Serving: r.Serving, Waiting: waiting, Objects: len(r.Objects), Sections: sections(r.Objects),
+		Live: q.URL.Query().Has("live"), Loopback: isLoopback(q.RemoteAddr)}
+	holders, held := r.Memory.largest()
+	v.Holders, v.Held = holders, sizeText(held)
+	if r.Memory.Limit > 0 {
+		v.Limit = sizeText(r.Memory.Limit)
+	}
 	if host, port, err := net.SplitHostPort(c.opts.SQLAddr); err == nil {
 		v.SQLHost, v.SQLPort = host, port
 	}

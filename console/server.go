@@ -35,6 +35,19 @@ type Options struct {
 type Readiness struct {
 	Serving bool // the catalog is loaded
 	Objects []ObjectStatus
+	Memory  Memory
+}
+
+// Memory is what the server holds, and may hold.
+type Memory struct {
+	Limit   int64 // 0: any
+	Holders []Holder
+}
+
+// Holder is something that holds memory.
+type Holder struct {
+	Name  string
+	Bytes int64
 }
 
 // ObjectStatus is the state of one source, view, index or sink.
@@ -43,6 +56,20 @@ type ObjectStatus struct {
 	Name   string
 	Ready  bool
 	Detail string // why it is not ready, or what to know of it; never the data of a row
+	Hint   string // what to do about it
+	Part   bool   // it belongs to another object, such as the errors of a source: the page does not list it
+	Counts
+}
+
+// Counts are what an object has done and what it keeps.
+type Counts struct {
+	Records int64 // read by a source, written by a sink
+	Bad     int64 // records that could not be decoded, or changes that a sink has left out
+	Behind  int64 // records that are there and were not read yet
+	Kept    int64 // rows of the relation of errors of a source or sink
+	Rows    int64
+	Errors  int64 // rows that an expression fails on
+	Bytes   int64 // of memory
 }
 
 // ready says whether everything can be read, and how many objects cannot.

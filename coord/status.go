@@ -84,7 +84,11 @@ func (c *Coordinator) status() *catalog.Status {
 	}
 	for id, r := range c.sinks {
 		cur := r.current()
-		st.Objects[id] = catalog.ObjectStatus{ID: id, Name: r.name, Status: cur.Status, Error: cur.Error, Hint: cur.Hint, Good: cur.Records, Bad: cur.Dropped, Upper: cur.Written}
+		o := catalog.ObjectStatus{ID: id, Name: r.name, Status: cur.Status, Error: cur.Error, Hint: cur.Hint, Good: cur.Records, Bad: cur.Dropped, Upper: cur.Written}
+		if r.errCol != nil {
+			o.ErrorsKept = r.errCol.ok.Rows()
+		}
+		st.Objects[id] = o
 	}
 	return st
 }

@@ -18,6 +18,7 @@ import (
 	"millrace/console"
 	"millrace/console/api"
 	"millrace/coord"
+	"millrace/coord/catalog"
 	"millrace/internal/clock"
 	"millrace/internal/disk"
 	"millrace/internal/journal"
@@ -31,16 +32,17 @@ const gcPercent = 200
 
 // server is a running server.
 type server struct {
-	coord *coord.Coordinator
-	ticks *journal.Journal // nil when nothing is kept
-	bugs  *crashes
-	sql   *pgwire.Server
-	http  *http.Server
-	api   *api.Server
-	log   *slog.Logger
-	addr  string
-	web   string
-	fail  chan error
+	coord  *coord.Coordinator
+	ticks  *journal.Journal // nil when nothing is kept
+	bugs   *crashes
+	sql    *pgwire.Server
+	http   *http.Server
+	api    *api.Server
+	log    *slog.Logger
+	addr   string
+	web    string
+	memory int64 // its limit
+	fail   chan error
 }
 
 func serve(ctx context.Context, args []string) error {
@@ -97,7 +99,7 @@ func start(c *config) (*server, error) {
 		return nil, errors.Join(err, sqlListener.Close(), web.Close())
 	}
 	bugs.coord.Store(co)
-	s := &server{coord: co, ticks: ticks, bugs: bugs, http: web, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: fail}
+	s := &server{coord: co, ticks: ticks, memory: memory, bugs: bugs, http: web, log: log, addr: sqlListener.Addr().String(), web: webListener.Addr().String(), fail: fail}
 	metrics := console.NewMetrics(version, runtime.Version(), sampler{co})
 	s.sql = pgwire.NewServer(co, pgwire.Options{Log: log, Observe: metrics.ObserveQuery, Welcome: c.welcome()})
 	go func() { s.fail <- s.sql.Serve(sqlListener) }()
@@ -287,9 +289,21 @@ func (s *server) readiness() console.Readiness {
 			detail += ": " + o.Error
 		}
 		out.Objects = append(out.Objects, console.ObjectStatus{Kind: it.Kind.String(), Name: it.FullName(),
-			Ready: o.Status == "running", Detail: detail})
+			Ready: o.Status == "running", Detail: detail, Hint: o.Hint, Part: it.Hidden, Counts: countsOf(&o)})
+	}
+	out.Memory.Limit = s.memory
+	for _, h := range st.Holders(s.coord.Catalog()) {
+		out.Memory.Holders = append(out.Memory.Holders, console.Holder{Name: h.Name, Bytes: h.Bytes + h.FlowBytes})
 	}
 	return out
+}
+
+func countsOf(o *catalog.ObjectStatus) console.Counts {
+	c := console.Counts{Records: o.Good, Bad: o.Bad, Kept: o.ErrorsKept, Rows: o.Rows, Errors: o.Errors, Bytes: o.Bytes + o.FlowBytes}
+	for _, p := range o.Partitions {
+		c.Behind += p.High - p.Next
+	}
+	return c
 }
 
 // logger makes the log: text for people, JSON for machines.

@@ -72,10 +72,10 @@ var mzTables = []builtin{
 			return []repr.Datum{id(it), text(it.Name), text(it.SystemType()), text(o.Status), orNull(o.Error), orNull(o.Hint)}
 		})
 	}},
-	{schema: "mz_internal", name: "mz_sink_statuses", cols: "id text!, name text!, type text!, status text!, error text, hint text, messages_committed int8, retractions_dropped int8", rows: func(e *SystemEnv) [][]repr.Datum {
+	{schema: "mz_internal", name: "mz_sink_statuses", cols: "id text!, name text!, type text!, status text!, error text, hint text, messages_committed int8, retractions_dropped int8, rows_refused int8", rows: func(e *SystemEnv) [][]repr.Datum {
 		return e.each(func(it *Item) []repr.Datum {
 			o := e.Status.Of(it)
-			return []repr.Datum{id(it), text(it.Name), text(it.SystemType()), text(o.Status), orNull(o.Error), orNull(o.Hint), i8(o.Good), i8(o.Bad)}
+			return []repr.Datum{id(it), text(it.Name), text(it.SystemType()), text(o.Status), orNull(o.Error), orNull(o.Hint), i8(o.Good), i8(o.Bad), i8(o.ErrorsKept)}
 		}, Sink)
 	}},
 	{schema: "mz_internal", name: "mz_view_errors", cols: "object_id text!, name text!, error_code text!, error text!, detail text, rows int8!", rows: func(e *SystemEnv) [][]repr.Datum {
@@ -115,23 +115,9 @@ var mzTables = []builtin{
 		return out
 	}},
 	{schema: "mz_internal", name: "mz_object_memory", cols: "id text!, name text!, rows int8!, bytes int8!, operator_bytes int8!", rows: func(e *SystemEnv) [][]repr.Datum {
-		out := e.each(func(it *Item) []repr.Datum {
-			o := e.Status.Of(it)
-			return []repr.Datum{id(it), text(it.Name), i8(o.Rows), i8(o.Bytes), i8(o.FlowBytes)}
-		}, Table, Source, MaterializedView, Index)
-		// What views share belongs to none of them: it is listed under the collection that is arranged.
-		for _, s := range e.Status.Shared {
-			if it := e.Snapshot.Item(s.Collection); it != nil {
-				out = append(out, []repr.Datum{id(it), text(it.Name + " (" + s.Label + ")"), i8(s.Rows), i8(0), i8(s.Bytes)})
-			}
-		}
-		for _, p := range e.Status.Parts {
-			if o := e.Status.Objects[p.ID]; p.Unnamed {
-				out = append(out, []repr.Datum{partID(p.ID), text(p.Name), i8(o.Rows), i8(o.Bytes), i8(o.FlowBytes)})
-			}
-		}
-		for _, h := range e.Status.Held {
-			out = append(out, heldRow(e.Snapshot, h))
+		var out [][]repr.Datum
+		for _, h := range e.Status.Holders(e.Snapshot) {
+			out = append(out, []repr.Datum{text(h.ID), text(h.Name), i8(h.Rows), i8(h.Bytes), i8(h.FlowBytes)})
 		}
 		return out
 	}},
@@ -247,7 +233,7 @@ func (i *Item) SystemType() string {
 
 // id is the number of an object as Materialize writes it.
 func id(it *Item) repr.Datum {
-	return text("u" + strconv.FormatUint(it.ID, 10))
+	return text(number(it.ID))
 }
 
 // clockTime is a logical time as a timestamp.
@@ -257,17 +243,7 @@ func clockTime(t repr.Time) repr.Datum {
 }
 
 // partID is the id of a part of several plans, and of what reads it.
-func partID(n uint64) repr.Datum { return text("u" + strconv.FormatUint(n, 10)) }
-
-// heldRow is a row of mz_object_memory of what is no object: it stands under the object of which it is a part, or under "s" when
-// it is the server's.
-func heldRow(snap *Snapshot, h HeldStatus) []repr.Datum {
-	name, number := "("+h.Name+")", "s"
-	if it := snap.Item(h.Object); it != nil {
-		number, name = "u"+strconv.FormatUint(it.ID, 10), it.Name+" ("+h.Name+")"
-	}
-	return []repr.Datum{text(number), text(name), i8(h.Rows), i8(h.Bytes), i8(0)}
-}
+func partID(n uint64) repr.Datum { return text(number(n)) }
 
 // jsonList is a list of texts as JSON.
 func jsonList(list []string) string {

@@ -69,7 +69,7 @@ type ObjectStatus struct {
 	Bad           int64 // records that could not be decoded, or changes that a sink left out
 	ReadBytes     int64
 	Letters       int64 // bad records written to the topic of dead letters
-	ErrorsKept    int64 // rows of <source>_errors
+	ErrorsKept    int64 // rows of <source>_errors, or <sink>_errors
 	ErrorsDropped int64 // rows that went from there, for there was no room or they were too old
 	NewestMS      int64 // the newest record's timestamp
 	CaughtUp      bool

@@ -95,6 +95,9 @@ func TestSinkOpenSearch(t *testing.T) {
 			if got := strings.TrimSpace(s.must(t, `SELECT key, error ~ 'mapper_parsing_exception' FROM s_errors ORDER BY 1`)); got != want {
 				return fmt.Errorf("they are %q", got)
 			}
+			if n := s.must(t, `SELECT rows_refused = (SELECT count(*) FROM s_errors) FROM mz_internal.mz_sink_statuses WHERE name = 's'`); strings.TrimSpace(n) != "t" {
+				return fmt.Errorf("the status of the sink has another number of them")
+			}
 			return nil
 		})
 	}
