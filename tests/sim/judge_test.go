@@ -111,7 +111,7 @@ func (r *run) readPast(o *object, known span, at int64) {
 			r.fail("%s was shown at %d to hold\n  %s\nand now held\n  %s", o.full(), at, known.text, got)
 		}
 	case c.err.Code == repr.CodeInvalidParameter:
-		if now := r.complete(); at >= now-r.reach(o) {
+		if now := r.complete(); at >= r.since(o.id, now) {
 			r.fail("%s cannot be read as of %d, at %d: %v", o.full(), at, now, c.err)
 		}
 	case !unknown[c.err.Code]:
@@ -119,9 +119,28 @@ func (r *run) readPast(o *object, known span, at int64) {
 	}
 }
 
-// reach is how many milliseconds back a relation can be read.
-func (r *run) reach(o *object) int64 {
-	return r.model.state().reach(o.id, r.opts.RetainHistory.Milliseconds())
+// since is from when on a relation can be read at a time.
+func (r *run) since(id int, now int64) int64 {
+	o := r.model.state().objects[id]
+	switch {
+	case o == nil:
+		return now
+	case o.isKept():
+		return max(now-r.retained(o), r.floors[id])
+	}
+	first := int64(0)
+	for _, in := range o.in {
+		first = max(first, r.since(in, now))
+	}
+	return first
+}
+
+// retained is how many milliseconds of history are kept of a relation.
+func (r *run) retained(o *object) int64 {
+	if o.retain > 0 {
+		return o.retain
+	}
+	return r.opts.RetainHistory.Milliseconds()
 }
 
 // complete is the newest complete time.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 )
@@ -60,6 +59,7 @@ type object struct {
 	in      []int    // what a view reads, or an index or a sink is on
 	retain  int64    // milliseconds of history that are kept of it; 0: as much as of any
 	topic   *topic   // of a source of a topic
+	fails   bool     // it stops in front of records that cannot be decoded
 	counter *counter // of a source that is a load generator
 	hook    bool     // it is a source that takes requests
 	target  *target  // of a sink
@@ -163,24 +163,6 @@ func (s *state) behind(id int) map[int]bool {
 		maps.Copy(out, s.behind(in))
 	}
 	return out
-}
-
-// reach is how many milliseconds back a relation can be read, where general is what is kept of any.
-func (s *state) reach(id int, general int64) int64 {
-	o := s.objects[id]
-	switch {
-	case o == nil:
-		return 0
-	case o.isKept() && o.retain > 0:
-		return o.retain
-	case o.isKept():
-		return general
-	}
-	least := int64(math.MaxInt64)
-	for _, in := range o.in {
-		least = min(least, s.reach(in, general))
-	}
-	return least
 }
 
 // computedAnew says whether a relation is computed when it is read, and depends on the time of that.

@@ -38,6 +38,9 @@ var actions = []action{
 	{8, (*run).commit},
 	{2, (*run).createCounter},
 	{2, (*run).alterConnection},
+	{3, (*run).alterSource},
+	{3, (*run).alterHistory},
+	{4, (*run).readErrors},
 	{2, (*run).createHook},
 	{8, (*run).post},
 	{14, (*run).sleep},
@@ -86,6 +89,7 @@ func (r *run) finish() {
 	if r.survive(); r.failed != nil {
 		return
 	}
+	r.relent()
 	if r.lookAll(); r.failed == nil {
 		r.restart()
 	}
@@ -96,6 +100,7 @@ func (r *run) finish() {
 		r.look()
 		r.drained()
 		r.counted()
+		r.readUp()
 	}
 }
 
@@ -248,8 +253,12 @@ func (r *run) createSource() {
 	t := newTopic(r.name("topic"), r.rng.IntN(2) == 0, topics+len(r.topics.all())%(targets-topics))
 	t.high = [partitions]int64{r.rng.Int64N(5), r.rng.Int64N(5)}
 	r.topics.put(t.name, t)
-	o := object{kind: aSource, schema: r.anySchema(), name: r.name("f"), topic: t}
-	r.define("CREATE SOURCE "+o.full()+" FROM KAFKA BROKER 'nowhere:9092' TOPIC '"+t.name+"' FORMAT BYTES", r.made(o))
+	o := object{kind: aSource, schema: r.anySchema(), name: r.name("f"), topic: t, fails: r.rng.IntN(4) == 0}
+	with := ""
+	if o.fails {
+		with = " WITH (ON ERROR = fail)"
+	}
+	r.define("CREATE SOURCE "+o.full()+" FROM KAFKA BROKER 'nowhere:9092' TOPIC '"+t.name+"' FORMAT BYTES"+with, r.made(o))
 }
 
 func (r *run) createView() {
@@ -509,7 +518,7 @@ func (r *run) follow(o *object, text string) {
 	case err.Code == repr.CodeInvalidParameter:
 		var at int64
 		_, _ = fmt.Sscanf(text[strings.Index(text, "AS OF"):], "AS OF %d", &at)
-		if now := r.complete(); at >= now-r.reach(o) {
+		if now := r.complete(); at >= r.since(o.id, now) {
 			r.fail("%s, at %d: %v", text, now, err)
 		}
 	case err.Code == repr.CodeQueryCanceled && r.full:
@@ -534,4 +543,4 @@ func (r *run) unwatch() {
 // happens are what has to happen in some life, by its name in the counts.
 var happens = []string{"done", "refused", "unknown", "reads", "as of", "watchers", "restarts", "views of time", "histories", "blocks", "taken up", "acknowledged", "blocks without an end", "writes from sources", "failed reads",
 	"transactions over two topics", "reads of whole transactions",
-	"load generators", "requests", "altered connections", "transactions of sinks", "transactions into tables", "commits of files", "broken words to a target", "lost answers of a target"}
+	"load generators", "requests", "altered connections", "altered sources", "altered histories", "reads of errors", "transactions of sinks", "transactions into tables", "commits of files", "broken words to a target", "lost answers of a target"}

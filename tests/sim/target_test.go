@@ -297,18 +297,22 @@ func (r *run) createSink() {
 	if len(r.some(func(o *object) bool { return o.kind == aSink })) >= 3 {
 		return
 	}
-	of := r.one((*object).isPlainKept)
+	kind, of := kind(r.rng.IntN(3)), (*object)(nil)
+	if kind == inTable {
+		of = r.one(func(o *object) bool { return o.isKept() && o.shape != nil && o.shape.keyed })
+	} else {
+		of = r.one((*object).isPlainKept)
+	}
 	if of == nil {
 		return
 	}
 	o := object{kind: aSink, schema: r.anySchema(), name: r.name("k"), in: []int{of.id}}
 	into := r.name("out")
 	text := "CREATE SINK " + o.full() + " FROM " + of.full() + " INTO "
-	kind := kind(r.rng.IntN(3))
 	switch kind {
 	case inTable:
 		to := r.connection()
-		if to == nil || of.shape == nil || !of.shape.keyed {
+		if to == nil {
 			return
 		}
 		o.in = append(o.in, to.id)

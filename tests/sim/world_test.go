@@ -64,6 +64,7 @@ type run struct {
 	late      sync.WaitGroup            // of those that publish later
 	seen      map[int][partitions]int64 // how far sources had read when they were read
 	taken     map[int]takenUp           // readers of subscriptions, by object
+	floors    map[int]int64             // from when on objects can be read whose history was altered
 	paces     int                       // how many clients there were
 	number    int                       // of the next name
 	counts    *tally
@@ -181,7 +182,7 @@ func live(t *testing.T, seed uint64, steps, workers int) (out outcome) {
 func newRun(t *testing.T, seed uint64) *run {
 	rng := rand.New(rand.NewPCG(seed, 2026))
 	r := &run{t: t, seed: seed, rng: rng, disk: faults.NewDisk(seed), turns: newTurns(), log: sha256.New(), model: newModel(),
-		chronicle: chronicle{spans: map[int][]span{}}, topics: newShelf[*topic](), targets: newShelf[*target](), ledgers: newShelf[*ledger](), seen: map[int][partitions]int64{}, taken: map[int]takenUp{}, counts: newTally()}
+		chronicle: chronicle{spans: map[int][]span{}}, topics: newShelf[*topic](), targets: newShelf[*target](), ledgers: newShelf[*ledger](), seen: map[int][partitions]int64{}, taken: map[int]takenUp{}, floors: map[int]int64{}, counts: newTally()}
 	r.clock = &wall{turns: r.turns}
 	r.slow.Store(1)
 	r.roll = 1 << (10 + rng.IntN(5))
