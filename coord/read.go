@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"millrace/arrangement"
@@ -164,9 +165,32 @@ func (r *reading) rows(id uint64) (arrangement.Batch, *repr.Error) {
 	return batch, takeRoom(r.memory, int64(batch.Bytes()), "the rows of "+r.names[id])
 }
 
+// patience spaces the notices of a statement that waits: what is new is told at once, and the same again after twice as long, but once a minute.
+type patience struct {
+	told      string
+	gap, left int // of what would have been told
+}
+
+// mostGap is a minute of noticeEvery.
+const mostGap = 60
+
+// due says whether a text is to be told.
+func (p *patience) due(text string) bool {
+	if p.left--; text == p.told && p.left > 0 {
+		return false
+	}
+	p.gap = min(2*p.gap, mostGap)
+	if text != p.told {
+		p.told, p.gap = text, 1
+	}
+	p.left = p.gap
+	return true
+}
+
 // awaitReady waits until the sources behind the collections have read what their topics held at first.
 func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
 	said := false
+	var told patience
 	for {
 		var waits []string
 		var wake <-chan struct{}
@@ -183,7 +207,7 @@ func (s *Session) awaitReady(ctx context.Context, ids []uint64) *repr.Error {
 		case failed != nil:
 			return failed
 		}
-		if said {
+		if said && told.due(strings.Join(waits, "\n")) {
 			for _, w := range waits {
 				s.notice(Notice{Severity: "NOTICE", Code: "MR001", Message: "waiting for " + w})
 			}

@@ -97,7 +97,10 @@ func (c *Coordinator) unreadyTable(id uint64) (what string, wake <-chan struct{}
 		return "", nil
 	}
 	st := f.run.current()
-	what = f.col.name + " (" + f.run.place + ": " + itoa(f.filled) + " of about " + itoa(f.total) + " rows"
+	what = f.col.name + " (" + f.run.place + ": " + itoa(f.filled) + " rows so far"
+	if f.total > 0 {
+		what = f.col.name + " (" + f.run.place + ": " + itoa(f.filled) + " of about " + itoa(f.total) + " rows"
+	}
 	if st.Status == "stalled" {
 		what += "; " + st.Error
 	}

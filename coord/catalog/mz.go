@@ -98,7 +98,10 @@ var mzTables = []builtin{
 				}
 				known, staged := null, null
 				if it.From != 0 {
-					known, staged = i8(o.FillTotal), i8(o.Filled)
+					staged = i8(o.Filled)
+				}
+				if it.From != 0 && (o.FillTotal > 0 || o.CaughtUp) {
+					known = i8(max(o.FillTotal, o.Filled))
 				}
 				return []repr.Datum{id(it), text(it.Name), i8(o.Good + o.Bad), i8(o.ReadBytes), i8(o.Bad), i8(o.ErrorsKept), i8(o.ErrorsDropped), i8(o.Letters), i8(high), i8(next), yes(o.CaughtUp), known, staged}
 			})

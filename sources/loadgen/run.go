@@ -173,7 +173,7 @@ func (s *Source) fill(ctx context.Context, out sources.Events) error {
 	for step := int64(0); ; {
 		parts := make([]sources.Part, len(lack))
 		for i, t := range lack {
-			parts[i].Table, parts[i].Replace, parts[i].Total = t.id, t.partial && step == 0, s.times.first
+			parts[i].Table, parts[i].Replace = t.id, t.partial && step == 0
 		}
 		b := &sources.Batch{}
 		for from, rows := step, 0; step < s.at && step-from < batchSteps && rows < batchRows; step++ {
