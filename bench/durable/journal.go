@@ -60,6 +60,9 @@ func (b *batch) Len() int { return len(b.diffs) }
 // Row is row i.
 func (b *batch) Row(i int) []byte { return b.data[i*rowBytes : (i+1)*rowBytes] }
 
+// Bytes is what all rows take.
+func (b *batch) Bytes() int { return len(b.data) }
+
 // Diff is the count of row i.
 func (b *batch) Diff(i int) int64 { return b.diffs[i] }
 

@@ -44,6 +44,10 @@ func (b *block) look() (ok bool) {
 }
 
 func appendRow(dst, row []byte, diff int64) []byte {
+	if len(row) < 0x80 && -0x40 <= diff && diff < 0x40 { // as nearly all are
+		dst = append(append(dst, byte(len(row))), row...)
+		return append(dst, byte(diff<<1^diff>>63))
+	}
 	dst = appendBytes(dst, row)
 	return binary.AppendVarint(dst, diff)
 }

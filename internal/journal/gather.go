@@ -38,8 +38,9 @@ func (g *gathered) rows(r *reader, body []byte) {
 	var row []byte
 	for i := range n {
 		at := len(body) - len(r.b)
-		row = r.bytes(r.uvarint())
-		g.live += liveBytes(row, r.varint())
+		var diff int64
+		row, diff = r.row()
+		g.live += liveBytes(row, diff)
 		if i == 0 { // the rows of a change are in order: what the first and the last share, all share
 			g.share(row)
 		}

@@ -48,10 +48,9 @@ type Journal struct {
 	file   disk.File // of the newest segment; with what follows it belongs to the goroutine that appends
 	space  int64     // reserved in it
 	tail   tail
-	body   []byte
 	commit *Commit // the last one
 
-	buffers atomic.Int64 // the room of tail and body
+	buffers atomic.Int64 // the room of the tail
 
 	room      foldRoom // who has the turn has it
 	roomBytes atomic.Int64
@@ -268,25 +267,23 @@ func (j *Journal) Append(r *Record) (*Commit, error) {
 	if err := j.err(); err != nil {
 		return nil, err
 	}
-	j.body = appendBody(j.body[:0], r)
-	if len(j.body) > maxStored {
-		return nil, fmt.Errorf("a tick of %d bytes is too large for the log", len(j.body))
-	}
 	s := j.newest
-	size := j.tail.record(s.next, r.Time, j.body, j.opts.Compress)
-	j.buffers.Store(int64(cap(j.body) + cap(j.tail.b)))
+	size := j.tail.record(s.next, r, j.opts.Compress)
+	j.buffers.Store(int64(cap(j.tail.body) + cap(j.tail.b)))
+	if size > maxStored {
+		return nil, fmt.Errorf("a tick of %d bytes is too large for the log", size)
+	}
 	if err := j.makeRoom(size); err != nil {
 		return nil, err
 	}
 	if j.newest != s { // what stands before the record is another
-		size = j.tail.record(s.next, r.Time, j.body, j.opts.Compress)
+		size = j.tail.record(s.next, r, j.opts.Compress)
 	}
 	if err := j.tail.write(j.file, j.newest.end); err != nil {
 		return nil, j.notWritten(err)
 	}
 	j.tail.wrote(size)
-	if cap(j.body) > keepBuffer { // a record of that size comes seldom
-		j.body = nil
+	if cap(j.tail.b) > keepBuffer { // a record of that size comes seldom
 		j.tail.shrink()
 	}
 	c := &Commit{file: j.file, done: make(chan struct{})}

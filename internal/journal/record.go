@@ -13,6 +13,7 @@ type Batch interface {
 	Len() int
 	Row(i int) []byte
 	Diff(i int) int64
+	Bytes() int // no less than the lengths of all rows
 }
 
 // Change is what a tick does to one collection.
@@ -72,6 +73,21 @@ func appendBody(dst []byte, r *Record) []byte {
 	}
 	return dst
 }
+
+// bodyRoom is the most that appendBody appends.
+func bodyRoom(r *Record) int {
+	n := (3 + len(r.Dropped)) * binary.MaxVarintLen64
+	for _, note := range r.Notes {
+		n += len(note.Key) + len(note.Value) + 2*binary.MaxVarintLen64
+	}
+	for _, c := range r.Changes {
+		n += 2*binary.MaxVarintLen64 + c.Rows.Bytes() + c.Rows.Len()*rowRoom
+	}
+	return n
+}
+
+// rowRoom is the most that the length of a row and its count take.
+const rowRoom = binary.MaxVarintLen32 + binary.MaxVarintLen64
 
 func appendRows(dst []byte, b Batch) []byte {
 	n := b.Len()
@@ -143,11 +159,6 @@ func (r *reader) took(v uint64, n int) uint64 {
 	return v
 }
 
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	return int64(r.took(uint64(v), n))
-}
-
 func (r *reader) bytes(n uint64) []byte {
 	if n > uint64(len(r.b)) {
 		r.bad, r.b = true, nil
@@ -180,6 +191,15 @@ func (b *rows) Len() int { return len(b.list) }
 // Row is row i.
 func (b *rows) Row(i int) []byte { return b.list[i] }
 
+// Bytes is what all rows take.
+func (b *rows) Bytes() int {
+	n := 0
+	for _, row := range b.list {
+		n += len(row)
+	}
+	return n
+}
+
 // Diff is the count of row i.
 func (b *rows) Diff(i int) int64 { return b.diffs[i] }
 
@@ -188,12 +208,22 @@ func (b *rows) add(row []byte, diff int64) {
 	b.diffs = append(b.diffs, diff)
 }
 
+// row takes a row and its count.
+func (r *reader) row() (row []byte, diff int64) {
+	row, diff, n := rowAt(r.b)
+	if n == 0 {
+		r.bad, r.b = true, nil
+		return nil, 0
+	}
+	r.b = r.b[n:]
+	return row, diff
+}
+
 func (r *reader) rows() *rows {
 	n := r.count()
 	b := &rows{list: make([][]byte, 0, n), diffs: make([]int64, 0, n)}
 	for range n {
-		row := r.bytes(r.uvarint())
-		b.add(row, r.varint())
+		b.add(r.row())
 	}
 	return b
 }

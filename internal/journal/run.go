@@ -42,8 +42,9 @@ type runWriter struct {
 	compress bool
 	halt     func(rows int) error // why it is to be broken off
 	at       int64
-	pending  []byte // rows of the next block
-	out      []byte
+	out      []byte // whole blocks, and one that is begun
+	begun    int    // where the rows of that stand in it; 0: none is
+	plain    []byte // room for rows that are compressed
 	blocks   uint32
 	rows     int64
 	size     int64
@@ -72,15 +73,16 @@ const (
 
 // row takes a row.
 func (w *runWriter) row(row []byte, diff int64, span []byte) error {
+	w.open()
 	if span != nil {
-		w.pending = append(w.pending, span...)
+		w.out = append(w.out, span...)
 	} else {
-		w.pending = appendRow(w.pending, row, diff)
+		w.out = appendRow(w.out, row, diff)
 	}
 	w.rows++
 	w.size += int64(len(row))
 	w.live += liveBytes(row, diff)
-	if len(w.pending) < blockSize {
+	if w.pending() < blockSize {
 		return nil
 	}
 	return w.endPending()
@@ -94,15 +96,16 @@ func (w *runWriter) block(b *block) error {
 	if err := w.halt(b.rows); err != nil {
 		return err
 	}
-	if n := len(w.pending); n > 0 && n < blockSize/4 {
-		w.pending = append(w.pending, b.body...)
+	short := w.pending() > 0 && w.pending() < blockSize/4
+	if !short {
+		if err := w.endPending(); err != nil {
+			return err
+		}
+	}
+	if short || b.stored == nil || w.compress && b.stored[0] == storedPlain {
+		w.open()
+		w.out = append(w.out, b.body...)
 		return w.endPending()
-	}
-	if err := w.endPending(); err != nil {
-		return err
-	}
-	if b.stored == nil || w.compress && b.stored[0] == storedPlain {
-		return w.endBlock(b.body)
 	}
 	w.out = binary.LittleEndian.AppendUint32(w.out, uint32(len(b.stored)))
 	w.out = binary.LittleEndian.AppendUint32(w.out, b.sum)
@@ -110,25 +113,43 @@ func (w *runWriter) block(b *block) error {
 	return w.wrote()
 }
 
-func (w *runWriter) endPending() error {
-	if len(w.pending) == 0 {
-		return nil
+// blockHeader is what stands before what is stored of a block; one byte of that says how it is.
+const blockHeader = 8
+
+// open begins a block behind those that are whole, unless one is begun.
+func (w *runWriter) open() {
+	if w.begun == 0 {
+		w.out = append(w.out, 0, 0, 0, 0, 0, 0, 0, 0, storedPlain)
+		w.begun = len(w.out)
 	}
-	if err := w.halt(len(w.pending) / 64); err != nil {
-		return err
-	}
-	err := w.endBlock(w.pending)
-	w.pending = w.pending[:0]
-	return err
 }
 
-func (w *runWriter) endBlock(body []byte) error {
-	at := len(w.out)
-	w.out = append(w.out, 0, 0, 0, 0, 0, 0, 0, 0)
-	w.out = pack(w.out, body, w.compress)
-	stored := w.out[at+8:]
+// pending is how many bytes of rows the block has that is begun.
+func (w *runWriter) pending() int {
+	if w.begun == 0 {
+		return 0
+	}
+	return len(w.out) - w.begun
+}
+
+// endPending ends the block that is begun.
+func (w *runWriter) endPending() error {
+	n := w.pending()
+	if n == 0 {
+		return nil
+	}
+	if err := w.halt(n / 64); err != nil {
+		return err
+	}
+	at := w.begun - 1 - blockHeader
+	if w.compress {
+		w.plain = append(w.plain[:0], w.out[w.begun:]...)
+		w.out = pack(w.out[:at+blockHeader], w.plain, true)
+	}
+	stored := w.out[at+blockHeader:]
 	binary.LittleEndian.PutUint32(w.out[at:], uint32(len(stored)))
 	binary.LittleEndian.PutUint32(w.out[at+4:], crc32.Checksum(stored, castagnoli))
+	w.begun = 0
 	return w.wrote()
 }
 

@@ -103,13 +103,26 @@ func appendRecord(dst []byte, number, time uint64, body []byte, compress bool) [
 	at := len(dst)
 	dst = append(dst, make([]byte, recordHeader)...)
 	dst = pack(dst, body, compress)
-	h := dst[at:]
+	endRecord(dst[at:], number, time)
+	return dst
+}
+
+// appendPlain is appendRecord of a body that is not compressed, and not made before.
+func appendPlain(dst []byte, number uint64, r *Record) []byte {
+	at := len(dst)
+	dst = append(dst, make([]byte, recordHeader)...)
+	dst = appendBody(append(dst, storedPlain), r)
+	endRecord(dst[at:], number, r.Time)
+	return dst
+}
+
+// endRecord writes the header of a record, behind which the rest stands.
+func endRecord(h []byte, number, time uint64) {
 	binary.LittleEndian.PutUint32(h, recordMagic)
 	binary.LittleEndian.PutUint64(h[8:], number)
 	binary.LittleEndian.PutUint64(h[16:], time)
 	binary.LittleEndian.PutUint32(h[24:], uint32(len(h)-recordHeader))
 	binary.LittleEndian.PutUint32(h[4:], crc32.Checksum(h[8:], castagnoli))
-	return dst
 }
 
 // found is a record in the bytes of a segment.

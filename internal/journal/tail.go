@@ -15,6 +15,7 @@ func blocks(n int64) int64 { return (n + disk.Block - 1) / disk.Block * disk.Blo
 type tail struct {
 	b    []byte // at a multiple of a block in memory
 	kept int    // bytes of the first block that are in the file
+	body []byte // room for what is compressed then
 }
 
 // load takes what a file has in the block in which it ends.
@@ -39,9 +40,15 @@ func (t *tail) grow(n int) {
 }
 
 // record puts a record behind what is kept, and gives its size.
-func (t *tail) record(number, time uint64, body []byte, compress bool) int64 {
-	t.grow(recordHeader + packRoom(len(body), compress) + disk.Block)
-	t.b = appendRecord(t.b[:t.kept], number, time, body, compress)
+func (t *tail) record(number uint64, r *Record, compress bool) int64 {
+	if compress {
+		t.body = appendBody(t.body[:0], r)
+		t.grow(recordHeader + packRoom(len(t.body), compress) + disk.Block)
+		t.b = appendRecord(t.b[:t.kept], number, r.Time, t.body, compress)
+	} else {
+		t.grow(recordHeader + 1 + bodyRoom(r) + disk.Block)
+		t.b = appendPlain(t.b[:t.kept], number, r)
+	}
 	size := len(t.b) - t.kept
 	for len(t.b)%disk.Block > 0 {
 		n := len(t.b)
@@ -70,4 +77,5 @@ func (t *tail) shrink() {
 	kept := t.b[:t.kept]
 	t.b = disk.Buffer(disk.Block)
 	copy(t.b, kept)
+	t.body = nil
 }
