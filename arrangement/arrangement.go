@@ -12,11 +12,13 @@ import (
 )
 
 // Sizes of the structure, in rows. A block is rewritten whole when something is folded into it; the front is folded
-// when it has grown to a foldRatio-th of the base, so that a rewrite serves many rows.
+// when it has grown to a foldRatio-th of the base, so that a rewrite serves many rows; to a growRatio-th when it only adds rows, for
+// then it takes no more memory in front of the base than in it.
 const (
 	blockRows    = 192
 	blockBytes   = 32 << 10
 	foldRatio    = 8
+	growRatio    = 2
 	foldLeast    = 4096
 	mostRuns     = 4             // beside those that are being merged
 	limitRuns    = 24            // nothing is inserted before there are fewer
@@ -89,6 +91,7 @@ type Arrangement struct {
 	fold     *folding
 	filling  *filling // nil: what is inserted can be read at once
 	count    int64    // the sum of all diffs
+	replaced int64    // rows that were written anew in another place, so that only snapshots have them where they were
 	bytes    int64
 	snapshot *Snapshot // of the present content; nil when it has changed since
 }
@@ -105,6 +108,7 @@ type merging struct {
 type folding struct {
 	run  Batch
 	done int
+	room *output // where blocks are made before they are stored
 }
 
 // New makes an empty arrangement.
@@ -193,8 +197,14 @@ func (a *Arrangement) mergeAt() int {
 
 // foldDue says whether the oldest run, which is not being merged, is large enough to be folded.
 func (a *Arrangement) foldDue() bool {
-	return a.fold == nil && len(a.runs) > 0 && a.runs[0].Len() >= max(foldLeast, a.baseRows/foldRatio) &&
-		(len(a.merges) == 0 || a.merges[0].at > 0)
+	if a.fold != nil || len(a.runs) == 0 || len(a.merges) > 0 && a.merges[0].at == 0 {
+		return false
+	}
+	ratio := foldRatio
+	if a.runs[0].diffs == nil {
+		ratio = growRatio
+	}
+	return a.runs[0].Len() >= max(foldLeast, a.baseRows/ratio)
 }
 
 func (a *Arrangement) beginFold() {
@@ -235,6 +245,7 @@ func (a *Arrangement) stepMerge(fuel int) (used int) {
 		runs = append(runs, merged)
 	}
 	a.runs = append(runs, a.runs[m.at+2:]...)
+	a.replaced += int64(m.x.n + m.y.n)
 	a.bytes += int64(merged.Bytes() - m.x.Bytes() - m.y.Bytes())
 	a.merges[last] = nil
 	a.merges, a.snapshot = a.merges[:last], nil
@@ -294,9 +305,7 @@ func (a *Arrangement) foldBlock(f *folding) int {
 		}
 	}
 	end = min(end, f.done+4*blockRows)
-	from, _ := f.run.bounds(f.done)
-	_, to := f.run.bounds(end - 1)
-	out := mergedOutput(rows, &f.run, rows.n+end-f.done, len(rows.data)+to-from)
+	out := f.makeRoom(rows, rows.n+end-f.done)
 	m := newMerger(rows, &f.run)
 	m.j = f.done
 	work := m.step(out, end, rows.n+end)
@@ -304,7 +313,17 @@ func (a *Arrangement) foldBlock(f *folding) int {
 		a.remove(old)
 	}
 	f.done = end
-	return work + a.storeJoined(out.batch())
+	return work + a.storeJoined(out.b)
+}
+
+// makeRoom is an empty output for rows of a block and of the run, some in all.
+func (f *folding) makeRoom(old *Batch, rows int) *output {
+	if f.room == nil {
+		f.room = mergedOutput(old, &f.run, rows, len(old.data)+min(len(f.run.data), 4*blockBytes))
+	} else {
+		f.room.reset(old, &f.run)
+	}
+	return f.room
 }
 
 // endsBefore says whether a block that is not small is the last of the base, and its rows come before a row.
@@ -320,6 +339,7 @@ func (a *Arrangement) endsBefore(b *Batch, row []byte) bool {
 func (a *Arrangement) remove(b block) {
 	a.base.Delete(b)
 	a.baseRows -= b.body.rows.n
+	a.replaced += int64(b.body.rows.n)
 	a.bytes -= int64(b.body.rows.Bytes())
 }
 
@@ -327,7 +347,7 @@ func (a *Arrangement) remove(b block) {
 // deletions do not leave a base of crumbs. It says how many rows that cost.
 func (a *Arrangement) storeJoined(b Batch) int {
 	if n := b.Len(); n == 0 || n >= blockRows/3 {
-		a.store(b)
+		a.storePart(&b, 0, n)
 		return 0
 	}
 	var before block
@@ -336,14 +356,14 @@ func (a *Arrangement) storeJoined(b Batch) int {
 		return false
 	})
 	if before.body == nil || before.body.rows.n > blockRows {
-		a.store(b)
+		a.storePart(&b, 0, b.n)
 		return 0
 	}
 	a.remove(before)
 	x := &before.body.rows
 	out := mergedOutput(x, &b, x.n+b.n, len(x.data)+len(b.data))
 	newMerger(x, &b).step(out, b.n, x.n+b.n)
-	a.store(out.batch())
+	a.storePart(&out.b, 0, out.b.n)
 	return x.n
 }
 
@@ -373,21 +393,11 @@ func (a *Arrangement) after(b block) (next block, ok bool) {
 	return next, ok
 }
 
-// store cuts rows into blocks of even size and puts them into the base.
-func (a *Arrangement) store(b Batch) {
-	n := b.n
-	if n == 0 {
-		return
-	}
-	if n > blockRows || len(b.data) > blockBytes || cap(b.data) > len(b.data)+len(b.data)/16 {
-		a.storePart(&b, 0, n)
-		return
-	}
-	a.set(b)
-}
-
-// storePart does the same with some rows of a batch.
+// storePart cuts some rows of a batch into blocks of even size, and puts them into the base.
 func (a *Arrangement) storePart(b *Batch, lo, hi int) {
+	if lo == hi {
+		return
+	}
 	from, _ := b.bounds(lo)
 	_, to := b.bounds(hi - 1)
 	n := hi - lo

@@ -59,8 +59,18 @@ func (b *Builder) Held() int64 {
 
 // Add appends an update; row is copied.
 func (b *Builder) Add(row []byte, diff repr.Diff) {
-	b.b.data = append(b.b.data, row...)
-	b.Keep(b.b.data, diff)
+	if len(b.b.data)+len(row) > cap(b.b.data) {
+		b.double()
+	}
+	b.Keep(append(b.b.data, row...), diff)
+}
+
+// double makes room for as much again where no budget says how much may be held: append would add a quarter at a time, and copy all
+// rows some five times on the way.
+func (b *Builder) double() {
+	if n := cap(b.b.data); n > 0 && b.budget == nil && n < growBytes<<4 {
+		b.b.data = slices.Grow(b.b.data, 2*n-len(b.b.data))
+	}
 }
 
 // Open is the buffer behind which a row can be appended in place; Keep takes it back.

@@ -9,7 +9,10 @@ import (
 )
 
 // output builds a sorted batch from rows that come in order.
-type output struct{ b Batch }
+type output struct {
+	b      Batch
+	counts []repr.Diff // room for them, of one that is used again
+}
 
 // newOutput makes room for rows of size bytes in all. width is the length that every row will have, 0 when it is not
 // known; when a row comes that is of another, the output goes over to keeping ends.
@@ -26,13 +29,32 @@ func newOutput(rows, size int, diffs bool, width int) *output {
 
 // mergedOutput makes room for some rows of two batches.
 func mergedOutput(x, y *Batch, rows, size int) *output {
-	width := int(x.width)
-	if x.n > 0 && y.n > 0 && x.width != y.width {
-		width = 0
-	} else if x.n == 0 {
-		width = int(y.width)
+	return newOutput(rows, size, x.diffs != nil || y.diffs != nil, int(widthOf(x, y)))
+}
+
+// widthOf is the length that all rows of two batches have; 0 when they differ in it.
+func widthOf(x, y *Batch) int32 {
+	switch {
+	case x.n == 0:
+		return y.width
+	case y.n > 0 && x.width != y.width:
+		return 0
 	}
-	return newOutput(rows, size, x.diffs != nil || y.diffs != nil, width)
+	return x.width
+}
+
+// reset empties an output that is used again, for rows of two batches. What it gave before must have been copied.
+func (o *output) reset(x, y *Batch) {
+	if o.b.diffs != nil {
+		o.counts = o.b.diffs[:0]
+	}
+	o.b = Batch{data: o.b.data[:0], ends: o.b.ends[:0], width: widthOf(x, y)}
+	if x.diffs != nil || y.diffs != nil {
+		if o.counts == nil {
+			o.counts = make([]repr.Diff, 0, blockRows)
+		}
+		o.b.diffs = o.counts
+	}
 }
 
 func (o *output) add(row []byte, diff repr.Diff) {

@@ -39,6 +39,8 @@ type step struct {
 	time  repr.Time
 	batch Batch
 	after *Snapshot // nil: it is put together from one before and the batches since
+
+	replaced int64 // rows that had been written anew when it was new
 }
 
 // made is the content at a step that keeps no snapshot.
@@ -51,7 +53,7 @@ type made struct {
 // of the rows, so that what the snapshots hold is not more than a few times what the batches do.
 const (
 	recentSteps = 64
-	gapOfHeld   = 4
+	gapOfHeld   = 2
 	gapOfRows   = 2
 	gapLeast    = 4096
 	gapMost     = 1 << 20
@@ -75,10 +77,10 @@ func (t *Trace) Append(at repr.Time, b Batch) {
 	defer t.mu.Unlock()
 	t.upper = at + 1
 	if b.Len() > 0 && !t.filling {
-		t.steps = append(t.steps, step{time: at, batch: b, after: t.arr.Snapshot()})
+		t.steps = append(t.steps, step{time: at, batch: b, after: t.arr.Snapshot(), replaced: t.arr.replaced})
 		t.held += b.Len()
 		t.past += int64(b.Bytes())
-		if len(t.steps)-t.settled > recentSteps {
+		for t.isLong() {
 			t.settle()
 		}
 	}
@@ -100,6 +102,16 @@ func (t *Trace) EndFill() {
 	t.filling = false
 	t.base, t.since = t.arr.Snapshot(), max(t.since, t.upper)
 	t.rows, t.bytes = t.arr.Rows(), t.arr.Bytes()
+}
+
+// isLong says whether the oldest of the recent steps has to be settled: they are many, or what their snapshots hold is, as when a
+// first content comes in large ticks, of which each rewrites much of what is there.
+func (t *Trace) isLong() bool {
+	n := len(t.steps) - t.settled
+	if n <= 1 {
+		return false
+	}
+	return n > recentSteps || t.arr.replaced-t.steps[t.settled].replaced > max(t.arr.Rows()/gapOfRows, gapLeast)
 }
 
 // settle decides whether the oldest of the recent steps keeps its snapshot.
