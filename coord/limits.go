@@ -17,8 +17,8 @@ type limit struct {
 var (
 	limitSubscription = limit{what: "what waits for one slow subscriber", share: 5, least: 1 << 20, most: 32 << 20}
 	limitFetch        = limit{what: "what the sources together have fetched ahead, for each of three requests", share: 4, least: 1 << 20, most: 64 << 20}
-	limitArriving     = limit{what: "batches of sources that wait for a tick", share: 6, least: 4 << 20, most: 64 << 20}
-	limitTick         = limit{what: "what one tick takes from sources", share: 6, least: 4 << 20, most: 64 << 20}
+	limitArriving     = limit{what: "batches of sources that wait for a tick", share: 6, least: 4 << 20, most: 16 << 20}
+	limitTick         = limit{what: "what one tick takes from sources", share: 6, least: 4 << 20, most: 16 << 20}
 	limitTransaction  = limit{what: "one transaction that a source has to hold whole", share: 20, least: 16 << 20}
 	limitSessions     = limit{what: "prepared statements and the parameters of portals, of all sessions", share: 15, least: 8 << 20}
 	limitValue        = limit{what: "one value, or one row, that an expression makes", share: 6, least: 1 << 20, most: expr.MaxBytes}
@@ -40,7 +40,7 @@ func (l *limit) of(memory int64) int64 {
 }
 
 // mostFetch is what one source may fetch at once.
-const mostFetch = 16 << 20
+const mostFetch = 4 << 20
 
 // fetchBytes is what a source that is opened now fetches at once: its part of what all may.
 func (c *Coordinator) fetchBytes() int64 {

@@ -36,24 +36,9 @@ type Batch struct {
 	Transaction string
 	Orders      []int64
 	NewestMS    int64 // the newest record timestamp in it, milliseconds since 1970; 0 when unknown
-	// Spent is where the batch goes when nobody needs it any more, if there is room; nil when its memory is not wanted back.
-	Spent chan<- *Batch
-}
 
-// Release gives the memory of a batch back to who made it.
-func (b *Batch) Release() {
-	select {
-	case b.Spent <- b:
-	default:
-	}
-}
-
-// Clear empties a batch. It keeps the room of its lists.
-func (b *Batch) Clear() {
-	for _, list := range [][]Update{b.Updates, b.Errors, b.State} {
-		clear(list) // what the rows are in may go
-	}
-	*b = Batch{Updates: b.Updates[:0], Errors: b.Errors[:0], State: b.State[:0], Progress: b.Progress[:0], Spent: b.Spent}
+	Rows Arena // where rows of it may lie
+	home *Pool // nil: it goes nowhere
 }
 
 // Part is what a batch changes in one table of a source that feeds several. All parts of a batch land in one tick, so what belongs

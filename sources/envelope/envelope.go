@@ -21,7 +21,8 @@ type Message struct {
 	OldKey    []byte // Debezium's header that names the key before a change of it; nil when there is none
 	// KeyChanges: Debezium's header names a new key, so this is the end of the row under its old one.
 	KeyChanges bool
-	Meta       []byte // packed columns to append to every row of the message
+	Meta       []byte         // packed columns to append to every row of the message
+	Rows       *sources.Arena // where its rows may lie; nil: they are memory of their own
 }
 
 // Envelope turns messages into updates. One goroutine at a time may use it.

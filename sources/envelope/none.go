@@ -9,14 +9,16 @@ import (
 	"millrace/sources"
 )
 
+// rowRoom is how much longer a row is than its message, at most where it is of one column; others are rather shorter.
+const rowRoom = 64
+
 // None takes every message with a value for a row that stays. A message without a value is skipped.
 type None struct {
 	Value ValueDecoder
 	Key   ValueDecoder // its columns follow those of the value; nil when the key is not asked for
 	Rest  Rest         // what it keeps ends a row; nil: nothing is kept
 
-	arena arena
-	buf   []byte
+	own sources.Arena // of rows of messages that bring no other
 }
 
 // Extra gives the fields of values that no column has, each once.
@@ -27,7 +29,11 @@ func (n *None) Apply(ctx context.Context, dst []sources.Update, m *Message) ([]s
 	if m.Value == nil {
 		return dst, nil
 	}
-	row, err := n.Value.Append(ctx, n.buf[:0], m.Value)
+	rows := m.Rows
+	if rows == nil {
+		rows = &n.own
+	}
+	row, err := n.Value.Append(ctx, rows.Open(len(m.Value)+len(m.Key)+len(m.Meta)+rowRoom), m.Value)
 	if errors.Is(err, format.ErrNoRow) {
 		return dst, nil
 	}
@@ -39,11 +45,11 @@ func (n *None) Apply(ctx context.Context, dst []sources.Update, m *Message) ([]s
 			return dst, err
 		}
 	}
-	n.buf = append(row, m.Meta...)
+	row = append(row, m.Meta...)
 	if n.Rest != nil {
-		n.buf = n.Rest.AppendRest(n.buf)
+		row = n.Rest.AppendRest(row)
 	}
-	return append(dst, sources.Update{Row: n.arena.keep(n.buf), Diff: 1}), nil
+	return append(dst, sources.Update{Row: rows.Close(row), Diff: 1}), nil
 }
 
 // appendKey appends the columns of a key, NULLs when the message has none.
@@ -67,21 +73,4 @@ func inKey(err error) error {
 	c := *e
 	c.Message = "key: " + e.Message
 	return &c
-}
-
-// arena keeps rows in chunks, so that a row is not an allocation of its own.
-type arena struct{ chunk []byte }
-
-const arenaChunk = 64 << 10
-
-func (a *arena) keep(row []byte) []byte {
-	if len(row) > arenaChunk/4 {
-		return append([]byte(nil), row...)
-	}
-	if len(a.chunk)+len(row) > cap(a.chunk) {
-		a.chunk = make([]byte, 0, arenaChunk)
-	}
-	from := len(a.chunk)
-	a.chunk = append(a.chunk, row...)
-	return a.chunk[from:len(a.chunk):len(a.chunk)]
 }

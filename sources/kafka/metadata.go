@@ -42,7 +42,7 @@ func metadataColumn(i Include) repr.Column {
 // message is a record as envelopes take it.
 func (s *Source) message(m *envelope.Message, r *kgo.Record) {
 	meta := m.Meta[:0]
-	*m = envelope.Message{Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value}
+	*m = envelope.Message{Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Rows: m.Rows}
 	for _, h := range r.Headers {
 		switch h.Key {
 		case headerOldKey:

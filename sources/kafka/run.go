@@ -21,11 +21,10 @@ import (
 // Bounds of what is fetched and of what is handed over at once.
 const (
 	fetchBytes   = 16 << 20
-	fetchParts   = 8 // of a fetch one partition may fill one
+	fetchParts   = 4 // of a fetch one partition may fill one
 	pollRecords  = 20000
 	batchRows    = 10000
 	batchBytes   = 1 << 20
-	spentBatches = 4 // that wait for their room to be used again
 	pollWait     = time.Second
 	lookEvery    = 3 * time.Second // at partitions and the topic's identity
 	retryWait    = 500 * time.Millisecond
@@ -43,19 +42,20 @@ const (
 // reader is one Run.
 type reader struct {
 	*Source
-	out    sources.Events
-	cl     *kgo.Client
-	health *broker.Health
-	topic  broker.Topic
-	looked time.Time // when the topic was looked at last
-	next   map[int32]int64
-	batch  *sources.Batch
-	spent  chan *sources.Batch // those that nobody needs any more
-	moved  map[int32]int64     // partition → high watermark, of the batch
-	high   map[int32]int64     // partition → high watermark, when it was last fetched from
-	msg    envelope.Message
-	state  sources.State
-	extra  []string // fields that no column has
+	out     sources.Events
+	cl      *kgo.Client
+	health  *broker.Health
+	topic   broker.Topic
+	looked  time.Time // when the topic was looked at last
+	next    map[int32]int64
+	batch   *sources.Batch
+	batches sources.Pool
+	fetched fetched
+	moved   map[int32]int64 // partition → high watermark, of the batch
+	high    map[int32]int64 // partition → high watermark, when it was last fetched from
+	msg     envelope.Message
+	state   sources.State
+	extra   []string // fields that no column has
 
 	dead    []letter // bad records of the batch
 	letters *deadLetters
@@ -63,8 +63,7 @@ type reader struct {
 
 // Run reads from the given offsets until ctx ends. It returns early only with what no retry can mend.
 func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
-	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}, high: map[int32]int64{},
-		spent: make(chan *sources.Batch, spentBatches)}
+	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}, high: map[int32]int64{}}
 	r.reset()
 	defer func() { r.letters.close() }()
 	for {
@@ -111,7 +110,7 @@ func (r *reader) run(ctx context.Context, from map[int32]int64) error {
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: {}}), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 		kgo.FetchMaxBytes(int32(r.cfg.FetchBytes)), kgo.FetchMaxPartitionBytes(int32(r.cfg.FetchBytes/fetchParts)), kgo.MaxConcurrentFetches(3),
-		kgo.FetchMaxWait(500*time.Millisecond), kgo.WithHooks(r.health))
+		kgo.FetchMaxWait(500*time.Millisecond), kgo.WithHooks(r.health), kgo.WithPools(&r.fetched))
 	if err != nil {
 		return repr.NewError(repr.CodeInvalidParameter, err.Error())
 	}
@@ -410,7 +409,11 @@ func (r *reader) poll(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.push(ctx)
+	if err := r.push(ctx); err != nil {
+		return err
+	}
+	recycle(fetches)
+	return nil
 }
 
 // fetchError is the error that a fetch ends the source with; nil when it may pass.
@@ -527,14 +530,7 @@ func (r *reader) push(ctx context.Context) error {
 }
 
 func (r *reader) reset() {
-	select {
-	case r.batch = <-r.spent:
-		r.batch.Clear()
-	default:
-		r.batch = &sources.Batch{}
-		if !r.cfg.Debezium.Transactions { // which may be held back, many of them
-			r.batch.Spent = r.spent
-		}
-	}
+	r.batch = r.batches.Get()
+	r.msg.Rows = &r.batch.Rows
 	r.moved = map[int32]int64{}
 }
