@@ -154,7 +154,7 @@ func TestSecureKafka(t *testing.T) {
 	k.write("b")
 	k.cl.must("ALTER CONNECTION c SET (SASL USERNAME 'ann')")
 	awaits(t, "reading b", k.holds("a b"))
-	for _, text := range []string{"SHOW CREATE CONNECTION c", "SHOW CREATE SECRET pass", "SELECT create_sql FROM mz_catalog.mz_objects", "SELECT statement FROM mz_internal.mz_definitions"} {
+	for _, text := range []string{"SHOW CREATE CONNECTION c", "SHOW CREATE SECRET pass", "SELECT create_sql FROM mz_catalog.mz_objects", "SELECT create_sql FROM mz_catalog.mz_connections", "SELECT name FROM mz_catalog.mz_secrets", "SELECT statement FROM mz_internal.mz_definitions"} {
 		if all := strings.Join(k.cl.must(text), "\n"); strings.Contains(all, "hunter2") || strings.Contains(all, "PRIVATE KEY") {
 			t.Errorf("%s shows %s", text, all)
 		}
@@ -162,6 +162,7 @@ func TestSecureKafka(t *testing.T) {
 	if all := strings.Join(k.cl.must("SHOW CREATE CONNECTION c"), "\n"); !strings.Contains(all, "SASL PASSWORD = SECRET pass") {
 		t.Errorf("SHOW CREATE names no secret: %s", all)
 	}
+	same(t, "connections", k.cl.must("SELECT c.name, c.type, s.name FROM mz_connections c, mz_secrets s WHERE s.name = 'pass'"), "c|kafka|pass")
 	_ = k.cl.fails("2BP01", "DROP SECRET pass")
 }
 

@@ -148,6 +148,11 @@ func (s *Session) showKind(ctx context.Context, st *ast.ShowObjects, kinds []cat
 	return sortedText(rows), nil
 }
 
+// SystemName is what the connection leads to, as mz_connections has it.
+func (spec *connectionSpec) SystemName() string {
+	return strings.ReplaceAll(strings.ToLower(spec.kind.String()), " ", "-")
+}
+
 // leadsToKind is what a connection leads to, as far as that is known.
 func leadsToKind(it *catalog.Item) string {
 	if spec, ok := it.Def.(*connectionSpec); ok {
@@ -223,22 +228,26 @@ func sortedText(rows [][]string) Rows {
 	return textRows(rows...)
 }
 
-// like is SQL's LIKE over bytes: % is any run, _ is any one.
-func like(text, pattern string) bool {
-	if pattern == "" {
-		return text == ""
+// like is SQL's LIKE: % is any run, _ is any one character, and behind a backslash each is itself.
+func like(text, pattern string) bool { return likeRunes([]rune(text), []rune(pattern)) }
+
+func likeRunes(text, pattern []rune) bool {
+	if len(pattern) == 0 {
+		return len(text) == 0
 	}
-	switch pattern[0] {
-	case '%':
-		for i := 0; i <= len(text); i++ {
-			if like(text[i:], pattern[1:]) {
+	one, rest := pattern[0], pattern[1:]
+	switch {
+	case one == '%':
+		for i := range len(text) + 1 {
+			if likeRunes(text[i:], rest) {
 				return true
 			}
 		}
 		return false
-	case '_':
-		return text != "" && like(text[1:], pattern[1:])
-	default:
-		return text != "" && text[0] == pattern[0] && like(text[1:], pattern[1:])
+	case one == '_':
+		return len(text) > 0 && likeRunes(text[1:], rest)
+	case one == '\\' && len(rest) > 0:
+		one, rest = rest[0], rest[1:]
 	}
+	return len(text) > 0 && text[0] == one && likeRunes(text[1:], rest)
 }

@@ -125,6 +125,7 @@ type gateRun struct {
 	atEnd   time.Time // since when the topic is read to its end; zero when it is not
 	ends    map[int32]bool
 	noted   int64
+	strange int64 // records that tell of no transaction, since the start
 }
 
 const transactionNotes = "transactions/"
@@ -223,10 +224,19 @@ func (g *gateRun) Push(ctx context.Context, b *sources.Batch) error {
 			records = append(records, r)
 		}
 	}
-	if err := g.c.do(ctx, func() { g.take(records, b.Progress) }); err != nil {
+	strange := b.Bad + int64(len(b.Updates)-len(records))
+	if err := g.c.do(ctx, func() { g.take(records, b.Progress); g.wonder(strange) }); err != nil {
 		return err
 	}
 	return nil
+}
+
+// wonder counts records that tell of no transaction: the topic may be another one than was meant. It runs in the loop.
+func (g *gateRun) wonder(strange int64) {
+	if strange > 0 && g.strange == 0 {
+		g.c.opts.Log.Warn("a topic of transactions holds other records", "topic", g.topic)
+	}
+	g.strange += strange
 }
 
 // take takes records of the topic. It runs in the loop.
@@ -362,6 +372,10 @@ func (g *gateRun) stateOf(r *sourceRun) (sources.State, bool) {
 		return sources.State{Status: g.state.Status, Error: "transactions: " + g.state.Error, Hint: g.state.Hint}, true
 	}
 	why := g.gate.Waits(r.id, g.c.opts.Clock.Now())
+	if why == "" && g.strange > 0 {
+		return sources.State{Status: "running", Hint: "topic \"" + g.topic + "\" of TRANSACTION METADATA has " + counted(g.strange, "record") +
+			" that tell of no transaction; is it the one that the connector writes? What it does not tell of is not kept whole."}, true
+	}
 	if why == "" {
 		return sources.State{}, false
 	}

@@ -41,6 +41,17 @@ var mzTables = []builtin{
 					i8(int64(n.Readers)), text(it.CreateSQL)}
 			}, Subscription)
 		}},
+	{schema: "mz_catalog", name: "mz_connections", cols: "id text!, oid oid!, schema_id text!, name text!, type text!, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			return []repr.Datum{id(it), oid(it.OID), text(it.Schema), text(it.Name), text(it.ledTo()), text(it.CreateSQL)}
+		}, Connection)
+	}},
+	{schema: "mz_catalog", name: "mz_secrets", cols: "id text!, oid oid!, schema_id text!, name text!", rows: simpleRows(Secret)},
+	{schema: "mz_catalog", name: "mz_indexes", cols: "id text!, oid oid!, name text!, on_id text!, create_sql text", rows: func(e *SystemEnv) [][]repr.Datum {
+		return e.each(func(it *Item) []repr.Datum {
+			return []repr.Datum{id(it), oid(it.OID), text(it.Name), text(number(it.On)), text(it.CreateSQL)}
+		}, Index)
+	}},
 	{schema: "mz_catalog", name: "mz_tables", cols: "id text!, oid oid!, schema_id text!, name text!", rows: simpleRows(Table)},
 	{schema: "mz_catalog", name: "mz_views", cols: "id text!, oid oid!, schema_id text!, name text!, definition text!", rows: viewRows(View)},
 	{schema: "mz_catalog", name: "mz_materialized_views", cols: "id text!, oid oid!, schema_id text!, name text!, definition text!", rows: viewRows(MaterializedView)},
@@ -232,6 +243,17 @@ func (i *Item) SystemType() string {
 	default:
 		return "unknown" // of an object that could not be made again
 	}
+}
+
+// leading is what a connection is made of.
+type leading interface{ SystemName() string }
+
+// ledTo is what a connection leads to, in the words of mz_connections.
+func (i *Item) ledTo() string {
+	if l, ok := i.Def.(leading); ok {
+		return l.SystemName()
+	}
+	return "unknown"
 }
 
 // id is the number of an object as Materialize writes it.

@@ -206,4 +206,18 @@ func TestTransactionErrors(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", envelope, got, want)
 		}
 	}
+	if got := create(`DEBEZIUM (TRANSACTION METADATA (TOPIC 'pg_json.public.items'))`); got != "no error" {
+		t.Fatalf("a topic that may still become the right one: %s", got)
+	}
+	w.write(w.topics["pg_json.public.items"]...)
+	const hint = `topic "pg_json.public.items" of TRANSACTION METADATA has `
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		a := w.ask(`SELECT status, hint FROM mz_internal.mz_source_statuses WHERE name = 's'`)
+		if a.Err == nil && a.Rows[0][0] == "running" && strings.HasPrefix(a.Rows[0][1], hint) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it is not said that the topic holds other records: %v %v", a.Rows, a.Err)
+		}
+	}
 }
