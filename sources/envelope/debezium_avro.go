@@ -30,6 +30,7 @@ type avroChanges struct {
 	transactions cache[*avro.Extractor]
 
 	key, oldKey, canon []byte
+	ahead              foreseen
 	noted, extra       []string // fields that no column has: all, and those that nobody was told of
 }
 
@@ -232,10 +233,13 @@ func (a *avroChanges) identify(ctx context.Context, m *Message, c *change) error
 		return nil
 	}
 	var err error
-	if a.key, err = a.appendKey(ctx, a.key[:0], m.Key); err != nil {
-		return inKey(err)
+	var ok bool
+	if c.key, ok = a.ahead.take(m.Key); !ok {
+		if a.key, err = a.appendKey(ctx, a.key[:0], m.Key); err != nil {
+			return inKey(err)
+		}
+		c.key = a.key
 	}
-	c.key = a.key
 	if len(m.OldKey) > 0 {
 		// A header that cannot be read is no reason to refuse the row, unless the row needs it: then fill says so.
 		if a.oldKey, err = a.appendOldKey(ctx, a.oldKey[:0], m.OldKey); err == nil {

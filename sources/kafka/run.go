@@ -51,6 +51,7 @@ type reader struct {
 	batch   *sources.Batch
 	batches sources.Pool
 	fetched fetched
+	coming  []*kgo.Record   // of the poll that is taken
 	moved   map[int32]int64 // partition → high watermark, of the batch
 	high    map[int32]int64 // partition → high watermark, when it was last fetched from
 	msg     envelope.Message
@@ -404,16 +405,39 @@ func (r *reader) poll(ctx context.Context) error {
 	}
 	r.report(sources.State{Status: statusRunning})
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) { r.high[p.Partition] = p.HighWatermark })
+	r.coming = r.coming[:0]
 	for it := fetches.RecordIter(); !it.Done(); {
-		if err := r.take(ctx, it.Next()); err != nil {
+		r.coming = append(r.coming, it.Next())
+	}
+	for i, rec := range r.coming {
+		if i%envelope.MostForeseen == 0 {
+			r.foresee(ctx, r.coming[i:min(i+envelope.MostForeseen, len(r.coming))])
+		}
+		if err := r.take(ctx, rec); err != nil {
 			return err
 		}
 	}
+	clear(r.coming)
 	if err := r.push(ctx); err != nil {
 		return err
 	}
 	recycle(fetches)
 	return nil
+}
+
+// foresee tells the envelope which keys come next.
+func (r *reader) foresee(ctx context.Context, records []*kgo.Record) {
+	f, ok := r.seen.env.(envelope.Foreseeing)
+	if !ok {
+		return
+	}
+	var keys [envelope.MostForeseen][]byte
+	for i, rec := range records {
+		if !rec.Attrs.IsControl() {
+			keys[i] = rec.Key
+		}
+	}
+	f.Foresee(ctx, keys[:len(records)])
 }
 
 // fetchError is the error that a fetch ends the source with; nil when it may pass.
