@@ -103,6 +103,24 @@ func TestOnErrorFail(t *testing.T) {
 	cl.soon(badOffsets, "2 4")
 }
 
+// TestErrorsAreAwaited: who reads the errors of a source that was just made sees those of all that was there, as one does who reads the source.
+func TestErrorsAreAwaited(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	k.write(`bad`, `{"a": 1}`, `worse`)
+	cl := connect(t, start(t, Options{TickInterval: 10 * time.Millisecond}))
+	cl.must(k.source(""))
+	same(t, "the errors", cl.must("SELECT count(*) FROM s_errors"), "2")
+	cl.must("DROP SOURCE s")
+	cl.must(k.source(""))
+	cl.must("CREATE VIEW v AS SELECT error_code FROM s_errors")
+	same(t, "a view of them", cl.must("SELECT count(*) FROM v"), "2")
+	cl.must("DROP SOURCE s CASCADE")
+	cl.must(k.source(""))
+	cl.must("CREATE MATERIALIZED VIEW m AS SELECT count(*) AS n FROM s_errors")
+	same(t, "a materialized view of them", cl.must("SELECT n FROM m"), "2")
+}
+
 // TestMaxErrorRate: a source stops where too much of what it reads is bad, and goes on behind what it has read.
 func TestMaxErrorRate(t *testing.T) {
 	t.Parallel()

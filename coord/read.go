@@ -239,7 +239,7 @@ func (c *Coordinator) unready(ids []uint64) (waits []string, wake <-chan struct{
 			waits, wake = append(waits, what+")"), w.ready
 		}
 	}
-	for _, id := range c.sourcesBehind(ids) {
+	for _, id := range c.readBy(c.sourcesBehind(ids)) {
 		if what, w := c.unreadyTable(id); what != "" {
 			waits, wake = append(waits, what), w
 			continue
@@ -257,6 +257,20 @@ func (c *Coordinator) unready(ids []uint64) (waits []string, wake <-chan struct{
 		wake = run.ready
 	}
 	return waits, wake
+}
+
+// readBy are the collections with those sources in place of the relations of their errors, which are filled by the same reading.
+func (c *Coordinator) readBy(ids []uint64) []uint64 {
+	var out []uint64
+	for _, id := range ids {
+		if it := c.Catalog().Item(id); it != nil && it.Hidden {
+			id = it.On
+		}
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // sourcesBehind are the collections that the given ones are computed from, themselves included.
