@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"cmp"
 	"path/filepath"
 	"strings"
 
@@ -29,8 +30,8 @@ var fileFormats = map[ast.FormatKind]file.Format{
 func (s *Session) fileSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 	value := st.Encoding.Both
 	switch {
-	case st.Tables != nil || st.Check != nil || len(st.Includes) > 0:
-		return nil, unsupported("FOR TABLES, CHECK or INCLUDE of files", st.Pos)
+	case st.Tables != nil || st.Check != nil:
+		return nil, unsupported("FOR TABLES or CHECK of files", st.Pos)
 	case st.Envelope != nil && st.Envelope.Kind != ast.EnvelopeNone:
 		return nil, unsupported("ENVELOPE "+st.Envelope.Kind.String()+" of files", st.Envelope.Pos)
 	case st.Encoding.Key != nil || st.Encoding.Value != nil:
@@ -52,8 +53,27 @@ func (s *Session) fileSource(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 	if err := spec.takeFormat(value); err != nil {
 		return nil, err
 	}
-	return spec, nil
+	return spec, spec.takeIncludes(st.Includes)
 }
+
+// fileIncludes are what of records can be columns.
+var fileIncludes = map[ast.IncludeKind]file.Metadata{
+	ast.IncludeFile: file.IncludeFile, ast.IncludeLine: file.IncludeLine, ast.IncludeOffset: file.IncludeOffset, ast.IncludeTimestamp: file.IncludeTime,
+}
+
+func (spec *fileSource) takeIncludes(list []ast.Include) *repr.Error {
+	for _, in := range list {
+		what, ok := fileIncludes[in.Kind]
+		if !ok {
+			return unsupported("INCLUDE "+in.Kind.String()+" of files", in.Pos).WithHint("there are FILE, LINE, OFFSET and TIMESTAMP, which is when the file was changed")
+		}
+		spec.cfg.Include = append(spec.cfg.Include, file.Include{What: what, As: cmp.Or(in.Alias, strings.ToLower(in.Kind.String()))})
+	}
+	return nil
+}
+
+// compressions are how files are packed.
+var compressions = map[string]file.Compression{"none": file.Uncompressed, "gzip": file.Gzip, "zstd": file.Zstd, "snappy": file.Snappy}
 
 func (spec *fileSource) takeOptions(list []ast.Option) *repr.Error {
 	for _, o := range list {
@@ -65,8 +85,15 @@ func (spec *fileSource) takeOptions(list []ast.Option) *repr.Error {
 				return repr.NewError(repr.CodeInvalidParameter, "TAIL is true or false").At(o.Pos)
 			}
 			spec.cfg.Tail = v
+		case o.Name == "compression":
+			c, ok := compressions[strings.ToLower(o.Value.Text)]
+			if !ok {
+				return repr.NewError(repr.CodeInvalidParameter, "unknown compression \""+o.Value.Text+"\"").
+					WithHint("there are gzip, zstd, snappy and none; without the option files are unpacked by their suffix: .gz, .zst, .sz or .snappy").At(o.Pos)
+			}
+			spec.cfg.Compression = c
 		default:
-			return unsupported("the source option "+strings.ToUpper(o.Name), o.Pos).WithHint("the options are TAIL, RETAIN HISTORY FOR, ON ERROR, MAX ERROR RATE and RETAIN ERRORS")
+			return unsupported("the source option "+strings.ToUpper(o.Name), o.Pos).WithHint("the options are TAIL, COMPRESSION, RETAIN HISTORY FOR, ON ERROR, MAX ERROR RATE and RETAIN ERRORS")
 		}
 	}
 	return nil
@@ -100,6 +127,8 @@ func (spec *fileSource) takeTable(f *ast.MessageFormat) *repr.Error {
 	case len(spec.columns) > 0:
 		return unsupported("a list of columns with types and FORMAT PARQUET", f.Pos).
 			WithHint("the files say the types; a list of names without types renames the columns")
+	case spec.cfg.Compression != file.BySuffix:
+		return repr.NewError(repr.CodeInvalidParameter, "files of Parquet are packed inside: COMPRESSION does not go with them").At(f.Pos)
 	case spec.cfg.Tail:
 		return repr.NewError(repr.CodeInvalidParameter, "files of Parquet are complete: TAIL does not go with them").At(f.Pos)
 	}

@@ -1,6 +1,8 @@
 package coord
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,6 +98,46 @@ func TestFileFormats(t *testing.T) {
 	bare := connect(t, start(t, Options{}))
 	if _, err := bare.run(t.Context(), "CREATE SOURCE s FROM FILE 'a.csv' FORMAT TEXT"); err == nil || err.Code != "42501" || !strings.Contains(err.Hint, "--file-sources") {
 		t.Errorf("without folders: %v", err)
+	}
+}
+
+// TestFileMetadata: where records stand is in columns, also of packed files, of records of several lines, and behind a crash.
+func TestFileMetadata(t *testing.T) {
+	t.Parallel()
+	f := newFileShelf(t)
+	cl := connect(t, f.c)
+	f.write("a.csv", "id,name\n1,\"x\ny\"\n2,z\nbad\n3,w\n")
+	cl.must("CREATE SOURCE a FROM FILE '*.csv*' FORMAT CSV WITH HEADER INCLUDE FILE, LINE, OFFSET AS at, TIMESTAMP AS changed")
+	same(t, "places", cl.must("SELECT id, file, line, at, changed > now()::timestamp - INTERVAL '1 day' FROM a ORDER BY 1"), "1|a.csv|2|8|t", "2|a.csv|4|16|t", "3|a.csv|6|24|t")
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = w.Write([]byte("id,name\n4,packed\n")) // a buffer takes all
+	_ = w.Close()
+	f.write("b.csv.gz", packed.String())
+	comesTo(t, cl, "SELECT file, line FROM a WHERE id = '4'", "b.csv.gz|2")
+	f.write("x.log", "one\ntwo\n")
+	cl.must("CREATE SOURCE log FROM FILE 'x.log' WITH (tail = true, compression = none) FORMAT TEXT INCLUDE LINE AS n")
+	comesTo(t, cl, "SELECT string_agg(n || text, ' ' ORDER BY n) FROM log", "1one 2two")
+	f.crash()
+	cl = connect(t, f.c)
+	f.add("x.log", "three\n")
+	comesTo(t, cl, "SELECT string_agg(n || text, ' ' ORDER BY n) FROM log", "1one 2two 3three")
+	if err := os.Rename(filepath.Join(f.dir, "x.log"), filepath.Join(f.dir, "x.log.1")); err != nil {
+		t.Fatal(err)
+	}
+	f.add("x.log.1", "four\n")
+	f.write("x.log", "1st\n")
+	comesTo(t, cl, "SELECT string_agg(n || text, ' ' ORDER BY n, text DESC) FROM log", "1one 11st 2two 3three 4four")
+	for statement, code := range map[string]string{
+		"CREATE SOURCE s FROM FILE 'x.log' WITH (compression = 'rar') FORMAT TEXT":           "22023",
+		"CREATE SOURCE s FROM FILE 'x.log' FORMAT TEXT INCLUDE PARTITION":                    "0A000",
+		"CREATE SOURCE s FROM FILE 'x.log' FORMAT TEXT INCLUDE LINE AS text":                 "42701",
+		"CREATE SOURCE s FROM FILE 'x.log' WITH (compression = gzip) FORMAT PARQUET":         "22023",
+		"CREATE SOURCE s FROM FILE 'x.log' WITH (compression = gzip) FORMAT CSV WITH HEADER": "22P02",
+	} {
+		if _, err := cl.run(t.Context(), statement); err == nil || err.Code != code {
+			t.Errorf("%s: %v, want %s", statement, err, code)
+		}
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math"
 	"os"
+	"slices"
 	"time"
 
 	"millrace/repr"
@@ -34,6 +37,10 @@ type reader struct {
 	dec   format.Decoder
 	said  sources.State
 	spoke bool // a first batch was handed over
+
+	candidates map[string]candidate // files that may be copies
+	mtime      repr.Datum           // of the file that is read
+	counts     bool                 // lines are counted
 }
 
 // Run reads the files from the given offsets, and looks for more, until ctx ends.
@@ -48,7 +55,7 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 	if err != nil {
 		return err
 	}
-	r := &reader{Source: s, out: out, dec: dec}
+	r := s.reader(dec, out)
 	for _, f := range s.files {
 		f.at = max(f.at, from[f.number])
 	}
@@ -63,6 +70,12 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 		}
 	}
 	return ctx.Err()
+}
+
+// reader is a run that begins.
+func (s *Source) reader(dec format.Decoder, out sources.Events) *reader {
+	counts := slices.ContainsFunc(s.cfg.Include, func(in Include) bool { return in.What == IncludeLine })
+	return &reader{Source: s, out: out, dec: dec, candidates: map[string]candidate{}, counts: counts}
 }
 
 // report says what the source does: the first thing that is wrong, or that it runs.
@@ -103,35 +116,61 @@ func (r *reader) look(ctx context.Context, root *os.Root) error {
 	return nil
 }
 
-// found tells of files that are new, and how much there is to read in them. The first time it tells of all: a source without files has
-// read them.
+// found tells of files that are new or have another name, and how much there is to read in them. The first time it tells of all: a
+// source without files has read them.
 func (r *reader) found(ctx context.Context, root *os.Root, names []string) error {
 	b := &sources.Batch{}
-	known := map[string]bool{}
-	for _, f := range r.files {
-		known[f.name] = true
-		if !r.spoke {
-			b.Progress = append(b.Progress, sources.Progress{Partition: f.number, Next: f.at, High: max(f.at, r.size(root, f.name))})
+	fresh, moved := r.placed(root, names)
+	for _, f := range moved {
+		b.State = append(b.State, f.state()...)
+	}
+	if !r.spoke {
+		for _, f := range r.files {
+			b.Progress = append(b.Progress, r.progress(f, max(f.at, r.size(root, f.name))))
 		}
 	}
-	for _, name := range names {
-		if known[name] {
-			continue
-		}
+	for _, name := range fresh {
 		f := &file{number: int32(len(r.files) + 1), name: name}
-		f.kept = kept{Number: f.number, Name: name}
+		f.kept = kept{Number: f.number, Name: name, Packed: r.isPacked(name)}
+		if info := statIn(root, name); info != nil {
+			f.is(info)
+		}
 		r.files = append(r.files, f)
 		b.State = append(b.State, f.state()...)
-		b.Progress = append(b.Progress, sources.Progress{Partition: f.number, High: r.size(root, name)})
+		b.Progress = append(b.Progress, r.progress(f, r.size(root, name)))
 	}
 	if r.spoke && len(b.State) == 0 {
 		return nil
 	}
 	r.spoke = true
-	n := int64(len(r.files))
-	b.Progress = append(b.Progress, sources.Progress{Partition: 0, Next: n, High: n})
+	b.Progress = append(b.Progress, r.allFound())
 	return r.out.Push(ctx, b)
 }
+
+// progress is how far a file is. How much a packed file holds is not known before its end.
+func (r *reader) progress(f *file, high int64) sources.Progress {
+	switch {
+	case f.kept.Done:
+		high = f.at
+	case r.isPacked(f.name):
+		high = -1
+	}
+	return sources.Progress{Partition: f.number, Next: f.at, High: high}
+}
+
+// allFound is how many files were found; packed ones count when they were read, for it is not known how much they hold.
+func (r *reader) allFound() sources.Progress {
+	n, read := int64(len(r.files)), int64(0)
+	for _, f := range r.files {
+		if f.kept.Done || !f.kept.Packed {
+			read++
+		}
+	}
+	return sources.Progress{Partition: 0, Next: read, High: n}
+}
+
+// isFollowed says whether more may come in a file.
+func (r *reader) isFollowed(f *file) bool { return r.cfg.Tail && !r.isPacked(f.name) }
 
 // size is how much of a file can be read now: the end of its last line, where it is followed.
 func (r *reader) size(root *os.Root, name string) int64 {
@@ -169,6 +208,10 @@ func (r *reader) size(root *os.Root, name string) int64 {
 // file reads what is new in a file. What is wrong with the file is kept with it, and others are read on.
 func (r *reader) file(ctx context.Context, root *os.Root, f *file) error {
 	in, err := root.Open(f.name)
+	if errors.Is(err, fs.ErrNotExist) && r.cfg.Tail && f.name != r.cfg.Pattern && f.at >= f.size {
+		f.stuck = nil // it was read, and was rotated away
+		return nil
+	}
 	if err != nil {
 		f.stuck = problem(r.place(f.name), err)
 		return nil
@@ -176,6 +219,10 @@ func (r *reader) file(ctx context.Context, root *os.Root, f *file) error {
 	defer func() { _ = in.Close() }() // it was only read
 	info, err := in.Stat()
 	if err == nil {
+		if r.isPacked(f.name) && f.stuck != nil && info.Size() == f.tried {
+			return nil
+		}
+		f.size, f.tried = info.Size(), info.Size()
 		err = r.recognise(in, f, info.Size())
 	}
 	if err != nil {
@@ -183,16 +230,19 @@ func (r *reader) file(ctx context.Context, root *os.Root, f *file) error {
 		return nil
 	}
 	f.stuck = nil
-	if info.Size() == f.at && r.cfg.Tail {
+	if info.Size() == f.at && r.isFollowed(f) {
 		return nil
 	}
+	if f.kept.identity() == (identity{}) {
+		f.is(info)
+	}
+	r.mtime = repr.Timestamp(info.ModTime().UnixMicro() - to2000)
 	if r.cfg.Format == FormatTable {
 		err = r.readTable(ctx, in, f)
 	} else {
 		err = r.read(ctx, in, f)
 	}
-	var bad *badFile
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*badFile](err); ok {
 		f.stuck = problem(r.place(f.name), bad.error)
 		return nil
 	}
@@ -202,13 +252,36 @@ func (r *reader) file(ctx context.Context, root *os.Root, f *file) error {
 // badFile is an error of the file, and not of those who take its records.
 type badFile struct{ error }
 
-// recognise makes sure that a file is the one that was read.
+// Unwrap is what is wrong.
+func (b *badFile) Unwrap() error { return b.error }
+
+// replacedHint says what to do about a file that is not the one that was read.
+const replacedHint = "what was read of it stays; put it back, or drop the source and make it again"
+
+func (r *reader) errReplaced(f *file) error {
+	return repr.NewError(repr.CodeObjectNotReady, "file \""+r.place(f.name)+"\" was replaced: its beginning is not the one that was read").WithHint(replacedHint)
+}
+
+// recognise makes sure that a file is the one that was read. A packed one is looked at when it is unpacked.
 func (r *reader) recognise(in *os.File, f *file, size int64) error {
-	hint := "what was read of it stays; put it back, or drop the source and make it again"
+	if r.isPacked(f.name) {
+		return nil
+	}
 	if size < f.at && r.cfg.Format != FormatTable {
-		return repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("file \"%s\" was truncated: it has %d bytes, and %d were read", r.place(f.name), size, f.at)).WithHint(hint)
+		return repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("file \"%s\" was truncated: it has %d bytes, and %d were read", r.place(f.name), size, f.at)).WithHint(replacedHint)
 	}
 	if f.kept.Length == 0 || f.known && size == f.at {
+		return nil
+	}
+	if f.edges == nil && r.cfg.Format != FormatTable {
+		e, err := edgesAt(in, f.at)
+		if err != nil {
+			return err
+		}
+		if !e.isOf(&f.kept) {
+			return r.errReplaced(f)
+		}
+		f.edges, f.known = e, true
 		return nil
 	}
 	head, err := headOf(in, f.kept.Length)
@@ -216,53 +289,107 @@ func (r *reader) recognise(in *os.File, f *file, size int64) error {
 		return err
 	}
 	if head != f.kept.Head {
-		return repr.NewError(repr.CodeObjectNotReady, "file \""+r.place(f.name)+"\" was replaced: its beginning is not the one that was read").WithHint(hint)
+		return r.errReplaced(f)
 	}
 	f.known = true
 	return nil
 }
 
+// resume opens the content of a file where it was read to.
+func (r *reader) resume(in *os.File, f *file) (*content, error) {
+	if !r.isPacked(f.name) {
+		if f.edges == nil {
+			e, err := edgesAt(in, f.at)
+			if err != nil {
+				return nil, &badFile{err}
+			}
+			f.edges = e
+		}
+		return &content{Reader: io.NewSectionReader(in, f.at, math.MaxInt64-f.at), close: func() {}}, nil
+	}
+	c, err := r.contentOf(in, f.name)
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.at(f.at)
+	if err == nil && f.at > 0 && !e.isOf(&f.kept) || errors.Is(err, io.EOF) {
+		err = &badFile{r.errReplaced(f)}
+	}
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	f.edges = e
+	return c, nil
+}
+
 // read hands over the records of a file from where it is.
 func (r *reader) read(ctx context.Context, in *os.File, f *file) error {
-	l := lines{quotes: r.cfg.Format == FormatCSV}
+	c, err := r.resume(in, f)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	d := &reading{reader: r, in: in, f: f, l: lines{quotes: r.cfg.Format == FormatCSV}}
 	buf := make([]byte, readBytes)
 	defer r.held.Store(0)
-	for from := f.at; ; {
-		n, err := in.ReadAt(buf, from)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return &badFile{err}
+	for {
+		n, broken := io.ReadFull(c, buf)
+		ended := errors.Is(broken, io.EOF) || errors.Is(broken, io.ErrUnexpectedEOF)
+		if _, damaged := errors.AsType[*badFile](broken); !damaged && broken != nil && !ended {
+			return &badFile{broken}
 		}
-		from += int64(n)
-		l.add(buf[:n])
-		r.held.Store(int64(len(l.buf)))
-		ended := n < len(buf)
-		b := &sources.Batch{}
-		begun := f.at
-		if err := r.records(b, f, &l, ended && !r.cfg.Tail); err != nil {
+		d.l.add(buf[:n])
+		r.held.Store(int64(len(d.l.buf)))
+		if err := d.take(ctx, ended && !r.isFollowed(f)); err != nil {
 			return err
 		}
-		if l.waiting() > mostRecord {
-			return &badFile{repr.NewError(repr.CodeProgramLimit, fmt.Sprintf("file \"%s\" has a record of more than 16 MiB at byte %d", r.place(f.name), f.at))}
-		}
-		if ended && !r.cfg.Tail {
-			f.kept.Done = true
-		}
-		if f.at == begun && !f.kept.Done {
-			if ended {
-				return nil
-			}
-			continue
-		}
-		if err := f.learn(in, f.at); err != nil {
-			return &badFile{err}
-		}
-		b.State = f.state()
-		b.Bytes = f.at - begun
-		b.Progress = []sources.Progress{{Partition: f.number, Next: f.at, High: from - int64(l.waiting())}}
-		if err := r.out.Push(ctx, b); err != nil || ended {
-			return err
+		switch {
+		case ended:
+			return nil
+		case broken != nil:
+			return broken
 		}
 	}
+}
+
+// reading is a file being read.
+type reading struct {
+	*reader
+	in *os.File
+	f  *file
+	l  lines
+}
+
+// take decodes what is there and hands it over; last says that there is no more.
+func (d *reading) take(ctx context.Context, last bool) error {
+	f, b, begun := d.f, &sources.Batch{}, d.f.at
+	if err := d.records(b, f, &d.l, last); err != nil {
+		return err
+	}
+	if d.l.waiting() > mostRecord {
+		return &badFile{repr.NewError(repr.CodeProgramLimit, fmt.Sprintf("file \"%s\" has a record of more than 16 MiB at byte %d", d.place(f.name), f.at))}
+	}
+	if f.at == begun && !last {
+		return nil
+	}
+	if _, err := f.edges.Write(d.l.buf[:d.l.at]); err != nil {
+		return err // it never fails
+	}
+	f.learn()
+	b.Bytes = f.at - begun
+	if last {
+		f.kept.Done = true
+		if info, err := d.in.Stat(); err == nil {
+			f.is(info)
+		}
+	}
+	b.State = f.state()
+	b.Progress = []sources.Progress{d.progress(f, f.at+int64(d.l.waiting()))}
+	if last {
+		b.Progress = append(b.Progress, d.allFound())
+	}
+	return d.out.Push(ctx, b)
 }
 
 // records decodes what is complete, and at the end of a file also what has no end of line.
@@ -279,6 +406,9 @@ func (r *reader) records(b *sources.Batch, f *file, l *lines, last bool) error {
 			return err
 		}
 		f.at += int64(len(record))
+		if r.counts {
+			f.kept.Line += max(int64(bytes.Count(record, []byte("\n"))), 1)
+		}
 	}
 }
 
@@ -306,12 +436,32 @@ func (r *reader) record(b *sources.Batch, f *file, record []byte) error {
 func (r *reader) take(b *sources.Batch, f *file, row, text []byte, err error) {
 	b.Records++
 	if err == nil {
-		b.Updates = append(b.Updates, sources.Update{Row: row, Diff: 1})
+		b.Updates = append(b.Updates, sources.Update{Row: r.describe(row, f), Diff: 1})
 		return
 	}
 	b.Bad++
 	b.Errors = append(b.Errors, sources.Update{Row: errorRow(f, text, err, r.cfg.Clock.Now()), Diff: 1})
 }
+
+// describe adds what is told of a record to its row.
+func (r *reader) describe(row []byte, f *file) []byte {
+	for _, in := range r.cfg.Include {
+		switch in.What {
+		case IncludeFile:
+			row = repr.Append(row, repr.Text(f.name))
+		case IncludeLine:
+			row = repr.Append(row, repr.Int8(f.kept.Line+1))
+		case IncludeOffset:
+			row = repr.Append(row, repr.Int8(f.at))
+		case IncludeTime:
+			row = repr.Append(row, r.mtime)
+		}
+	}
+	return row
+}
+
+// to2000 is 2000-01-01 in microseconds from 1970 on.
+const to2000 = 946_684_800_000_000
 
 // mostKept is how much of a bad record its row of errors keeps.
 const mostKept = 64 << 10
@@ -323,7 +473,6 @@ func errorRow(f *file, text []byte, err error, now time.Time) []byte {
 	if e.Detail != "" {
 		message += ". " + e.Detail
 	}
-	const to2000 = 946_684_800_000_000
 	return repr.AppendRow(nil, []repr.Datum{repr.TimestampTZ(now.UnixMicro() - to2000), repr.Text(message), repr.Text(e.Code), repr.Text(f.name), repr.Int4(f.number),
 		repr.Int8(f.at), repr.Null, repr.Null, repr.Bytea(text[:min(len(text), mostKept)])})
 }

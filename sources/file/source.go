@@ -56,20 +56,23 @@ type OpenTable func(in *os.File, want repr.RowDesc, row int64) (Table, error)
 
 // Config says what is read.
 type Config struct {
-	Root      string // the folder inside which files are read
-	Pattern   string // relative to it, with slashes: a name, or one with *, ? and […] for several
-	Tail      bool   // files are followed as they grow
-	Format    Format
-	Columns   repr.RowDesc // of JSON and CSV, as declared
-	Count     int          // of CSV without declared columns: how many there are; 0: as many as the header has
-	Delimiter byte         // of CSV; 0: a comma
-	Header    bool         // of CSV: each file begins with the names of the columns
-	Names     []string     // of the columns, when others are wanted
-	Keys      [][]string   // that nobody enforces
-	Open      OpenTable    // of FormatTable
-	Kept      string       // what Schemas gave before a restart
-	Clock     clock.Clock
-	Log       *slog.Logger
+	Root    string // the folder inside which files are read
+	Pattern string // relative to it, with slashes: a name, or one with *, ? and […] for several
+	Tail    bool   // files are followed as they grow, but packed ones, which are complete
+	Format  Format
+	// Compression is how the files are packed, where the format is not that of tables.
+	Compression Compression
+	Include     []Include    // columns behind the others
+	Columns     repr.RowDesc // of JSON and CSV, as declared
+	Count       int          // of CSV without declared columns: how many there are; 0: as many as the header has
+	Delimiter   byte         // of CSV; 0: a comma
+	Header      bool         // of CSV: each file begins with the names of the columns
+	Names       []string     // of the columns, when others are wanted
+	Keys        [][]string   // that nobody enforces
+	Open        OpenTable    // of FormatTable
+	Kept        string       // what Schemas gave before a restart
+	Clock       clock.Clock
+	Log         *slog.Logger
 }
 
 // Source reads files.
@@ -81,6 +84,25 @@ type Source struct {
 	files  []*file // by number, which is that of the partition, from one on
 	held   atomic.Int64
 }
+
+// Metadata is what can be told of a record beside its content.
+type Metadata uint8
+
+// What there is.
+const (
+	IncludeFile   Metadata = iota // its name inside the folder
+	IncludeLine                   // from one on; of a table, the row
+	IncludeOffset                 // the byte of the content at which it begins; of a table, the row from zero on
+	IncludeTime                   // when the file was last changed
+)
+
+// Include is a column of what is told of records.
+type Include struct {
+	What Metadata
+	As   string
+}
+
+var metadataKinds = [...]repr.Kind{IncludeFile: repr.KindText, IncludeLine: repr.KindInt8, IncludeOffset: repr.KindInt8, IncludeTime: repr.KindTimestamp}
 
 // New makes a source.
 func New(cfg Config) *Source { return &Source{cfg: cfg, header: cfg.Kept} }
@@ -167,6 +189,9 @@ func (s *Source) Describe(context.Context) (repr.RowDesc, [][]int, error) {
 // shape gives columns the names that were asked for, and finds the keys.
 func (s *Source) shape(cols repr.RowDesc) (repr.RowDesc, [][]int, error) {
 	cols = slices.Clone(cols)
+	for _, in := range s.cfg.Include {
+		cols = append(cols, repr.Column{Name: in.As, Type: repr.TypeOf(metadataKinds[in.What]), NotNull: true})
+	}
 	if n := s.cfg.Names; n != nil {
 		if len(n) != len(cols) {
 			return nil, nil, repr.NewError(repr.CodeSyntax, fmt.Sprintf("%d names are given for %d columns", len(n), len(cols)))
@@ -220,7 +245,12 @@ func (s *Source) readHeader(root *os.Root, names []string) error {
 		return problem(s.place(names[0]), err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	head, err := io.ReadAll(io.LimitReader(f, mostHeader))
+	c, err := s.contentOf(f, names[0])
+	if err != nil {
+		return problem(s.place(names[0]), err)
+	}
+	defer c.close()
+	head, err := io.ReadAll(io.LimitReader(c, mostHeader))
 	if err != nil {
 		return problem(s.place(names[0]), err)
 	}

@@ -64,7 +64,7 @@ func (r *reader) readTable(ctx context.Context, in *os.File, f *file) error {
 		return &badFile{atFile(r.place(f.name), err)}
 	}
 	defer func() { _ = t.Close() }() // it was only read
-	if err := f.learn(in, info.Size()); err != nil && !errors.Is(err, io.EOF) {
+	if err := f.learnTable(in, info.Size()); err != nil && !errors.Is(err, io.EOF) {
 		return &badFile{err}
 	}
 	for !f.kept.Done {
@@ -80,8 +80,13 @@ func (r *reader) readTable(ctx context.Context, in *os.File, f *file) error {
 			}
 			r.take(b, f, rec.Row, nil, bad)
 			f.at++
+			if r.counts {
+				f.kept.Line = f.at
+			}
 		}
-		f.kept.Done = len(records) == 0
+		if f.kept.Done = len(records) == 0; f.kept.Done {
+			f.is(info)
+		}
 		b.State = f.state()
 		b.Progress = []sources.Progress{{Partition: f.number, Next: f.at, High: t.Rows()}}
 		if err := r.out.Push(ctx, b); err != nil {
@@ -89,6 +94,19 @@ func (r *reader) readTable(ctx context.Context, in *os.File, f *file) error {
 		}
 	}
 	return nil
+}
+
+// learnTable remembers the beginning of a table.
+func (f *file) learnTable(r io.ReaderAt, size int64) error {
+	length := min(size, edgeBytes)
+	if length <= f.kept.Length {
+		return nil
+	}
+	head, err := headOf(r, length)
+	if err == nil {
+		f.kept.Head, f.kept.Length = head, length
+	}
+	return err
 }
 
 // atFile says of which file an error is.

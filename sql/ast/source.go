@@ -189,12 +189,15 @@ const (
 	IncludeHeaders
 	IncludeHeader // one header by name
 	IncludeBody   // webhook
+	IncludeFile   // of files, as the next
+	IncludeLine
 )
 
 // includeNames are the keywords of each IncludeKind.
 var includeNames = [...]string{
 	IncludeKey: "KEY", IncludePartition: "PARTITION", IncludeOffset: "OFFSET", IncludeTimestamp: "TIMESTAMP",
 	IncludeTopic: "TOPIC", IncludeHeaders: "HEADERS", IncludeHeader: "HEADER", IncludeBody: "BODY",
+	IncludeFile: "FILE", IncludeLine: "LINE",
 }
 
 // String is the keyword of the kind.

@@ -369,7 +369,7 @@ func (p *parser) protobuf(out *ast.MessageFormat) {
 var includeKinds = map[string]ast.IncludeKind{
 	"key": ast.IncludeKey, "partition": ast.IncludePartition, "offset": ast.IncludeOffset,
 	"timestamp": ast.IncludeTimestamp, "topic": ast.IncludeTopic, "headers": ast.IncludeHeaders,
-	"header": ast.IncludeHeader, "body": ast.IncludeBody,
+	"header": ast.IncludeHeader, "body": ast.IncludeBody, "file": ast.IncludeFile, "line": ast.IncludeLine,
 }
 
 // includes reads INCLUDE a [AS b], … if it follows; INCLUDE may be repeated.
