@@ -58,6 +58,16 @@ func (m *manifest) fileOf(first uint64) string {
 	return segmentName(first)
 }
 
+// has says whether the changes of a collection are in a segment still: one that was made thin has lost those of others for good.
+func (m *manifest) has(first, collection uint64) bool {
+	for _, t := range m.Thin {
+		if t.First == first {
+			return slices.Contains(t.Kept, collection)
+		}
+	}
+	return true
+}
+
 // keeps says whether changes up to a time must not be folded yet.
 func keeps(each map[uint64]uint64, collection, last uint64) bool {
 	t, held := each[collection]
@@ -161,7 +171,7 @@ func (t *thinning) write(s *segment) (name string, err error) {
 	thin := thinned{First: s.first, File: fmt.Sprintf("%s%016x", thinPrefix, t.m.NextRun), Last: s.last}
 	t.m.NextRun++
 	for id := range t.each {
-		if keeps(t.each, id, s.last) {
+		if keeps(t.each, id, s.last) && t.m.has(s.first, id) {
 			thin.Kept = append(thin.Kept, id)
 		}
 	}

@@ -211,3 +211,22 @@ func TestCrashesWhileItThins(t *testing.T) {
 		})
 	}
 }
+
+// TestThinnedTwice: what a segment does not have any more it does not have again when it is made thin anew, though the collection is held
+// as far back by then.
+func TestThinnedTwice(t *testing.T) {
+	t.Parallel()
+	l := &tale{t: t, j: open(t, sim.NewDisk(1)), r: rand.New(rand.NewPCG(1, 5)), m: newModel()}
+	l.tell(240)
+	general := l.m.last - 100
+	for i, each := range []map[uint64]uint64{{1: 50, 3: 50}, {1: 50, 2: 50}} {
+		l.j.HoldEach(general, each)
+		if err := l.j.Fold(); err != nil {
+			t.Fatal(err)
+		}
+		l.check(fmt.Sprint("round ", i), map[uint64]uint64{1: 50}, general)
+	}
+	if since := l.j.Since(2); since < general/2 {
+		t.Errorf("what was folded of a collection up to about %d can be told apart from %d on", general, since)
+	}
+}
