@@ -35,6 +35,12 @@ func (c *Coordinator) advance() (held, general repr.Time) {
 	}
 	general = min(held, reachBack(c.oracle.complete, c.opts.RetainHistory))
 	needed := c.neededByNamed()
+	for _, r := range c.sinks { // one that starts again goes on behind what it has written
+		need := r.needs()
+		if known, ok := needed[r.from]; !ok || need < known {
+			needed[r.from] = need
+		}
+	}
 	for id, col := range c.collections {
 		since := general
 		if keep, own := c.retained[id]; own {

@@ -2,6 +2,7 @@ package coord
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -79,4 +80,30 @@ func TestSinkIntoAFolder(t *testing.T) {
 	cl = connect(t, m.c)
 	const why = "|failed|sinks may not write files of this server|start it with --file-sinks and the folder below which they may"
 	cl.soon("SELECT name, status, error, hint FROM mz_internal.mz_sink_statuses ORDER BY 1", "f"+why+"\ng"+why)
+}
+
+// TestAlteredSinkGoesOn: a sink that starts again because it was altered is given all since its last commit, however short history is:
+// into files it could not write a new content over the old one.
+func TestAlteredSinkGoesOn(t *testing.T) {
+	t.Parallel()
+	ticks := make(chan sinks.Tick, 100)
+	opts := quiet()
+	opts.RetainHistory = time.Millisecond
+	opts.Sink = func(string, sinks.Options) SinkConnector { return taker{to: ticks} }
+	cl := connect(t, start(t, opts))
+	cl.must("CREATE TABLE t (a int NOT NULL)")
+	cl.must("INSERT INTO t VALUES (0)")
+	cl.must("CREATE SINK k FROM t INTO FILE 'lake' (RUN INTERVAL '1 hour')")
+	first := <-ticks
+	for i := range 5 {
+		cl.must(fmt.Sprintf("INSERT INTO t VALUES (%d)", i+1))
+		<-ticks
+	}
+	cl.must("ALTER SINK k SET (RUN INTERVAL = '2 hours')")
+	if again := <-ticks; again.Time != first.Time || len(again.Changes) != 1 {
+		t.Fatalf("it begins with %d changes at %d, and had committed nothing since %d", len(again.Changes), again.Time, first.Time)
+	}
+	for range 5 {
+		<-ticks
+	}
 }
