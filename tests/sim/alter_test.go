@@ -45,9 +45,9 @@ func (r *run) onError(o *object, fails bool) {
 	r.define("ALTER SOURCE "+o.full()+text, altered(o.id, func(o *object) { o.fails = fails }))
 }
 
-// relent has no source stop any more.
+// relent has no source stop any more, also of those that may have been told to when the machine went.
 func (r *run) relent() {
-	for _, o := range r.some(func(o *object) bool { return o.fails }) {
+	for _, o := range r.some(func(o *object) bool { return o.topic != nil && o.topic.ledger == nil }) {
 		if r.failed == nil && !r.disk.Down() {
 			r.onError(o, false)
 		}
