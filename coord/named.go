@@ -175,7 +175,7 @@ func (s *Session) createSubscription(ctx context.Context, st *ast.CreateSubscrip
 	case catalog.MaterializedView, catalog.Source, catalog.Table:
 	default:
 		return nil, repr.NewError(repr.CodeWrongObjectType, "a subscription needs a materialized view, a source or a table; \""+
-			on.Name+"\" is "+a(on.Kind)).WithHint("make it a materialized view first").At(st.On.Pos)
+			on.Name+"\" is "+a(on.Kind)).WithHint(insteadOf(on)).At(st.On.Pos)
 	}
 	if err := fixedColumns(on); err != nil {
 		return nil, err.At(st.On.Pos)

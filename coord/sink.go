@@ -72,6 +72,14 @@ const (
 	stalledSink = "stalled"
 )
 
+// insteadOf is what to do where a relation is kept that is not.
+func insteadOf(it *catalog.Item) string {
+	if it.Kind == catalog.System {
+		return "system tables are read by SELECT"
+	}
+	return "make it a materialized view first"
+}
+
 // current is the state of the sink.
 func (r *sinkRun) current() sinks.State {
 	r.mu.Lock()
@@ -143,7 +151,7 @@ func (s *Session) sinkInput(name ast.Name) (*catalog.Item, *repr.Error) {
 	case catalog.MaterializedView, catalog.Source, catalog.Table:
 	default:
 		return nil, repr.NewError(repr.CodeWrongObjectType, "a sink needs a materialized view, a source or a table; \""+
-			from.Name+"\" is a "+from.Kind.String()).WithHint("make it a materialized view first").At(name.Pos)
+			from.Name+"\" is a "+from.Kind.String()).WithHint(insteadOf(from)).At(name.Pos)
 	}
 	if err := fixedColumns(from); err != nil {
 		return nil, err.At(name.Pos)

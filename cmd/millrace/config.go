@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.File, "config", "", "a TOML `file` with these names as keys")
 }
 
-// operand takes the argument that is no flag, which stands in front of the flags or behind them; it is empty when there is none.
+// operand takes the argument that is no flag, which stands in front of the flags, behind or between them; it is empty when there is none.
 func operand(fs *flag.FlagSet, args []string) (name string, flags []string) {
 	if len(args) > 0 && (args[0] == "-" || !strings.HasPrefix(args[0], "-")) {
 		return args[0], args[1:]
@@ -71,10 +72,11 @@ func operand(fs *flag.FlagSet, args []string) (name string, flags []string) {
 	fs.SetOutput(io.Discard) // what is wrong is told when the flags are read
 	err := fs.Parse(args)
 	fs.SetOutput(out)
-	if err == nil && fs.NArg() == 1 {
-		return fs.Arg(0), args[:len(args)-1]
+	if err != nil || fs.NArg() == 0 {
+		return "", args
 	}
-	return "", args
+	at := len(args) - fs.NArg()
+	return args[at], slices.Concat(args[:at], args[at+1:])
 }
 
 // load fills what the command line left open from the environment and the file.

@@ -21,6 +21,7 @@ func TestOperand(t *testing.T) {
 		{[]string{"dump.sql", "--offline"}, "dump.sql", []string{"--offline"}},
 		{[]string{"--offline", "dump.sql"}, "dump.sql", []string{"--offline"}},
 		{[]string{"--data-dir", "d", "--offline", "-"}, "-", []string{"--data-dir", "d", "--offline"}},
+		{[]string{"--offline", "dump.sql", "--data-dir", "d"}, "dump.sql", []string{"--offline", "--data-dir", "d"}},
 		{[]string{"--data-dir", "d"}, "", []string{"--data-dir", "d"}},
 		{[]string{"--nonsense", "dump.sql"}, "", []string{"--nonsense", "dump.sql"}},
 		{[]string{"--help"}, "", []string{"--help"}},
