@@ -45,6 +45,9 @@ func (s *Session) addMissing(ctx context.Context, st *ast.AlterAddMissing) (*Res
 		return nil, repr.NewError(repr.CodeWrongObjectType, "source \""+it.Name+"\" does not find out its columns").
 			WithHint("one that is made with FORMAT JSON (INFER) does").At(st.Name.Pos)
 	}
+	if err := s.awaitReady(ctx, []uint64{it.ID}); err != nil { // the fields of what there is, also of a source that was just made
+		return nil, err
+	}
 	found, err := s.missing(ctx, it)
 	if err != nil {
 		return nil, err

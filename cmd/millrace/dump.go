@@ -37,6 +37,7 @@ type definition struct {
 	path                   []string
 	onSchema, onName       string
 	statement              string
+	widened                bool // columns were added to those that its statement finds
 }
 
 // dump writes the catalog and the rows of the tables as SQL.
@@ -155,13 +156,13 @@ func (d *dumper) query(ctx context.Context, sql string) ([][]string, error) {
 
 // definitions are the objects in the order in which they were made, so that each comes after those that it names.
 func (d *dumper) definitions(ctx context.Context) ([]definition, error) {
-	rows, err := d.query(ctx, "SELECT id, schema, name, type, search_path, on_schema, on_name, statement FROM mz_internal.mz_definitions ORDER BY position")
+	rows, err := d.query(ctx, "SELECT id, schema, name, type, search_path, on_schema, on_name, statement, columns_added FROM mz_internal.mz_definitions ORDER BY position")
 	if err != nil {
 		return nil, err
 	}
 	out := make([]definition, len(rows))
 	for i, r := range rows {
-		out[i] = definition{id: r[0], schema: r[1], name: r[2], kind: r[3], onSchema: r[5], onName: r[6], statement: r[7]}
+		out[i] = definition{id: r[0], schema: r[1], name: r[2], kind: r[3], onSchema: r[5], onName: r[6], statement: r[7], widened: r[8] == "t"}
 		if err := json.Unmarshal([]byte(r[4]), &out[i].path); err != nil {
 			return nil, fmt.Errorf("the search path of %s: %w", r[2], err)
 		}
@@ -203,6 +204,9 @@ func (d *dumper) object(x definition) error {
 		_, _ = fmt.Fprintln(d.out, "-- The secret of what follows is not in the dump: write it in place of <hidden>.")
 	}
 	_, err = fmt.Fprintf(d.out, "%s;\n", sql)
+	if x.widened && err == nil { // what the statement finds are the fields of the first records
+		_, err = fmt.Fprintf(d.out, "ALTER SOURCE %s.%s ADD MISSING COLUMNS;\n", ast.QuoteIdent(x.schema), ast.QuoteIdent(x.name))
+	}
 	return err
 }
 

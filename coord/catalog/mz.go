@@ -170,7 +170,7 @@ var mzTables = []builtin{
 		}
 		return out
 	}},
-	{schema: "mz_internal", name: "mz_definitions", cols: "id text!, oid oid!, position int8!, schema text!, name text!, type text!, search_path text!, on_schema text, on_name text, statement text!", rows: func(e *SystemEnv) [][]repr.Datum {
+	{schema: "mz_internal", name: "mz_definitions", cols: "id text!, oid oid!, position int8!, schema text!, name text!, type text!, search_path text!, on_schema text, on_name text, statement text!, columns_added bool!", rows: func(e *SystemEnv) [][]repr.Datum {
 		var out [][]repr.Datum
 		for n, it := range InOrder(e.Snapshot.Items(), func(it *Item) uint64 { return it.ID }, (*Item).Needs) {
 			if it.Kind == System || it.Hidden {
@@ -185,7 +185,7 @@ var mzTables = []builtin{
 				kind = "table from source"
 			}
 			out = append(out, []repr.Datum{id(it), oid(it.OID), i8(int64(n)), text(it.Schema), text(it.Name), text(kind),
-				text(jsonList(it.Path)), onSchema, onName, text(it.CreateSQL)})
+				text(jsonList(it.Path)), onSchema, onName, text(it.CreateSQL), yes(it.Stored != nil && len(it.Desc) >= len(it.Stored))})
 		}
 		return out
 	}},
