@@ -45,7 +45,7 @@ func (b *bench) prepareAvro(ctx context.Context) (*job, error) {
 	for _, o := range d.rows {
 		want.add(o.k, o.v)
 	}
-	return &job{records: n, bytes: size, done: received, totals: totals, want: want.text(),
+	return &job{records: n, bytes: size, done: received, totals: totals, want: want.text(), undo: []string{"DROP SOURCE s CASCADE"},
 		before: append(b.connection(), "CREATE CONNECTION r TO CONFLUENT SCHEMA REGISTRY (URL '"+b.stack.RegistryURL+"')"),
 		run: []string{
 			"CREATE SOURCE s FROM KAFKA CONNECTION k (TOPIC '" + topic + "') FORMAT AVRO USING CONFLUENT SCHEMA REGISTRY CONNECTION r ENVELOPE DEBEZIUM",

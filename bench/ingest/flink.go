@@ -63,7 +63,7 @@ func (b *bench) flinkTakes(ctx context.Context, p *part, j *job) (costs []cost, 
 		case -1:
 			start = c
 		default:
-			costs = append(costs, cost{c.ours - start.ours, c.theirs - start.theirs, c.clock - start.clock})
+			costs = append(costs, cost{ours: c.ours - start.ours, theirs: c.theirs - start.theirs, clock: c.clock - start.clock})
 		}
 	}
 	return costs, err

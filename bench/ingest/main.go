@@ -129,7 +129,10 @@ func (b *bench) do(ctx context.Context, p *part) error {
 }
 
 // cost is what one measurement took.
-type cost struct{ ours, theirs, clock time.Duration }
+type cost struct {
+	ours, theirs, clock time.Duration
+	again               time.Duration // of our processor, when the same server does the same again; 0: it did not
+}
 
 // middle is the median. The costs are sorted then.
 func middle(costs []cost) cost {
@@ -146,5 +149,14 @@ func (p *part) print(who string, j *job, costs []cost) float64 {
 	fmt.Printf("%s ingest %-8s records_per_cpu_s=%.0f least=%.0f most=%.0f records=%d bytes_each=%d cpu_s=%.2f %s_cpu_s=%.2f clock_s=%.2f",
 		who, p.name, rateOf(j, mid), rateOf(j, costs[len(costs)-1]), rateOf(j, costs[0]), j.records, j.bytes/max(j.records, 1),
 		mid.ours.Seconds(), p.services[0], mid.theirs.Seconds(), mid.clock.Seconds())
+	var again []cost
+	for _, c := range costs {
+		if c.again > 0 {
+			again = append(again, cost{ours: c.again})
+		}
+	}
+	if len(again) > 0 {
+		fmt.Printf(" again_per_cpu_s=%.0f", rateOf(j, middle(again)))
+	}
 	return rateOf(j, mid)
 }

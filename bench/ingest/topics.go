@@ -91,7 +91,7 @@ func (b *bench) prepareBytes(ctx context.Context) (*job, error) {
 		i++
 		return &kgo.Record{Partition: int32(i % partitions), Value: value}
 	})
-	return &job{records: n, bytes: bytes, done: received, totals: totals, want: want.text(), before: b.connection(), run: []string{
+	return &job{records: n, bytes: bytes, done: received, totals: totals, want: want.text(), undo: []string{"DROP SOURCE s CASCADE"}, before: b.connection(), run: []string{
 		"CREATE SOURCE s FROM KAFKA CONNECTION k (TOPIC '" + topic + "') FORMAT BYTES",
 		"CREATE MATERIALIZED VIEW totals AS SELECT substr(data, 1, 3) AS k, count(*) AS n, sum(length(data)) AS v FROM s GROUP BY 1",
 	}, flink: &flinkJob{topic: topic, columns: "data STRING", format: "'format'='raw'",
@@ -115,7 +115,7 @@ func (b *bench) prepareJSON(ctx context.Context) (*job, error) {
 		i++
 		return &kgo.Record{Partition: int32(i % partitions), Value: value}
 	})
-	return &job{records: n, bytes: bytes, done: received, totals: totals, want: want.text(), before: b.connection(), run: []string{
+	return &job{records: n, bytes: bytes, done: received, totals: totals, want: want.text(), undo: []string{"DROP SOURCE s CASCADE"}, before: b.connection(), run: []string{
 		"CREATE SOURCE s (sid bigint, k int, v bigint, at timestamptz, url text, subscriber bool) FROM KAFKA CONNECTION k (TOPIC '" + topic + "') FORMAT JSON",
 		"CREATE MATERIALIZED VIEW totals AS SELECT k, count(*) AS n, sum(v) AS v FROM s GROUP BY k",
 	}, flink: &flinkJob{topic: topic, columns: "sid BIGINT, k INT, v BIGINT, `at` TIMESTAMP_LTZ(3), url STRING, subscriber BOOLEAN",
