@@ -170,6 +170,7 @@ func New(opts Options) *Coordinator {
 func Open(opts Options) (*Coordinator, error) {
 	check.That(opts.Journal != nil, "a coordinator without a journal is made new")
 	c := prepare(opts)
+	c.clearSpill()
 	r, err := c.restore()
 	if err != nil {
 		return nil, err

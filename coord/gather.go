@@ -42,17 +42,44 @@ const (
 )
 
 // Gather takes a piece of what the next Push hands over. It runs in the goroutine of the connector.
-func (r *sourceRun) Gather(what string, parts []sources.Part) error {
+func (r *sourceRun) Gather(ctx context.Context, what string, parts []sources.Part) error {
 	if r.whole == nil {
 		r.whole = &whole{parts: map[uint64]*wholePart{}, memory: r.c.memory.queued.Part("a batch in pieces", 0, 0)}
 	}
 	for i := range parts {
 		r.whole.add(&parts[i])
 	}
-	if e := r.c.memory.roomFor(r.whole, what); e != nil {
-		return e
+	for waited := time.Duration(0); ; waited += wholeEvery {
+		e := r.c.memory.roomFor(r.whole, what)
+		if e == nil {
+			if waited > 0 {
+				r.Report(sources.State{Status: "running"})
+			}
+			return nil
+		}
+		if waited >= wholePatience || r.whole.tooLarge(r.c.memory) {
+			return e
+		}
+		if waited == 0 {
+			r.Report(sources.State{Status: "stalled", Error: e.Message, Hint: "it goes on when there is room, for which it waits a little"})
+		}
+		if err := r.c.opts.Clock.Sleep(ctx, wholeEvery); err != nil {
+			return err
+		}
+		r.whole.collected = 0
 	}
-	return nil
+}
+
+// How long it is waited for room, such as that of history which is forgotten meanwhile, and how often it is looked. The other side
+// hears nothing of its reader so long.
+const (
+	wholePatience = 20 * time.Second
+	wholeEvery    = time.Second
+)
+
+// tooLarge says whether there would be no room even in a server that holds nothing else.
+func (w *whole) tooLarge(m *memory) bool {
+	return w.bytes() > mostWhole || wholeCopies*w.bytes() > m.share(shareReaders)
 }
 
 func (w *whole) add(p *sources.Part) {

@@ -49,7 +49,7 @@ func TestGather(t *testing.T) {
 					clear(next)
 				}
 				p.Updates = flips(rng, next)
-				if err := out.Gather("a test", both(p)); err != nil {
+				if err := out.Gather(t.Context(), "a test", both(p)); err != nil {
 					t.Fatal(err)
 				}
 				cl.is("SELECT k FROM total", strconv.Itoa(len(want)))
@@ -102,9 +102,10 @@ func (cl *client) is(query, want string) {
 // TestGatherTooMuch holds that what does not fit is refused with the figures before it has taken the memory, and that many changes of
 // few rows do fit.
 func TestGatherTooMuch(t *testing.T) {
-	t.Parallel()
-	const limit = 64 << 20
-	c := start(t, Options{MemoryLimit: limit, LiveBytes: func() int64 { return 0 }})
+	bubble(t, Options{MemoryLimit: 64 << 20, LiveBytes: func() int64 { return 0 }}, gatherTooMuch)
+}
+
+func gatherTooMuch(t *testing.T, c *Coordinator) {
 	cl := connect(t, c)
 	ids, events := fedByStub(t, cl)
 	out := events.(sources.Gatherer)
@@ -115,7 +116,7 @@ func TestGatherTooMuch(t *testing.T) {
 			row := repr.Append(repr.Append(nil, repr.IntOf(repr.KindInt8, from+n)), repr.Text(text))
 			p.Updates = append(p.Updates, sources.Update{Row: row, Diff: diff})
 		}
-		return out.Gather("a test", []sources.Part{p})
+		return out.Gather(t.Context(), "a test", []sources.Part{p})
 	}
 	var err error
 	n := 0
@@ -126,7 +127,7 @@ func TestGatherTooMuch(t *testing.T) {
 	if n < 10 || n > 30 || e.Code != repr.CodeProgramLimit || !strings.Contains(e.Message, fmt.Sprintf("its first %d000 changes", n)) || !strings.Contains(e.Detail, "of 64.0 MB") {
 		t.Errorf("after %d pieces: %+v", n, e)
 	}
-	if held := c.memory.queued.Held(); held > limit/2 {
+	if held := c.memory.queued.Held(); held > 32<<20 {
 		t.Errorf("%d bytes are held", held)
 	}
 	out.Abandon()

@@ -19,13 +19,14 @@ var (
 	limitFetch        = limit{what: "what the sources together have fetched ahead, for each of three requests", share: 4, least: 1 << 20, most: 64 << 20}
 	limitArriving     = limit{what: "batches of sources that wait for a tick", share: 6, least: 4 << 20, most: 16 << 20}
 	limitTick         = limit{what: "what one tick takes from sources", share: 6, least: 4 << 20, most: 16 << 20}
-	limitTransaction  = limit{what: "one transaction that a source has to hold whole", share: 20, least: 16 << 20}
+	limitTransaction  = limit{what: "rows of one transaction that a source cannot hold", share: 20, least: 16 << 20}
+	limitOpen         = limit{what: "what a source has in memory of transactions that are open there, before it spills", share: 2, least: 1 << 20, most: 16 << 20}
 	limitSessions     = limit{what: "prepared statements and the parameters of portals, of all sessions", share: 15, least: 8 << 20}
 	limitValue        = limit{what: "one value, or one row, that an expression makes", share: 6, least: 1 << 20, most: expr.MaxBytes}
 )
 
 // limits is all of them in the order in which they are listed.
-var limits = []*limit{&limitFetch, &limitArriving, &limitTick, &limitTransaction, &limitSubscription, &limitSessions, &limitValue}
+var limits = []*limit{&limitFetch, &limitArriving, &limitTick, &limitTransaction, &limitOpen, &limitSubscription, &limitSessions, &limitValue}
 
 // of is the limit under a memory limit; 0: none.
 func (l *limit) of(memory int64) int64 {

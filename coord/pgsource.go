@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"millrace/internal/spool"
 	"millrace/repr"
 	"millrace/sources"
 	"millrace/sources/postgres"
@@ -66,6 +67,21 @@ func (s *Session) postgresSource(st *ast.CreateSource) (sourceSpec, *repr.Error)
 	return spec, nil
 }
 
+// Where transactions that are open on the other side go that do not fit in memory, and how much of the disk is left to the log.
+const (
+	spillFolder = "spill"
+	spillSpare  = 64 << 20
+)
+
+// clearSpill removes what a crash has left of such transactions: they come again.
+func (c *Coordinator) clearSpill() {
+	if on, dir := c.opts.Journal.Folder(spillFolder); !c.opts.Dormant {
+		if err := spool.Clear(on, dir); err != nil {
+			c.opts.Log.Warn("what a crash left in the data directory stays there", "err", err)
+		}
+	}
+}
+
 // slotPrefix begins the name of every slot of ours.
 const slotPrefix = "millrace_"
 
@@ -79,8 +95,13 @@ func (spec *postgresSource) connector(c *Coordinator) (sources.Described, *repr.
 	}
 	address := spec.address
 	address.Dialer = c.dialer()
-	src, err := postgres.New(postgres.Config{Address: address, Publication: spec.publication, Slot: spec.value,
-		Temporary: c.opts.Journal == nil, MostBytes: limitTransaction.of(c.opts.MemoryLimit), Log: c.opts.Log, Clock: c.opts.Clock})
+	cfg := postgres.Config{Address: address, Publication: spec.publication, Slot: spec.value,
+		Temporary: c.opts.Journal == nil, MostBytes: limitTransaction.of(c.opts.MemoryLimit), Log: c.opts.Log, Clock: c.opts.Clock}
+	if c.opts.Journal != nil {
+		on, dir := c.opts.Journal.Folder(spillFolder)
+		cfg.Spill = &spool.Options{FS: on, Dir: dir, Prefix: spec.value, Memory: limitOpen.of(c.opts.MemoryLimit), Spare: spillSpare}
+	}
+	src, err := postgres.New(cfg)
 	if err != nil {
 		return nil, asError(err)
 	}

@@ -69,8 +69,8 @@ type Events interface {
 type Gatherer interface {
 	Events
 	// Gather takes a piece of the batch that the next Push hands over; what says what that is: "a transaction of …". Its Updates may be
-	// used again. It fails when the whole will not fit.
-	Gather(what string, parts []Part) error
+	// used again. It waits a little for room, and fails when there is none for the whole.
+	Gather(ctx context.Context, what string, parts []Part) error
 	// Abandon forgets what was gathered since the last Push.
 	Abandon()
 	// Content gives what a table holds by all that was pushed, when that has come to its tick.

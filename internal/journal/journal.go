@@ -450,6 +450,11 @@ func (j *Journal) isStopped() bool {
 	}
 }
 
+// Folder is where a folder of that name beside the files of the journal is, which leaves it alone.
+func (j *Journal) Folder(name string) (on disk.FS, dir string) {
+	return j.opts.FS, filepath.Join(j.opts.Dir, name)
+}
+
 // Hold says that nothing after t is to be folded: records after t can still be read one by one.
 func (j *Journal) Hold(t uint64) { j.HoldEach(t, nil) }
 

@@ -104,7 +104,7 @@ var repository = Rules{
 		{Path: "github.com/jackc/pglogrepl", In: []string{"sources/postgres"}},
 		{Path: "github.com/jackc/pgproto3/v2", In: []string{"pgwire"}, Tests: []string{"tests"}},
 		{Path: "github.com/jackc/pgx/v5", In: []string{"sources/postgres", "sinks/postgres", "bench", "cmd", "tests"}, Tests: []string{"pgwire"}},
-		{Path: "github.com/klauspost/compress", In: []string{"internal/journal", "sources/file"}},
+		{Path: "github.com/klauspost/compress", In: []string{"internal/journal", "internal/spool", "sources/file"}},
 		{
 			Path: "github.com/linkedin/goavro/v2", In: []string{"repr/format/avro", "internal/demo", "tests"},
 			Tests: []string{"sources", "sinks", "coord", "internal/registry"},

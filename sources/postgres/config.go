@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"millrace/internal/clock"
+	"millrace/internal/spool"
 	"millrace/repr"
 	"millrace/sources"
 )
@@ -21,6 +22,9 @@ type Config struct {
 	Slot        string // the name of the replication slot that belongs to the source
 	Temporary   bool   // the slot goes when the source stops
 	MostBytes   int64  // what rows that cannot be had may take in one transaction; 0: any
+
+	// Spill is where transactions go that are open there and do not fit in memory. Without it the other side keeps them until they end.
+	Spill *spool.Options
 
 	Log   *slog.Logger // none when nil
 	Clock clock.Clock  // the machine's when nil
@@ -45,6 +49,9 @@ type Source struct {
 	held     atomic.Int64  // bytes of the rows remembered by key
 	fetched  atomic.Int64  // bytes of a transaction that has not ended
 	identity identity
+	spills   int   // pools that were made
+	needed   int64 // bytes for which there was no space; 0: there was
+	whole    bool  // the other side does not send what is open
 }
 
 // identity is which database system was read last.

@@ -32,12 +32,14 @@ func (r *reader) fill(ctx context.Context, tables []*table, anew bool) error {
 		return err
 	}
 	defer repl.close(ctx) // the slot goes with it
+	r.report(sources.State{Status: statusStarting, Hint: waitsHint})
 	name := r.cfg.Slot + "_snapshot"
 	slot, err := pglogrepl.CreateReplicationSlot(ctx, repl.PgConn, name, "pgoutput",
 		pglogrepl.CreateReplicationSlotOptions{Temporary: true, SnapshotAction: "EXPORT_SNAPSHOT"})
 	if err != nil {
 		return explain(err, r.address())
 	}
+	r.report(sources.State{Status: statusStarting})
 	f := &filling{reader: r}
 	if f.moment, err = pglogrepl.ParseLSN(slot.ConsistentPoint); err != nil {
 		return fmt.Errorf("read the moment of a snapshot: %w", err)
@@ -227,7 +229,7 @@ func (w *copied) Write(line []byte) (int, error) {
 	if full := w.f.pending(n) >= batchBytes || len(w.p.Updates) >= batchRows; full && w.f.whole == nil {
 		w.err = w.flush()
 	} else if full {
-		w.err = w.f.gather()
+		w.err = w.f.gather(w.ctx)
 	}
 	if w.err != nil {
 		return 0, w.err

@@ -12,6 +12,8 @@
 // What the other side does not send is looked for: publication.go has what a publication leaves out, partitions.go what becomes of
 // partitions; refused.go has the rows that cannot be had.
 //
+// A large transaction comes while it is open (open.go), and is handed over in pieces when it commits (gather.go).
+//
 // Start reading in run.go, which reads as the life of a source; stream.go has the changes, copy.go the first content, wire.go the
 // messages of pgoutput, table.go what a message means for a table.
 package postgres

@@ -13,7 +13,7 @@ import (
 // are read anew. When it does not come to its end, the rows that are remembered by key are those of the collection again.
 
 // gather hands over a piece when there is enough for one. It may be called wherever a batch could grow without end.
-func (r *reader) gather() error {
+func (r *reader) gather(ctx context.Context) error {
 	g, ok := r.out.(sources.Gatherer)
 	if r.cfg.MostBytes > 0 && (r.bad > r.cfg.MostBytes || !ok && r.size > r.cfg.MostBytes) {
 		return r.tooLarge()
@@ -21,21 +21,21 @@ func (r *reader) gather() error {
 	if !ok || r.size < batchBytes {
 		return nil
 	}
-	return r.gatherTo(g)
+	return r.gatherTo(ctx, g)
 }
 
 // gatherRest hands over what is left of a batch of which there were pieces.
-func (r *reader) gatherRest() error {
+func (r *reader) gatherRest(ctx context.Context) error {
 	g, ok := r.out.(sources.Gatherer)
 	for _, p := range r.parts {
 		if ok && p.begun {
-			return r.gatherTo(g)
+			return r.gatherTo(ctx, g)
 		}
 	}
 	return nil
 }
 
-func (r *reader) gatherTo(g sources.Gatherer) error {
+func (r *reader) gatherTo(ctx context.Context, g sources.Gatherer) error {
 	what := "a transaction of PostgreSQL at "
 	r.mu.Lock()
 	if r.renew {
@@ -48,7 +48,7 @@ func (r *reader) gatherTo(g sources.Gatherer) error {
 			pieces = append(pieces, sources.Part{Table: id, Replace: p.Replace, Updates: p.Updates})
 		}
 	}
-	err := g.Gather(what+r.address().String(), pieces)
+	err := g.Gather(ctx, what+r.address().String(), pieces)
 	for _, p := range r.parts {
 		p.gathered()
 	}

@@ -23,7 +23,7 @@ func newGatherer() *gatherer { return &gatherer{rows: map[string]int64{}} }
 
 var errFull = errors.New("full")
 
-func (g *gatherer) Gather(_ string, parts []sources.Part) error {
+func (g *gatherer) Gather(_ context.Context, _ string, parts []sources.Part) error {
 	if g.full {
 		return errFull
 	}
@@ -104,7 +104,7 @@ func TestGather(t *testing.T) {
 				r.pieces(t, w.rng, tab, history[:cut])
 				out.full = w.rng.IntN(2) == 0
 				if _, g := r.out.(sources.Gatherer); g && len(r.parts) > 0 {
-					_ = r.gatherTo(out)
+					_ = r.gatherTo(t.Context(), out)
 				}
 				out.full = false
 				r.undo()
@@ -132,7 +132,7 @@ func (r *reader) pieces(t *testing.T, rng *rand.Rand, tab *table, history []*cha
 		play(t, tab, r.partOf(tab), []*change{c})
 		if rng.IntN(3) == 0 {
 			r.size = batchBytes
-			if err := r.gather(); err != nil {
+			if err := r.gather(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

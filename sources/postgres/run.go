@@ -42,6 +42,9 @@ type reader struct {
 	wait  time.Duration
 }
 
+// waitsHint is what making a slot may wait for.
+const waitsHint = "to begin to read, it waits for the transactions that are open there to end"
+
 // errTables has the stream end because tables came or went.
 var errTables = errors.New("the tables of the source are others")
 
@@ -184,6 +187,7 @@ func (r *reader) slot(ctx context.Context, c *conn) error {
 	if err := c.dropSlot(ctx, r.cfg.Slot); err != nil {
 		return err
 	}
+	r.report(sources.State{Status: statusStarting, Hint: waitsHint})
 	rows, err := c.query(ctx, "SELECT lsn FROM pg_create_logical_replication_slot("+quoteText(r.cfg.Slot)+", 'pgoutput')")
 	if err != nil {
 		return err
@@ -192,7 +196,7 @@ func (r *reader) slot(ctx context.Context, c *conn) error {
 	if err != nil {
 		return err
 	}
-	r.at, r.handed, r.identity = at, at, who
+	r.at, r.handed, r.identity, r.needed = at, at, who, 0
 	r.durable.Store(0)
 	return nil
 }
@@ -310,7 +314,7 @@ func (r *reader) pending(n int) int64 {
 
 // push hands the batch over, with how far the stream was read. It waits while the coordinator is busy.
 func (r *reader) push(ctx context.Context) error {
-	if err := r.gatherRest(); err != nil {
+	if err := r.gatherRest(ctx); err != nil {
 		return err
 	}
 	b := r.batch

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"millrace/internal/spool"
 	"millrace/repr"
 	"millrace/sources"
 )
@@ -40,6 +41,11 @@ type stream struct {
 	looked time.Time
 	heard  time.Time // from the other side
 	vals   [2][]value
+
+	pool   *spool.Pool           // nil when transactions come only when they have ended
+	opens  map[uint32]*openThere // by their numbers
+	block  *openThere            // whose changes come
+	onDisk int64                 // bytes of them, when it was last told
 }
 
 // stream reads changes until ctx ends or something has to be seen to.
@@ -49,13 +55,12 @@ func (r *reader) stream(ctx context.Context, ask *conn) error {
 		return err
 	}
 	defer repl.close(ctx)
-	err = pglogrepl.StartReplication(ctx, repl.PgConn, r.cfg.Slot, r.at, pglogrepl.StartReplicationOptions{
-		PluginArgs: []string{"proto_version '1'", "publication_names '" + strings.ReplaceAll(quoteIdent(r.cfg.Publication), "'", "''") + "'"}})
-	if err != nil {
-		return explain(err, r.address())
-	}
 	s := &stream{reader: r, repl: repl, ask: ask, byOID: map[uint32]*table{}, told: r.cfg.Clock.Now(), noted: r.cfg.Clock.Now(),
 		looked: r.cfg.Clock.Now(), heard: r.cfg.Clock.Now()}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.dropOpen()
 	r.mu.Lock()
 	for _, t := range r.tables {
 		t.seen = nil
@@ -67,6 +72,29 @@ func (r *reader) stream(ctx context.Context, ask *conn) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// begin has the other side send the changes: also of transactions that are open, when there is room for these.
+func (s *stream) begin(ctx context.Context) error {
+	args := []string{"proto_version '1'", "publication_names '" + strings.ReplaceAll(quoteIdent(s.cfg.Publication), "'", "''") + "'"}
+	if err := s.openPool(ctx); err != nil {
+		return err
+	}
+	if s.pool != nil {
+		args[0] = "proto_version '2'"
+		args = append(args, "streaming 'on'")
+	}
+	err := pglogrepl.StartReplication(ctx, s.repl.PgConn, s.cfg.Slot, s.at, pglogrepl.StartReplicationOptions{PluginArgs: args})
+	var refused *pgconn.PgError
+	if s.pool != nil && errors.As(err, &refused) && slices.Contains(noStreaming, refused.Code) {
+		s.whole = true // which the next attempt sees
+		s.log().Info("transactions come when they have ended", "err", err)
+		return errTables
+	}
+	if err != nil {
+		return explain(err, s.address())
+	}
+	return nil
 }
 
 // step takes a message, or sees to what else there is when none comes.
@@ -91,7 +119,7 @@ func (s *stream) step(ctx context.Context) error {
 		}
 	}
 	if s.open {
-		if err := s.gather(); err != nil {
+		if err := s.gather(ctx); err != nil {
 			return err
 		}
 		return s.tell(false)
@@ -191,7 +219,7 @@ func (s *stream) data(ctx context.Context, b []byte) error {
 		if !s.open && k.ServerWALEnd > s.at {
 			s.advance(k.ServerWALEnd)
 		}
-		s.report(sources.State{Status: statusRunning, Hint: s.hint})
+		s.running()
 		if k.ReplyRequested {
 			return s.tell(true)
 		}
@@ -225,17 +253,26 @@ func (s *stream) message(ctx context.Context, b []byte) error {
 		return errMessage
 	}
 	m := &message{b: b[1:]}
-	var err error
+	if taken, err := s.streamed(ctx, b[0], m); taken || err != nil {
+		return err
+	}
+	err := s.apply(ctx, b, m)
+	if m.bad {
+		return errMessage
+	}
+	return err
+}
+
+// apply does what a message of a transaction that has ended says.
+func (s *stream) apply(ctx context.Context, b []byte, m *message) (err error) {
 	switch b[0] {
 	case 'B':
 		s.tx, s.open = m.begin(), true
 	case 'C':
 		end := m.commit()
 		if s.open = false; !m.bad {
-			s.batch.NewestMS = max(s.batch.NewestMS, s.tx.micros/1000+epochMillis)
-			s.advance(end)
+			s.ended(end)
 		}
-		s.report(sources.State{Status: statusRunning, Hint: s.hint})
 	case 'R':
 		if rel := m.relation(); !m.bad {
 			err = s.relation(ctx, rel)
@@ -251,10 +288,20 @@ func (s *stream) message(ctx context.Context, b []byte) error {
 		}
 	default: // types, origins and messages of users say nothing here
 	}
-	if m.bad {
-		return errMessage
-	}
 	return err
+}
+
+// ended notes that all of a transaction was applied.
+func (s *stream) ended(at pglogrepl.LSN) {
+	s.open = false
+	s.batch.NewestMS = max(s.batch.NewestMS, s.tx.micros/1000+epochMillis)
+	s.advance(at)
+	s.running()
+}
+
+// running says that the source runs, and what is to be known of it.
+func (s *stream) running() {
+	s.report(sources.State{Status: statusRunning, Hint: s.hint})
 }
 
 // epochMillis is 2000-01-01 in milliseconds since 1970.
@@ -297,7 +344,11 @@ func (s *stream) describe(ctx context.Context, t *table, rel *relation) error {
 		s.log().Info("columns of a table are others", "table", t.up.String())
 	}
 	if more := t.unread(); len(more) > 0 {
+		was := s.hint
 		s.hint = "new columns of " + t.up.String() + " are not read: " + strings.Join(more, ", ") + "; drop the table here and create it again to read them"
+		if s.hint == was {
+			return nil
+		}
 		s.log().Warn("new columns are not read", "table", t.up.String(), "columns", more)
 	}
 	return nil

@@ -138,6 +138,20 @@ func (m *message) commit() pglogrepl.LSN {
 	return pglogrepl.LSN(m.uint64())
 }
 
+// streamCommit is the end of a transaction that was sent while it was open.
+type streamCommit struct {
+	xid uint32
+	begin
+	end pglogrepl.LSN
+}
+
+func (m *message) streamCommit() streamCommit {
+	c := streamCommit{xid: m.uint32()}
+	m.byte()
+	c.commit, c.end, c.micros = pglogrepl.LSN(m.uint64()), pglogrepl.LSN(m.uint64()), int64(m.uint64())
+	return c
+}
+
 // truncated gives the tables of a TRUNCATE.
 func (m *message) truncated() []uint32 {
 	n := int(m.uint32())

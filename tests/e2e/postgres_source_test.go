@@ -109,6 +109,7 @@ func TestPostgresSource(t *testing.T) {
 	if _, err := r.stack.SQL(t.Context(), "postgres", "CREATE DATABASE source_test"); err != nil {
 		t.Fatal(err)
 	}
+	u.sql(t, "ALTER DATABASE source_test SET logical_decoding_work_mem = '64kB'") // so that what is larger comes while it is open
 	for _, text := range append(slices.Clone(upstreamTables), kindsRows) {
 		u.sql(t, text)
 	}
