@@ -18,7 +18,12 @@ func TestPatience(t *testing.T) {
 	if want := []int{1, 2, 4, 8, 16, 32, 64, 124, 184}; !slices.Equal(told, want) {
 		t.Errorf("told after %v seconds, want %v", told, want)
 	}
-	if !p.due("b") || !p.due("b") || p.due("b") || !p.due("a") {
-		t.Errorf("another text is not told at once")
+	for i, next := range []struct {
+		text string
+		want bool
+	}{{"b", true}, {"b", true}, {"b", false}, {"a", true}} {
+		if got := p.due(next.text); got != next.want {
+			t.Errorf("text %d, %q, is told: %t", i, next.text, got)
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package catalog
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Holder is something that holds memory: an object, what objects share, or a part of the server.
 type Holder struct {
@@ -11,12 +14,14 @@ type Holder struct {
 	FlowBytes int64 // of operators
 }
 
+// holding are the kinds of objects that hold memory.
+var holding = []Kind{Table, Source, MaterializedView, Index}
+
 // Holders are all that hold memory, with the names of the objects of a catalog.
 func (s *Status) Holders(snap *Snapshot) []Holder {
 	var out []Holder
 	for _, it := range snap.Items() {
-		switch it.Kind {
-		case Table, Source, MaterializedView, Index:
+		if slices.Contains(holding, it.Kind) {
 			o := s.Of(it)
 			out = append(out, Holder{number(it.ID), it.Name, o.Rows, o.Bytes, o.FlowBytes})
 		}
