@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -74,12 +75,18 @@ func errorPolicyOf(st *ast.CreateSource) (errorPolicy, *repr.Error) {
 				return p, repr.NewError(repr.CodeInvalidParameter, "the source cannot write dead letters to the topic that it reads").At(o.Pos)
 			}
 			if o.Name == optionDeadLetters && st.From.Kind != ast.ExternalKafka {
-				return p, unsupported("DEAD LETTER TOPIC of a source that does not read Kafka", o.Pos).
-					WithHint("a sink writes what <source>_errors holds: CREATE SINK … FROM <source>_errors INTO KAFKA … ENVELOPE NONE (FORCE)")
+				return p, unsupported("DEAD LETTER TOPIC of a source that does not read Kafka", o.Pos).WithHint(cmp.Or(neverBad[st.From.Kind],
+					"a sink writes what <source>_errors holds: CREATE SINK … FROM <source>_errors INTO KAFKA … ENVELOPE NONE (FORCE)"))
 			}
 		}
 	}
 	return p, nil
+}
+
+// neverBad are sources of which no record is bad, and why.
+var neverBad = map[ast.ExternalKind]string{
+	ast.ExternalWebhook:       "a request in which something is wrong is answered with what it is, and nothing of it is taken",
+	ast.ExternalLoadGenerator: "what it makes up is never bad",
 }
 
 // hasFields says whether the values of a source have fields that can be decoded one without the other.

@@ -112,14 +112,15 @@ func (spec *fileSource) takeFormat(f *ast.MessageFormat) *repr.Error {
 	if err != nil {
 		return err
 	}
-	if shape.Infer {
-		return unsupported("FORMAT JSON (INFER) of files", f.Pos).WithHint("name the columns: CREATE SOURCE … (a int, …) FROM FILE …")
-	}
 	cfg := &spec.cfg
+	cfg.Infer = shape.Infer
 	cfg.Format, cfg.Columns, cfg.Count, cfg.Delimiter, cfg.Header = kind, shape.Columns, shape.Count, shape.Delimiter, shape.Header
 	cfg.Names, cfg.Keys = spec.names, spec.keys
 	return nil
 }
+
+// infers says whether the columns are found out by reading.
+func (spec *fileSource) infers() bool { return spec.cfg.Infer }
 
 // takeTable takes files that say their columns themselves.
 func (spec *fileSource) takeTable(f *ast.MessageFormat) *repr.Error {

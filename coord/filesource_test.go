@@ -77,7 +77,8 @@ func TestFileFormats(t *testing.T) {
 		"CREATE SOURCE s FROM FILE 'x*.csv' FORMAT CSV WITH HEADER":            "55000",
 		"CREATE SOURCE s FROM FILE 'a.csv' FORMAT CSV WITH HEADER (a, a)":      "42701",
 		"CREATE SOURCE s FROM FILE 'a.csv'":                                    "42601",
-		"CREATE SOURCE s FROM FILE 'b.json' FORMAT JSON (INFER)":               "0A000",
+		"CREATE SOURCE s FROM FILE 'c.txt' FORMAT JSON (INFER)":                "55000",
+		"CREATE SOURCE s FROM WEBHOOK BODY FORMAT JSON (INFER)":                "0A000",
 		"CREATE SOURCE s FROM FILE 'b.json' FORMAT JSON INCLUDE KEY":           "0A000",
 		"CREATE SOURCE s FROM FILE 'b.json' WITH (depth = 1) FORMAT JSON":      "0A000",
 		"CREATE SOURCE s FROM FILE 'b.json' FORMAT JSON ENVELOPE UPSERT":       "0A000",
@@ -139,6 +140,27 @@ func TestFileMetadata(t *testing.T) {
 			t.Errorf("%s: %v, want %s", statement, err, code)
 		}
 	}
+}
+
+// TestFileInfers: the columns of JSON are those of the first records, packed or not; fields that come later are kept, and become columns of all
+// records, also behind a crash.
+func TestFileInfers(t *testing.T) {
+	t.Parallel()
+	f := newFileShelf(t)
+	cl := connect(t, f.c)
+	f.write("a.json", "{\"id\": 1, \"name\": \"x\"}\n\n[1]\n{\"id\": 2.5}\n")
+	cl.must("CREATE SOURCE s FROM FILE '*.json*' WITH (tail = true) FORMAT JSON (INFER) INCLUDE LINE")
+	comesTo(t, cl, "SELECT string_agg(id || coalesce(name, '-') || line, ' ' ORDER BY line), (SELECT count(*) FROM s_errors) FROM s", "1x1 2.5-4|1")
+	cl.must("CREATE MATERIALIZED VIEW before AS SELECT * FROM s")
+	f.add("a.json", "{\"id\": 3, \"price\": 7, \"tags\": [1]}\n")
+	comesTo(t, cl, "SELECT hint LIKE '%price, tags; ALTER SOURCE%' FROM mz_internal.mz_source_statuses WHERE name = 's'", "t")
+	cl.must("ALTER SOURCE s ADD MISSING COLUMNS")
+	comesTo(t, cl, "SELECT id, price, tags FROM s WHERE price IS NOT NULL", "3|7|[1]")
+	f.crash()
+	cl = connect(t, f.c)
+	f.add("a.json", "{\"id\": 4, \"price\": \"dear\"}\n{\"id\": 5, \"price\": 8}\n")
+	comesTo(t, cl, "SELECT string_agg(id || '=' || coalesce(price::text, ''), ' ' ORDER BY id) FROM s", "1= 2.5= 3=7 5=8")
+	comesTo(t, cl, "SELECT hint IS NULL, (SELECT count(*) FROM s_errors), (SELECT count(*) FROM before) FROM mz_internal.mz_source_statuses WHERE name = 's'", "t|2|4")
 }
 
 // TestBadLines: a source that is told to fails in front of a bad line, also behind a crash, and reads on when it is told otherwise.

@@ -12,7 +12,7 @@ import (
 	"millrace/internal/journal"
 	"millrace/repr"
 	"millrace/sources"
-	"millrace/sources/kafka"
+	"millrace/sources/infer"
 	"millrace/sql/ast"
 )
 
@@ -294,7 +294,7 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	}
 	it.Grows = made.grows
 	it.Desc, it.Keys, it.Depends, it.Def = made.desc, made.keys, spec.world().depends, spec
-	if n := len(made.desc); n > 0 && made.desc[n-1].Name == kafka.RestColumn {
+	if n := len(made.desc); n > 0 && made.desc[n-1].Name == infer.RestColumn {
 		it.Widen(made.desc, nil)
 	}
 	tables, err := s.tablesOf(ctx, st, it, made.connector)
@@ -316,10 +316,10 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	if k, ok := spec.(*kafkaSource); ok && k.infers() {
+	if k, ok := spec.(interface{ infers() bool }); ok && k.infers() {
 		s.notice(Notice{Severity: "NOTICE", Code: "MR007", Message: "the columns that the records have: " + columnsText(it.Desc),
 			Hint: "ALTER SOURCE … ADD MISSING COLUMNS adds those that later records bring; to have other types, drop the source and name the columns: " +
-				"CREATE SOURCE … (name type, …) FROM KAFKA …"})
+				"CREATE SOURCE … (name type, …) FROM " + st.From.Kind.String() + " …"})
 	}
 	return &Result{Tag: tag}, nil
 }

@@ -8,7 +8,7 @@ import (
 	"millrace/arrangement"
 	"millrace/coord/catalog"
 	"millrace/repr"
-	"millrace/sources/kafka"
+	"millrace/sources/infer"
 	"millrace/sql/ast"
 )
 
@@ -78,13 +78,10 @@ func widened(snap *catalog.Snapshot, it *catalog.Item, found repr.RowDesc) (*cat
 		return nil, repr.NewError(repr.CodeUndefinedTable, "\""+it.Name+"\" was changed meanwhile").WithHint("run the statement again")
 	}
 	altered := *now
-	spec := *now.Def.(*kafkaSource)
-	text, err := kafka.Widened(spec.foundSchemas.value, found)
-	if err != nil {
+	var err error
+	if altered.Def, err = widenedSpec(now.Def, found); err != nil {
 		return nil, asError(err)
 	}
-	spec.foundSchemas.value = text
-	altered.Def = &spec
 	altered.Desc = append(now.Desc[:len(now.Desc):len(now.Desc)], found...)
 	snap, last, _ := snap.NextIDs() // what was bound before knows of no number behind it
 	altered.Added = append([]uint64(nil), now.Added...)
@@ -92,6 +89,21 @@ func widened(snap *catalog.Snapshot, it *catalog.Item, found repr.RowDesc) (*cat
 		altered.Added = append(altered.Added, last+1)
 	}
 	return snap.With(&altered), nil
+}
+
+// widenedSpec is what the catalog keeps of a source that finds out its columns, with more of them.
+func widenedSpec(def any, found repr.RowDesc) (_ any, err error) {
+	switch spec := def.(type) {
+	case *kafkaSource:
+		more := *spec
+		more.foundSchemas.value, err = infer.Widened(spec.foundSchemas.value, found)
+		return &more, err
+	case *fileSource:
+		more := *spec
+		more.foundSchemas.value, err = infer.Widened(spec.foundSchemas.value, found)
+		return &more, err
+	}
+	return nil, repr.NewError(repr.CodeInternal, "a source that does not find out its columns has what no column has")
 }
 
 // missing are the members of what no column has of the rows of a source, with types that take all their values, by name.
@@ -112,7 +124,7 @@ func (s *Session) missing(ctx context.Context, it *catalog.Item) (repr.RowDesc, 
 		return nil, err
 	}
 	rest := len(it.Stored) - 1
-	var found kafka.Fields
+	var found infer.Fields
 	cur := rows.Cursor()
 	for cur.Seek(nil); cur.Valid(); cur.Next() {
 		if d, _ := repr.Decode(repr.SkipN(cur.Row(), rest)); !d.IsNull() {

@@ -15,6 +15,7 @@ import (
 	"millrace/repr"
 	"millrace/repr/format"
 	"millrace/sources"
+	"millrace/sources/infer"
 )
 
 const (
@@ -39,6 +40,7 @@ type reader struct {
 	spoke bool // a first batch was handed over
 
 	candidates map[string]candidate // files that may be copies
+	extra      []string             // fields that no column has
 	mtime      repr.Datum           // of the file that is read
 	counts     bool                 // lines are counted
 }
@@ -80,7 +82,8 @@ func (s *Source) reader(dec format.Decoder, out sources.Events) *reader {
 
 // report says what the source does: the first thing that is wrong, or that it runs.
 func (r *reader) report(err error) {
-	st := sources.State{Status: statusRunning}
+	r.noteExtra()
+	st := sources.State{Status: statusRunning, Hint: infer.Hint(r.extra)}
 	for _, f := range r.files {
 		if err == nil {
 			err = f.stuck
@@ -364,6 +367,7 @@ type reading struct {
 // take decodes what is there and hands it over; last says that there is no more.
 func (d *reading) take(ctx context.Context, last bool) error {
 	f, b, begun := d.f, &sources.Batch{}, d.f.at
+	d.noteExtra()
 	if err := d.records(b, f, &d.l, last); err != nil {
 		return err
 	}
@@ -456,6 +460,9 @@ func (r *reader) describe(row []byte, f *file) []byte {
 		case IncludeTime:
 			row = repr.Append(row, r.mtime)
 		}
+	}
+	if r.rest != nil {
+		row = r.rest.AppendRest(row)
 	}
 	return row
 }

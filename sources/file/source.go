@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"millrace/internal/clock"
@@ -19,6 +20,7 @@ import (
 	formatbytes "millrace/repr/format/bytes"
 	"millrace/repr/format/csv"
 	"millrace/repr/format/json"
+	"millrace/sources/infer"
 )
 
 // Format is what files hold.
@@ -64,6 +66,7 @@ type Config struct {
 	Compression Compression
 	Include     []Include    // columns behind the others
 	Columns     repr.RowDesc // of JSON and CSV, as declared
+	Infer       bool         // of JSON: the columns are what the first records have, and what no column has is kept
 	Count       int          // of CSV without declared columns: how many there are; 0: as many as the header has
 	Delimiter   byte         // of CSV; 0: a comma
 	Header      bool         // of CSV: each file begins with the names of the columns
@@ -83,6 +86,10 @@ type Source struct {
 	fields []string
 	files  []*file // by number, which is that of the partition, from one on
 	held   atomic.Int64
+	rest   *json.Columns // of Infer: what keeps the rest
+
+	mu      sync.Mutex   // guards what follows
+	widened repr.RowDesc // members that became columns since that was asked last
 }
 
 // Metadata is what can be told of a record beside its content.
@@ -167,6 +174,8 @@ func (s *Source) Describe(context.Context) (repr.RowDesc, [][]int, error) {
 			return s.readHeader(root, names)
 		case s.header == "" && s.cfg.Format == FormatTable:
 			return s.readColumns(root, names)
+		case s.header == "" && s.cfg.Infer:
+			return s.inferColumns(root, names)
 		}
 		return nil
 	})
@@ -216,6 +225,9 @@ func (s *Source) shape(cols repr.RowDesc) (repr.RowDesc, [][]int, error) {
 		if cols[:i].Index(cols[i].Name) >= 0 {
 			return nil, nil, repr.NewError(repr.CodeDuplicateColumn, "column \""+cols[i].Name+"\" specified more than once")
 		}
+	}
+	if s.rest != nil {
+		cols = append(cols, repr.Column{Name: infer.RestColumn, Type: repr.TypeOf(repr.KindJSONB)})
 	}
 	return cols, keys, nil
 }
@@ -278,6 +290,9 @@ func (s *Source) decoder() (format.Decoder, error) {
 	case FormatBytes:
 		return formatbytes.Bytes{}, nil
 	case FormatJSON:
+		if s.cfg.Infer {
+			return s.inferred()
+		}
 		if len(s.cfg.Columns) == 0 {
 			return &json.Decoder{}, nil
 		}

@@ -16,6 +16,7 @@ import (
 	"millrace/repr"
 	"millrace/repr/format/avro"
 	"millrace/sources/envelope"
+	"millrace/sources/infer"
 )
 
 // described is what the broker and the registry said.
@@ -121,7 +122,7 @@ func (s *Source) build(ctx context.Context) error {
 		return err
 	}
 	if s.rest != nil {
-		d.cols = append(d.cols, repr.Column{Name: RestColumn, Type: repr.TypeOf(repr.KindJSONB)})
+		d.cols = append(d.cols, repr.Column{Name: infer.RestColumn, Type: repr.TypeOf(repr.KindJSONB)})
 	}
 	if err := s.remember(d.env); err != nil {
 		return repr.NewError(repr.CodeInternal, fmt.Sprintf("topic %q cannot be read on: %v", s.cfg.Topic, err)).
@@ -130,9 +131,6 @@ func (s *Source) build(ctx context.Context) error {
 	s.seen = &d
 	return nil
 }
-
-// RestColumn is the name of the last column of rows that keep what no other column has: it is nobody's to say.
-const RestColumn = ""
 
 // name gives the columns the names that were asked for, and takes the keys that were declared.
 func (s *Source) name(d *described) error {

@@ -2,13 +2,9 @@ package kafka
 
 import (
 	"slices"
-	"strings"
 
 	"millrace/sources"
 )
-
-// maxTold bounds the names that a state tells.
-const maxTold = 10
 
 // noteExtra tells, once each, of the fields of rows that no column has: the table upstream, or who writes the records, has new ones.
 func (r *reader) noteExtra() {
@@ -41,16 +37,4 @@ func (r *reader) reportExtra() {
 	if r.state.Status == statusRunning {
 		r.report(sources.State{Status: statusRunning, Error: r.state.Error})
 	}
-}
-
-// extraHint says that there are fields that no column has.
-func (r *reader) extraHint() string {
-	if len(r.extra) == 0 {
-		return ""
-	}
-	names := strings.Join(r.extra[:min(len(r.extra), maxTold)], ", ")
-	if len(r.extra) > maxTold {
-		names += ", …"
-	}
-	return "fields that are no columns were seen: " + names + "; ALTER SOURCE … ADD MISSING COLUMNS makes them columns"
 }

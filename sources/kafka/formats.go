@@ -17,6 +17,7 @@ import (
 	"millrace/repr/format/json"
 	"millrace/repr/format/protobuf"
 	"millrace/sources/envelope"
+	"millrace/sources/infer"
 )
 
 // Shape is what a format has to be told beside its name.
@@ -95,18 +96,18 @@ func (s *Source) forgives(of side, dec format.Lenient) {
 
 // inferred decodes JSON to the columns that were found out. Of a value it keeps the rest.
 func (s *Source) inferred(ctx context.Context, of side, without []string) (envelope.ValueDecoder, string, error) {
-	cols, shape, err := s.infer(ctx, of)
+	cols, found, err := s.infer(ctx, of)
 	if err != nil {
 		return nil, "", err
 	}
-	kept, err := shape.text()
+	kept, err := found.Text()
 	if err != nil {
 		return nil, "", err
 	}
 	dec := json.NewColumns(left(cols, without))
 	s.forgives(of, dec)
-	if shape.Rest {
-		added, err := unkeepColumns(shape.Added)
+	if found.Rest {
+		added, err := infer.UnkeepColumns(found.Added)
 		if err != nil {
 			return nil, "", err
 		}
@@ -220,15 +221,15 @@ func protobufDecoder(ctx context.Context, s *Source, of side, without []string) 
 		if err != nil {
 			return nil, "", err
 		}
-		if kept, err = keep(message, cols); err != nil {
+		if kept, err = infer.Keep(message, cols); err != nil {
 			return nil, "", err
 		}
 	}
-	shape, cols, err := unkeep(kept)
+	found, cols, err := infer.Unkeep(kept)
 	if err != nil {
 		return nil, "", err
 	}
-	return envelope.NewRegisteredProtobuf(s.cfg.Registry, left(cols, without), shape.Message), kept, nil
+	return envelope.NewRegisteredProtobuf(s.cfg.Registry, left(cols, without), found.Message), kept, nil
 }
 
 // protobufColumns asks the registry for the newest schema of the subject: the type that is read, and its columns, each of which may be

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/internal/broker"
 	"millrace/repr"
-	"millrace/repr/jsonb"
+	"millrace/sources/infer"
 )
 
 // inferRecords is how many records are read at most to learn columns from.
@@ -103,118 +102,22 @@ func (s *Source) header(ctx context.Context, of side) (string, error) {
 }
 
 // infer finds the columns of JSON by what the first messages have. A value keeps what no column has.
-func (s *Source) infer(ctx context.Context, of side) (cols repr.RowDesc, k keptShape, err error) {
+func (s *Source) infer(ctx context.Context, of side) (cols repr.RowDesc, k infer.Kept, err error) {
 	if of.kept != "" {
-		k, cols, err = unkeep(of.kept)
+		k, cols, err = infer.Unkeep(of.kept)
 		return cols, k, err
 	}
 	values, err := s.sample(ctx, of, inferRecords)
 	if err != nil {
 		return nil, k, err
 	}
-	var found Fields
+	var found infer.Fields
 	for _, v := range values {
 		found.Add(v)
 	}
-	if len(found.names) == 0 {
+	if found.Len() == 0 {
 		return nil, k, s.errEmpty("JSON object")
 	}
 	cols = found.Columns()
-	return cols, keptShape{Columns: keepColumns(cols), Rest: of.suffix == suffixValue}, nil
-}
-
-// maxFound bounds the columns that are learned.
-const maxFound = 1000
-
-// Fields are the members of objects that were seen, in the order in which they came first.
-type Fields struct {
-	names []string
-	seen  map[string]fieldKind
-	parts []jsonb.Part
-}
-
-// fieldKind is what the values of a field have in common.
-type fieldKind uint8
-
-const (
-	fieldNull fieldKind = iota // nothing but null
-	fieldBool
-	fieldWhole  // numbers that fit bigint
-	fieldNumber // other numbers
-	fieldText   // strings, or values of several kinds that are no lists and objects
-	fieldNested // lists and objects, or anything beside them
-)
-
-var fieldTypes = [...]repr.Kind{
-	fieldNull: repr.KindText, fieldBool: repr.KindBool, fieldWhole: repr.KindInt8, fieldNumber: repr.KindNumeric,
-	fieldText: repr.KindText, fieldNested: repr.KindJSONB,
-}
-
-// Add takes a message; one that is no object is left out.
-func (f *Fields) Add(message []byte) {
-	parts, isObject, err := jsonb.Split(f.parts[:0], message)
-	f.parts = parts
-	if err != nil || !isObject {
-		return
-	}
-	if f.seen == nil {
-		f.seen = map[string]fieldKind{}
-	}
-	for _, p := range parts {
-		key, err := jsonb.Normalize(nil, p.Key)
-		if err != nil {
-			continue
-		}
-		name := string(jsonb.Unquote(key))
-		old, known := f.seen[name]
-		if !known && (len(f.names) == maxFound || name == "") {
-			continue
-		}
-		if !known {
-			f.names = append(f.names, name)
-		}
-		f.seen[name] = join(old, kindOf(p.Value))
-	}
-}
-
-func kindOf(raw []byte) fieldKind {
-	switch raw[0] {
-	case 'n':
-		return fieldNull
-	case 't', 'f':
-		return fieldBool
-	case '"':
-		return fieldText
-	case '{', '[':
-		return fieldNested
-	}
-	if strings.ContainsAny(string(raw), ".eE") || len(raw) > len("-100000000000000000") {
-		return fieldNumber
-	}
-	return fieldWhole
-}
-
-// join is the kind that takes the values of two.
-func join(a, b fieldKind) fieldKind {
-	switch {
-	case a == b || b == fieldNull:
-		return a
-	case a == fieldNull:
-		return b
-	case a == fieldNested || b == fieldNested:
-		return fieldNested
-	case min(a, b) == fieldWhole && max(a, b) == fieldNumber:
-		return fieldNumber
-	default:
-		return fieldText
-	}
-}
-
-// Columns are the members, with types that take all values that were seen.
-func (f *Fields) Columns() repr.RowDesc {
-	cols := make(repr.RowDesc, len(f.names))
-	for i, name := range f.names {
-		cols[i] = repr.Column{Name: name, Type: repr.TypeOf(fieldTypes[f.seen[name]])}
-	}
-	return cols
+	return cols, infer.Kept{Columns: infer.KeepColumns(cols), Rest: of.suffix == suffixValue}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"millrace/repr"
 	"millrace/sources"
 	"millrace/sources/envelope"
+	"millrace/sources/infer"
 )
 
 // Bounds of what is fetched and of what is handed over at once.
@@ -328,7 +329,7 @@ func toError(err error) *repr.Error {
 // report says what changed, once.
 func (r *reader) report(s sources.State) {
 	if s.Status == statusRunning && s.Hint == "" {
-		s.Hint = r.extraHint()
+		s.Hint = infer.Hint(r.extra)
 	}
 	if s == r.state {
 		return

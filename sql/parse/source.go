@@ -119,6 +119,9 @@ func (p *parser) external() ast.External {
 			if p.accept("array") {
 				o.Value.Text += " array"
 			}
+			if p.peek().is("(") && p.peekAt(1).isWord("infer") {
+				p.unsupported("INFER of a webhook, of which nothing is there to look at,", p.peek())
+			}
 			out.Options = append(out.Options, o)
 		}
 	case p.accept("file"):
