@@ -30,6 +30,7 @@ type entries struct {
 	size   int64    // of all chunks
 	// bare: an entry whose row begins with its key is noted without the row.
 	bare bool
+	warm uint32 // what was read ahead; nobody needs it
 }
 
 // spot is where the entry of a key is, or that there is none. It holds until something is put or removed.
@@ -222,16 +223,31 @@ func (t *entries) leave(c int) {
 	if old.dead < cap(old.data)/leavePart {
 		return
 	}
+	var some [MostForeseen]slot // whose places are read before the first of them is written
+	n := 0
 	for at := 0; at < len(old.data) && old.dead < len(old.data); {
 		x := recordAt(old.data[at:])
 		if x.data[0]&markDead == 0 {
-			to := t.copy(x)
-			to.hash = t.hash(x.key)
-			t.slots.move(slot{hash: to.hash, chunk: uint32(c) + 1, at: uint32(at)}, to)
+			some[n] = slot{hash: t.hash(x.key), chunk: uint32(c) + 1, at: uint32(at)}
+			t.warm += t.slots.touch(some[n].hash)
+			n++
 		}
-		at += len(x.data)
+		if at += len(x.data); n == len(some) {
+			t.moveAll(some[:n])
+			n = 0
+		}
 	}
+	t.moveAll(some[:n])
 	t.size -= int64(cap(old.data))
 	t.chunks[c] = chunk{}
 	t.free = append(t.free, uint32(c))
+}
+
+// moveAll copies records, and has their keys lead to the copies.
+func (t *entries) moveAll(from []slot) {
+	for _, s := range from {
+		to := t.copy(t.record(s))
+		to.hash = s.hash
+		t.slots.move(s, to)
+	}
 }

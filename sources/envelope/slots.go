@@ -93,6 +93,12 @@ func (t *slots) move(from, to slot) {
 	g.slots[at] = to
 }
 
+// touch reads the slot at which a hash begins.
+func (t *slots) touch(hash uint32) uint32 {
+	g, at := t.of(hash)
+	return g.slots[at].hash
+}
+
 // grow makes room in a segment: by doubling it, or by splitting it.
 func (t *slots) grow(g *segment, hash uint32) {
 	if len(g.slots) < segmentSlots || g.depth == mostDepth {
