@@ -1,10 +1,13 @@
 package envelope
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"testing"
 
+	"millrace/repr"
+	"millrace/repr/pgfmt"
 	"millrace/sources"
 )
 
@@ -50,5 +53,29 @@ func TestForesee(t *testing.T) {
 	}
 	if came == 0 {
 		t.Error("no key that was foreseen has come")
+	}
+}
+
+// TestPlainKinds: values of the kinds that are taken as they are packed are packed so in a key too.
+func TestPlainKinds(t *testing.T) {
+	t.Parallel()
+	texts := map[repr.Kind][]string{
+		repr.KindBool: {"t", "f"}, repr.KindInt2: {"-3", "7"}, repr.KindInt4: {"-3", "7"}, repr.KindInt8: {"-3", "7"}, repr.KindText: {"", "a ", "é"},
+		repr.KindBytea: {`\x`, `\x0001ff`}, repr.KindUUID: {"11111111-2222-3333-4444-555555555555"}, repr.KindDate: {"2024-02-29", "infinity"},
+		repr.KindTime: {"24:00:00"}, repr.KindTimestamp: {"2024-02-29 01:02:03.000004"}, repr.KindTimestampTZ: {"-infinity"},
+	}
+	for kind := range plainKinds {
+		if len(texts[kind]) == 0 {
+			t.Errorf("%v is not tested", kind)
+		}
+		for _, text := range texts[kind] {
+			d, err := pgfmt.ParseText(repr.TypeOf(kind), text, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if packed, key := repr.Append(nil, d), repr.AppendKey(nil, d); !bytes.Equal(packed, key) {
+				t.Errorf("%v %s is %x, and in a key %x", kind, text, packed, key)
+			}
+		}
 	}
 }

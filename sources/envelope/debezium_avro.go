@@ -16,7 +16,15 @@ import (
 // name to the rows of each event; key are the columns of the message key. With no key columns the bytes of the key
 // stand for the key.
 func NewDebeziumAvro(schemas Schemas, cols, key []avro.Column) *Debezium {
-	return newDebezium(&avroChanges{schemas: schemas, cols: cols, keyCols: key, keys: NewRegistered(schemas, key)}, len(key))
+	other := func(c avro.Column) bool { return !plainKinds[c.Type.Kind] }
+	return newDebezium(&avroChanges{schemas: schemas, cols: cols, keyCols: key, keys: NewRegistered(schemas, key),
+		plain: !slices.ContainsFunc(key, other)}, len(key))
+}
+
+// plainKinds are those of which equal values are always packed alike.
+var plainKinds = map[repr.Kind]bool{
+	repr.KindBool: true, repr.KindInt2: true, repr.KindInt4: true, repr.KindInt8: true, repr.KindText: true, repr.KindBytea: true,
+	repr.KindUUID: true, repr.KindDate: true, repr.KindTime: true, repr.KindTimestamp: true, repr.KindTimestampTZ: true,
 }
 
 // avroChanges decodes change events.
@@ -25,6 +33,7 @@ type avroChanges struct {
 	cols     []avro.Column
 	keyCols  []avro.Column
 	keys     *Registered
+	plain    bool // equal keys are equal bytes as they are packed
 	programs cache[*avroProgram]
 	// transactions take the transaction of an event out of it.
 	transactions cache[*avro.Extractor]
@@ -251,6 +260,9 @@ func (a *avroChanges) identify(ctx context.Context, m *Message, c *change) error
 
 // appendKey packs a key so that equal keys are equal bytes.
 func (a *avroChanges) appendKey(ctx context.Context, dst, key []byte) ([]byte, error) {
+	if a.plain {
+		return a.keys.Append(ctx, dst, key)
+	}
 	row, err := a.keys.Append(ctx, a.canon[:0], key)
 	if err != nil {
 		return dst, err
