@@ -49,9 +49,10 @@ type Source struct {
 	held     atomic.Int64  // bytes of the rows remembered by key
 	fetched  atomic.Int64  // bytes of a transaction that has not ended
 	identity identity
-	spills   int   // pools that were made
-	needed   int64 // bytes for which there was no space; 0: there was
-	whole    bool  // the other side does not send what is open
+	fresh    string // what is to be known of tables that are new in the publication
+	spills   int    // pools that were made
+	needed   int64  // bytes for which there was no space; 0: there was
+	whole    bool   // the other side does not send what is open
 }
 
 // identity is which database system was read last.
@@ -61,6 +62,8 @@ type identity struct {
 
 	Publication int64  `json:"publication,omitempty"` // its number: one that was made anew has another
 	Altered     string `json:"altered,omitempty"`     // the transaction that altered it last
+
+	Seen []uint32 `json:"seen,omitempty"` // the tables of it that were there when the source was made, or are read
 }
 
 // New checks a configuration.

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
+	"millrace/internal/disk"
 	"millrace/internal/spool"
 	"millrace/repr"
 )
@@ -292,4 +295,72 @@ func TestOpenWrongly(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// little is a disk on which some bytes are free.
+type little struct {
+	disk.System
+	free uint64
+}
+
+func (l *little) Free(string) (uint64, error) { return l.free, nil }
+
+// TestOpenFull holds that a full disk stalls the source, nothing is left of what was open, and it goes on when there is space.
+func TestOpenFull(t *testing.T) {
+	t.Parallel()
+	s, _ := opened(t, 0)
+	on := &little{free: 1 << 20}
+	s.cfg.Spill.FS, s.cfg.Spill.Spare = on, 1<<20
+	s.makePool()
+	if err := s.message(t.Context(), append(be32([]byte{'S'}, 5), 1)); err != nil {
+		t.Fatal(err)
+	}
+	insert := append(append(be32(be32([]byte{'I'}, 5), 1), 'N'), tupleBytes("1", "5", "x")...)
+	e := explain(s.message(t.Context(), insert), s.address())
+	if e.Code != "53100" || !canMend(e) {
+		t.Errorf("a full disk: %+v", e)
+	}
+	s.dropOpen()
+	if s.pool.Held() != 0 || s.pool.Written() != 0 {
+		t.Error("something is left")
+	}
+	if e := explain(s.checkSpace(), s.address()); e.Code != "53100" {
+		t.Errorf("the disk is still full: %+v", e)
+	}
+	on.free = 2 << 20
+	if err := s.checkSpace(); err != nil || s.needed != 0 {
+		t.Errorf("there is space: %v", err)
+	}
+}
+
+// TestFresh holds that tables that came into the publication are named until they are read, and those of the beginning never.
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	s, _ := opened(t, 0)
+	r := s.reader
+	there := map[uint32]published{1: {name: "public.t"}, 2: {name: "public.left_out"}}
+	is := func(want string) {
+		t.Helper()
+		if r.noteFresh(there); want == "" && r.fresh != "" || !strings.Contains(r.fresh, want) {
+			t.Errorf("the hint is %q, want %q", r.fresh, want)
+		}
+	}
+	is("")
+	there[9], there[8] = published{name: "public.b"}, published{name: `public."A"`}
+	is(`not read: public."A", public.b; CREATE TABLE … FROM SOURCE … (REFERENCE public."A")`)
+	tab := example(true)
+	tab.id, tab.up.OID = 2, 8
+	s.tables[2] = tab
+	is("not read: public.b;")
+	delete(s.tables, 2) // it was dropped here
+	is("not read: public.b;")
+	delete(there, 9)
+	is("")
+	if !slices.Equal(r.identity.Seen, []uint32{1, 2, 8}) {
+		t.Errorf("seen: %v", r.identity.Seen)
+	}
+	for id := range uint32(8) {
+		there[20+id] = published{name: fmt.Sprint("public.x", id)}
+	}
+	is("public.x0, public.x1, public.x2, public.x3, public.x4, …;")
 }

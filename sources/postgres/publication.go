@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 
 	"millrace/repr"
 )
@@ -67,11 +69,13 @@ func (r *reader) checkPublished(ctx context.Context, c *conn) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.noteFresh(there)
 	if r.renew {
 		return nil
 	}
 	for _, t := range r.tables {
-		entries, ok := there[t.up.OID]
+		is, ok := there[t.up.OID]
+		entries := is.entries
 		switch {
 		case t.joined == 0:
 		case !ok:
@@ -89,21 +93,66 @@ func stays(was, now []int64) bool {
 	return len(was) == 0 || slices.ContainsFunc(was, func(n int64) bool { return slices.Contains(now, n) }) // an earlier release wrote none down
 }
 
+// mostFresh is how many tables a hint names.
+const mostFresh = 5
+
+// noteFresh notes which tables have come into the publication since the source was made and are not read: nobody has decided on them. Who
+// calls it holds mu.
+func (r *reader) noteFresh(there map[uint32]published) {
+	if r.identity.Seen == nil { // an earlier release wrote none down, or the source is new
+		r.identity.Seen = slices.Sorted(maps.Keys(there))
+	}
+	for _, t := range r.tables { // one that is read has been decided on, also when it is dropped here
+		if at, ok := slices.BinarySearch(r.identity.Seen, t.up.OID); !ok {
+			r.identity.Seen = slices.Insert(slices.Clone(r.identity.Seen), at, t.up.OID)
+		}
+	}
+	var names []string
+	for id, p := range there {
+		if _, ok := slices.BinarySearch(r.identity.Seen, id); !ok {
+			names = append(names, p.name)
+		}
+	}
+	slices.Sort(names)
+	was := r.fresh
+	if r.fresh = freshHint(names); r.fresh != was && r.fresh != "" {
+		r.log().Warn("tables that are new in the publication are not read", "slot", r.cfg.Slot, "tables", names)
+	}
+}
+
+// freshHint says which tables are new, and how one is read; empty when there is none.
+func freshHint(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	list := strings.Join(names[:min(len(names), mostFresh)], ", ")
+	if len(names) > mostFresh {
+		list += ", …"
+	}
+	return "tables that are new in the publication are not read: " + list + "; CREATE TABLE … FROM SOURCE … (REFERENCE " + names[0] + ") reads one"
+}
+
+// published is a table of a publication.
+type published struct {
+	name    string
+	entries []int64 // the numbers of what puts it there
+}
+
 // published are the tables of a publication, and what puts each into it.
-func (c *conn) published(ctx context.Context, name string) (map[uint32][]int64, error) {
+func (c *conn) published(ctx context.Context, name string) (map[uint32]published, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	release, err := c.release(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.query(ctx, `SELECT c.oid, `+entriesOf(release)+` FROM pg_publication_tables p
+	rows, err := c.query(ctx, `SELECT c.oid, `+entriesOf(release)+`, quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_publication_tables p
 		JOIN pg_publication b ON b.pubname = p.pubname
 		JOIN pg_namespace n ON n.nspname = p.schemaname
 		JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename WHERE p.pubname = `+quoteText(name))
-	out := map[uint32][]int64{}
+	out := map[uint32]published{}
 	for _, r := range rows {
-		out[uint32(number(r[0]))] = numbers(r[1])
+		out[uint32(number(r[0]))] = published{name: string(r[2]), entries: numbers(r[1])}
 	}
 	return out, err
 }

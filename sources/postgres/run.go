@@ -180,6 +180,7 @@ func (r *reader) slot(ctx context.Context, c *conn) error {
 	who.Publication, who.Altered = p.number, p.altered
 	r.mu.Lock()
 	anew := r.renew || r.at == 0
+	who.Seen = r.identity.Seen
 	r.mu.Unlock()
 	if !anew {
 		return r.checkSlot(ctx, c, who)

@@ -129,6 +129,9 @@ func (s *stream) step(ctx context.Context) error {
 		if err := s.checkPublished(ctx, s.ask); err != nil {
 			return err
 		}
+		if s.state.Status == statusRunning {
+			s.running()
+		}
 	}
 	if s.due() {
 		if err := s.hand(ctx); err != nil {
@@ -301,7 +304,8 @@ func (s *stream) ended(at pglogrepl.LSN) {
 
 // running says that the source runs, and what is to be known of it.
 func (s *stream) running() {
-	s.report(sources.State{Status: statusRunning, Hint: s.hint})
+	hints := []string{s.hint, s.fresh}
+	s.report(sources.State{Status: statusRunning, Hint: strings.Join(slices.DeleteFunc(hints, func(h string) bool { return h == "" }), "; ")})
 }
 
 // epochMillis is 2000-01-01 in milliseconds since 1970.

@@ -85,6 +85,7 @@ func TestPostgresAltered(t *testing.T) {
 		}
 		u.failed(t, source, c.says)
 	}
+	u.fresh(t, "s9", "more")
 	u.sql(t, "ALTER PUBLICATION p1 SET (publish = 'insert, update, delete, truncate'); ALTER PUBLICATION p5 ADD TABLE t5; ALTER PUBLICATION p7 ADD TABLE t7")
 	for i, c := range publicationChanges {
 		if c.says == "" {
@@ -106,6 +107,19 @@ func TestPostgresAltered(t *testing.T) {
 		}
 		u.server.wait(t, fmt.Sprintf("SELECT v, n FROM v%d ORDER BY 1", i+1), u.sql(t, "SELECT v, count(*) AS n FROM "+in+" GROUP BY v ORDER BY 1"))
 	}
+}
+
+// fresh holds that a table that is new in the publication is named with how to read it, until it is read, and when it is dropped here again
+// it is not.
+func (u *upstream) fresh(t *testing.T, source, table string) {
+	t.Helper()
+	hint := "SELECT hint LIKE '%not read: public." + table + "; CREATE TABLE%REFERENCE public." + table + "%' FROM mz_internal.mz_source_statuses WHERE name = '" + source + "'"
+	u.server.wait(t, hint, "t")
+	u.server.must(t, "CREATE TABLE fresh_here FROM SOURCE "+source+" (REFERENCE public."+table+")")
+	u.server.wait(t, strings.Replace(hint, "hint LIKE", "coalesce(hint, '') LIKE", 1), "f")
+	u.server.must(t, "SELECT * FROM fresh_here")
+	u.server.must(t, "DROP TABLE fresh_here")
+	u.server.wait(t, strings.Replace(hint, "hint LIKE", "coalesce(hint, '') LIKE", 1), "f")
 }
 
 // partitionChanges are what may happen to partitions of t1, t2, …, which are read as one table each, and what the source then says.
