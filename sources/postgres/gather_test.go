@@ -108,6 +108,9 @@ func TestGather(t *testing.T) {
 				}
 				out.full = false
 				r.undo()
+				if tab.stale && tab.rows.Len() > 0 {
+					t.Fatal("rows are held that are no use")
+				}
 				if err := r.recall(t.Context()); err != nil {
 					t.Fatal(err)
 				}

@@ -149,8 +149,9 @@ type checkpoint struct {
 
 // undo makes a table what it was before a part that is not handed over.
 func (t *table) undo(p *part) {
-	t.stale = t.stale || p.begun && t.rows != nil
-	if !t.stale {
+	if t.stale = t.stale || p.begun && t.rows != nil; t.stale {
+		t.forget() // they are no use until they are had again
+	} else {
 		t.back(p.Updates)
 	}
 	for _, c := range slices.Backward(p.before) {
