@@ -89,7 +89,10 @@ func (r *run) finish() {
 	if r.survive(); r.failed != nil {
 		return
 	}
-	r.relent()
+	for range 2 { // the log may break once more
+		r.relent()
+		r.survive()
+	}
 	if r.lookAll(); r.failed == nil {
 		r.restart()
 	}

@@ -316,7 +316,7 @@ func (r *run) createSink() {
 			return
 		}
 		o.in = append(o.in, to.id)
-		text += "POSTGRES CONNECTION " + to.full() + " (TABLE '" + into + "') KEY (k)"
+		text += "POSTGRES CONNECTION " + to.full() + " (TABLE '" + into + "') KEY (k) NOT ENFORCED"
 	case inFiles:
 		text += fmt.Sprintf("FILE '%s' (RUN INTERVAL '%d milliseconds')", into, 1+r.rng.IntN(2000))
 	default:
