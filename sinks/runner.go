@@ -2,7 +2,6 @@ package sinks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -56,14 +55,8 @@ type Options struct {
 	Clock clock.Clock  // the machine's when nil
 }
 
-const (
-	defaultInterval = 100 * time.Millisecond
-	defaultGathered = 8 << 20
-	minBackoff      = 100 * time.Millisecond
-	maxBackoff      = 5 * time.Second
-	// idleProgress is how many milliseconds the progress of a sink may lag behind the ticks when nothing changes.
-	idleProgress = 10_000
-)
+// idleProgress is how many milliseconds the progress of a sink may lag behind the ticks when nothing changes.
+const idleProgress = 10_000
 
 // Runner brings the ticks of a view to a target in commits of whole ticks, goes on after failures, and leaves out what is
 // committed already. It is run once.
@@ -71,10 +64,8 @@ type Runner struct {
 	target Target
 	opts   Options
 
-	state    State
-	report   func(State)
+	loop     Loop
 	open     bool
-	began    time.Time // when the last commit began
 	progress Progress
 	opened   bool      // progress is what the target said, once at least
 	fresh    bool      // the next tick is the whole content
@@ -84,104 +75,13 @@ type Runner struct {
 
 // NewRunner makes a runner of a target.
 func NewRunner(t Target, o Options) *Runner {
-	if o.Interval <= 0 {
-		o.Interval = defaultInterval
-	}
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = defaultGathered
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Clock == nil {
-		o.Clock = clock.System{}
-	}
-	return &Runner{target: t, opts: o}
+	return &Runner{target: t, opts: o, loop: Loop{Place: o.Place, Interval: o.Interval, MaxBytes: o.MaxBytes, Log: o.Log, Clock: o.Clock}}
 }
 
 // Run writes the ticks that come until ctx ends or the channel is closed.
 func (r *Runner) Run(ctx context.Context, ticks <-chan Tick, report func(State)) error {
-	r.report, r.fresh = report, true
-	defer r.close(ctx)
-	r.tell("starting", nil)
-	err := r.retry(ctx, func() error { return r.connect(ctx) })
-	for more := true; err == nil && more; {
-		var group []Tick
-		if group, more = r.gather(ctx, ticks); len(group) > 0 {
-			err = r.retry(ctx, func() error { return r.write(ctx, group) })
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-	}
-	if err != nil && ctx.Err() == nil {
-		r.tell("failed", err)
-	}
-	return err
-}
-
-// gather waits for a tick and takes those that come with it, until the interval since the last commit is over.
-func (r *Runner) gather(ctx context.Context, ticks <-chan Tick) (group []Tick, more bool) {
-	select {
-	case t, ok := <-ticks:
-		if !ok {
-			return nil, false
-		}
-		group = append(group, t)
-	case <-ctx.Done():
-		return nil, false
-	}
-	wait := max(0, r.began.Add(r.opts.Interval).Sub(r.opts.Clock.Now()))
-	due := r.opts.Clock.After(wait)
-	for size := group[0].size(); size < r.opts.MaxBytes; {
-		select {
-		case t, ok := <-ticks:
-			if !ok {
-				return group, false
-			}
-			group = append(group, t)
-			size += t.size()
-		case <-due:
-			return group, true
-		case <-ctx.Done():
-			return group, false
-		}
-	}
-	return group, true
-}
-
-// size is about how many bytes a tick has.
-func (t *Tick) size() int {
-	n := 0
-	for i := range t.Changes {
-		n += len(t.Changes[i].Row)
-	}
-	return n
-}
-
-// retry runs a step until it succeeds, until ctx ends, or until an error that no retry can mend.
-func (r *Runner) retry(ctx context.Context, step func() error) error {
-	backoff := minBackoff
-	for {
-		err := step()
-		if err == nil {
-			r.tell("running", nil)
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		e, fatal := r.target.Explain(err)
-		r.close(ctx)
-		if fatal {
-			return e
-		}
-		r.tell("stalled", e)
-		if err := r.opts.Clock.Sleep(ctx, backoff); err != nil {
-			return err
-		}
-		backoff = min(2*backoff, maxBackoff)
-	}
+	r.fresh = true
+	return r.loop.Run(ctx, Steps{Connect: r.connect, Commit: r.write, Explain: r.target.Explain, Disconnect: r.close}, ticks, report)
 }
 
 func (r *Runner) close(ctx context.Context) {
@@ -208,7 +108,7 @@ func (r *Runner) connect(ctx context.Context) error {
 			return r.outrun(found)
 		}
 		r.progress, r.opened = found, true
-		r.state.Written, r.state.Recorded = found.Time, found.Time
+		r.loop.State.Written, r.loop.State.Recorded = found.Time, found.Time
 	case found.Time == r.progress.Time: // what was sent did not arrive
 	case sent > 0 && found.Time == sent:
 		r.committed(sent)
@@ -236,11 +136,11 @@ func (r *Runner) write(ctx context.Context, group []Tick) error {
 	for i := range group {
 		rows += len(group[i].Changes)
 	}
-	if rows == 0 && !r.fresh && last < r.state.Recorded+idleProgress {
-		r.state.Written = last
+	if rows == 0 && !r.fresh && last < r.loop.State.Recorded+idleProgress {
+		r.loop.State.Written = last
 		return nil
 	}
-	r.began = r.opts.Clock.Now()
+	r.loop.Began = r.loop.Clock.Now()
 	r.sent, r.records = last, int64(rows)
 	n, err := r.target.Write(ctx, Group{Ticks: group, Whole: r.fresh, From: r.progress, To: last})
 	if err != nil {
@@ -254,8 +154,8 @@ func (r *Runner) write(ctx context.Context, group []Tick) error {
 func (r *Runner) committed(upTo repr.Time) {
 	r.fresh, r.sent = false, 0
 	r.progress = Progress{Known: true, Time: upTo, Writer: r.opts.Writer}
-	r.state.Written, r.state.Recorded = upTo, upTo
-	r.state.Records += r.records
+	r.loop.State.Written, r.loop.State.Recorded = upTo, upTo
+	r.loop.State.Records += r.records
 	r.records = 0
 }
 
@@ -273,17 +173,4 @@ func (r *Runner) outrun(found Progress) *repr.Error {
 	return repr.NewError(repr.CodeObjectNotReady, fmt.Sprintf("%s holds changes up to time %d, and the data of this server end at %d",
 		r.opts.Place, found.Time, r.opts.Restored)).WithDetail("The data are an older copy of those that wrote it.").
 		WithHint("Drop the sink and create it anew into another place.")
-}
-
-// tell reports the state.
-func (r *Runner) tell(status string, err error) {
-	r.state.Status, r.state.Error, r.state.Hint = status, "", ""
-	if err != nil {
-		r.state.Error = err.Error()
-		if e, ok := errors.AsType[*repr.Error](err); ok {
-			r.state.Hint = e.Hint
-		}
-		r.opts.Log.Warn("sink "+status, "place", r.opts.Place, "err", err)
-	}
-	r.report(r.state)
 }

@@ -83,7 +83,7 @@ func (s *Sink) explainAnswer(answer *kerr.Error, err error) (e *repr.Error, fata
 			WithHint("Check the user and the password of the connection; ALTER CONNECTION and ALTER SECRET change them."), false
 	case kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping:
 		// The broker ends a transaction that is open for too long in the same way.
-		if limit := s.transactionTimeout(); s.conn != nil && s.cfg.Clock.Now().Sub(s.began) >= limit {
+		if limit := s.transactionTimeout(); s.conn != nil && s.cfg.Clock.Now().Sub(s.loop.Began) >= limit {
 			s.overdue++
 			return repr.NewError(repr.CodeConnectionFailure, fmt.Sprintf("a transaction to topic %q took longer than %s", s.cfg.Topic, limit)), false
 		}

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -82,13 +81,8 @@ type Config struct {
 }
 
 const (
-	defaultInterval = 100 * time.Millisecond
-	// maxGathered is how many bytes of rows one transaction gathers before it is written, whatever the interval.
-	maxGathered = 8 << 20
 	// idleProgress is how many milliseconds the progress of a sink may lag behind the ticks when nothing changes.
 	idleProgress = 10_000
-	minBackoff   = 100 * time.Millisecond
-	maxBackoff   = 5 * time.Second
 	// patience is how long a broker may be silent until the sink says that it is stalled.
 	patience = 4 * time.Second
 )
@@ -101,9 +95,7 @@ type Sink struct {
 
 	// What follows belongs to the goroutine of Run.
 	conn     *connection // nil when there is none
-	state    sinks.State
-	report   func(sinks.State)
-	began    time.Time // when the last transaction began
+	loop     sinks.Loop
 	progress progress  // what is committed
 	looked   time.Time // when the topic was last seen to be the same
 	fresh    bool      // the next tick is the first of this Run, the snapshot
@@ -149,9 +141,6 @@ func New(cfg Config) (*Sink, error) {
 			return nil, fmt.Errorf("key column %d of a sink of %d columns", k, len(cfg.Cols))
 		}
 	}
-	if cfg.Interval <= 0 {
-		cfg.Interval = defaultInterval
-	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -162,7 +151,8 @@ func New(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{cfg: cfg, enc: enc, patience: patience}, nil
+	loop := sinks.Loop{Place: fmt.Sprintf("topic %q", cfg.Topic), Interval: cfg.Interval, Log: cfg.Log, Clock: cfg.Clock}
+	return &Sink{cfg: cfg, enc: enc, patience: patience, loop: loop}, nil
 }
 
 // keyFormat is how keys are written.
@@ -201,102 +191,8 @@ func isTopicName(s string) bool {
 
 // Run writes the ticks that come until ctx ends or the channel is closed. A Sink is run once.
 func (s *Sink) Run(ctx context.Context, ticks <-chan sinks.Tick, report func(sinks.State)) error {
-	s.report, s.fresh = report, true
-	defer s.disconnect(ctx)
-	s.tell("starting", nil)
-	err := s.retry(ctx, func() error { return s.connect(ctx) })
-	for more := true; err == nil && more; {
-		var group []sinks.Tick
-		if group, more = s.gather(ctx, ticks); len(group) > 0 {
-			err = s.retry(ctx, func() error { return s.write(ctx, group) })
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-	}
-	if err != nil && ctx.Err() == nil {
-		s.tell("failed", err)
-	}
-	return err
-}
-
-// gather waits for a tick and takes those that come with it, until the interval since the last transaction is over.
-func (s *Sink) gather(ctx context.Context, ticks <-chan sinks.Tick) (group []sinks.Tick, more bool) {
-	select {
-	case t, ok := <-ticks:
-		if !ok {
-			return nil, false
-		}
-		group = append(group, t)
-	case <-ctx.Done():
-		return nil, false
-	}
-	var due <-chan time.Time
-	if wait := s.began.Add(s.cfg.Interval).Sub(s.cfg.Clock.Now()); wait > 0 {
-		due = s.cfg.Clock.After(wait)
-	}
-	for size := sizeOf(group[0]); size < maxGathered; {
-		t, ok, open := next(ctx, ticks, due)
-		if !ok {
-			return group, open
-		}
-		group = append(group, t)
-		size += sizeOf(t)
-	}
-	return group, true
-}
-
-// next is the tick that comes before due, or the one that is there when due is nil.
-func next(ctx context.Context, ticks <-chan sinks.Tick, due <-chan time.Time) (t sinks.Tick, ok, open bool) {
-	if due == nil {
-		select {
-		case t, ok = <-ticks:
-			return t, ok, ok
-		default:
-			return t, false, true
-		}
-	}
-	select {
-	case t, ok = <-ticks:
-		return t, ok, ok
-	case <-due:
-		return t, false, true
-	case <-ctx.Done():
-		return t, false, false
-	}
-}
-
-func sizeOf(t sinks.Tick) int {
-	n := 0
-	for i := range t.Changes {
-		n += len(t.Changes[i].Row) * int(min(max(t.Changes[i].Diff, -t.Changes[i].Diff), maxGathered))
-	}
-	return n
-}
-
-// retry runs a step until it succeeds, until ctx ends, or until an error that no retry can mend.
-func (s *Sink) retry(ctx context.Context, step func() error) error {
-	backoff := minBackoff
-	for {
-		err := step()
-		if err == nil {
-			s.tell("running", nil)
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		e, fatal := s.explain(err)
-		s.disconnect(ctx)
-		if fatal {
-			return e
-		}
-		s.tell("stalled", e)
-		if err := s.cfg.Clock.Sleep(ctx, backoff); err != nil {
-			return err
-		}
-		backoff = min(2*backoff, maxBackoff)
-	}
+	s.fresh = true
+	return s.loop.Run(ctx, sinks.Steps{Connect: s.connect, Commit: s.write, Explain: s.explain, Disconnect: s.disconnect}, ticks, report)
 }
 
 // write commits ticks, leaving out those that are committed already.
@@ -317,11 +213,11 @@ func (s *Sink) write(ctx context.Context, group []sinks.Tick) error {
 	for i := range group {
 		rows += len(group[i].Changes)
 	}
-	if rows == 0 && s.progress.known && !s.fresh && last < s.state.Recorded+idleProgress {
+	if rows == 0 && s.progress.known && !s.fresh && last < s.loop.State.Recorded+idleProgress {
 		s.reached(attempt{upTo: last})
 		return nil
 	}
-	s.began = s.cfg.Clock.Now()
+	s.loop.Began = s.cfg.Clock.Now()
 	if err := s.transact(ctx, group); err != nil {
 		return err
 	}
@@ -330,7 +226,7 @@ func (s *Sink) write(ctx context.Context, group []sinks.Tick) error {
 }
 
 func (s *Sink) committed(a attempt) {
-	s.state.Recorded = a.upTo
+	s.loop.State.Recorded = a.upTo
 	s.reached(a)
 }
 
@@ -338,21 +234,8 @@ func (s *Sink) committed(a attempt) {
 func (s *Sink) reached(a attempt) {
 	s.fresh = false
 	s.progress.known, s.progress.Time = true, a.upTo
-	s.state.Written = a.upTo
-	s.state.Records += a.records
-	s.state.Dropped += a.dropped
+	s.loop.State.Written = a.upTo
+	s.loop.State.Records += a.records
+	s.loop.State.Dropped += a.dropped
 	s.sent = attempt{}
-}
-
-// tell reports a change of the state.
-func (s *Sink) tell(status string, err error) {
-	s.state.Status, s.state.Error, s.state.Hint = status, "", ""
-	if err != nil {
-		s.state.Error = err.Error()
-		if e, ok := errors.AsType[*repr.Error](err); ok {
-			s.state.Hint = e.Hint
-		}
-		s.cfg.Log.Warn("sink "+status, "topic", s.cfg.Topic, "err", err)
-	}
-	s.report(s.state)
 }

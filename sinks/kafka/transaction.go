@@ -163,7 +163,7 @@ func (s *Sink) resolve(found progress) error {
 			return s.outrun(found)
 		}
 		s.progress = found
-		s.state.Written, s.state.Recorded = found.Time, found.Time
+		s.loop.State.Written, s.loop.State.Recorded = found.Time, found.Time
 	case !s.progress.known || found.Time > s.progress.Time:
 		return s.fenced()
 	}
