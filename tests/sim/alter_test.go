@@ -1,6 +1,9 @@
 package sim
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // connection is a connection to a database, made when there is none; nil when that fails.
 func (r *run) connection() *object {
@@ -63,6 +66,10 @@ func (r *run) alterHistory() {
 	before, keep := r.complete()-r.retained(o), 1000+r.rng.Int64N(40_000)
 	r.counts.add("altered histories", 1)
 	r.define(fmt.Sprintf("ALTER %s %s SET (RETAIN HISTORY FOR '%d milliseconds')", words[o.kind], o.full(), keep), altered(o.id, func(o *object) { o.retain = keep }))
+	if r.sick || r.disk.Down() { // it is not known which of the two holds
+		r.floors[o.id] = math.MaxInt64
+		return
+	}
 	if after := r.complete() - r.retained(o); after > before { // the tick of the change is between
 		before = after
 	}
