@@ -15,6 +15,7 @@ type Builder struct {
 	b      Batch
 	order  sorter
 	spare  []repr.Diff // room for the counts of a later round
+	spared int         // how many rounds have used little of the buffers
 	budget *budget.Budget
 	data   int   // the room for rows when it was last counted
 	ends   int   // the same for their ends
@@ -119,12 +120,18 @@ func ones(n, room int) []repr.Diff {
 // Len is the number of updates added since the last Reset.
 func (b *Builder) Len() int { return b.b.n }
 
-// keepBytes is the size of buffer that a builder keeps in any case; a larger one goes when a round uses little of it.
-const keepBytes = 1 << 20
+// keepBytes is the size of buffer that a builder keeps in any case; a larger one goes when this many rounds behind one another use
+// little of it.
+const (
+	keepBytes = 1 << 20
+	keepSpare = 8
+)
 
 // Reset empties the builder and keeps its buffers. Batches sealed with Seal are not touched by that.
 func (b *Builder) Reset() {
-	if cap(b.b.data) > keepBytes && len(b.b.data) < cap(b.b.data)/8 {
+	if cap(b.b.data) <= keepBytes || len(b.b.data) >= cap(b.b.data)/8 {
+		b.spared = 0
+	} else if b.spared++; b.spared == keepSpare {
 		b.Free()
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -100,9 +101,38 @@ func (c *Client) Put(ctx context.Context, key string, body []byte) error {
 	return err
 }
 
+// ErrChanged says that an object is not the one that a PutIf was to replace.
+var ErrChanged = errors.New("the object was changed meanwhile")
+
+// PutIf is Put as long as the object has a tag, or is not there where the tag is empty; it gives the new tag. A service that does not
+// know such conditions writes in any case. Amazon S3, conditional writes: If-Match and If-None-Match.
+func (c *Client) PutIf(ctx context.Context, key string, body []byte, tag string) (newTag string, err error) {
+	condition := http.Header{"If-None-Match": {"*"}}
+	if tag != "" {
+		condition = http.Header{"If-Match": {tag}}
+	}
+	_, head, err := c.send(ctx, http.MethodPut, key, nil, body, condition)
+	told, ok := errors.AsType[*Error](err)
+	switch {
+	case ok && (told.Status == http.StatusPreconditionFailed || told.Status == http.StatusConflict):
+		return "", ErrChanged
+	case ok && told.Status == http.StatusNotImplemented:
+		_, head, err = c.send(ctx, http.MethodPut, key, nil, body, nil)
+	case tag != "" && errors.Is(err, ErrNotFound):
+		return "", ErrChanged
+	}
+	return head.Get("ETag"), err
+}
+
 // Get reads an object.
 func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 	return c.call(ctx, http.MethodGet, key, nil, nil)
+}
+
+// GetTag reads an object and its tag.
+func (c *Client) GetTag(ctx context.Context, key string) (body []byte, tag string, err error) {
+	body, head, err := c.send(ctx, http.MethodGet, key, nil, nil, nil)
+	return body, head.Get("ETag"), err
 }
 
 // Delete deletes an object; it is no error when there is none.
@@ -143,6 +173,11 @@ func (c *Client) List(ctx context.Context, prefix string, most int) ([]string, e
 }
 
 func (c *Client) call(ctx context.Context, method, key string, query url.Values, body []byte) ([]byte, error) {
+	answer, _, err := c.send(ctx, method, key, query, body, nil)
+	return answer, err
+}
+
+func (c *Client) send(ctx context.Context, method, key string, query url.Values, body []byte, extra http.Header) ([]byte, http.Header, error) {
 	u := *c.base
 	u.Path += "/" + c.opts.Bucket
 	if key != "" {
@@ -151,20 +186,21 @@ func (c *Client) call(ctx context.Context, method, key string, query url.Values,
 	u.RawPath, u.RawQuery = escapePath(u.Path), escapeQuery(query)
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
+		return nil, nil, fmt.Errorf("make request: %w", err)
 	}
+	maps.Copy(req.Header, extra)
 	c.sign(req, &u, body)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = resp.Body.Close() }() // all that counts was read
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("read answer: %w", err)
+		return nil, nil, fmt.Errorf("read answer: %w", err)
 	}
 	if resp.StatusCode < 300 {
-		return answer, nil
+		return answer, resp.Header, nil
 	}
 	told := &Error{Status: resp.StatusCode}
 	var problem struct{ Code, Message string }
@@ -172,9 +208,9 @@ func (c *Client) call(ctx context.Context, method, key string, query url.Values,
 		told.Code, told.Message = problem.Code, problem.Message
 	}
 	if resp.StatusCode == http.StatusNotFound && told.Code != "NoSuchBucket" {
-		return nil, fmt.Errorf("%s: %w", key, ErrNotFound)
+		return nil, nil, fmt.Errorf("%s: %w", key, ErrNotFound)
 	}
-	return nil, told
+	return nil, nil, told
 }
 
 // sign signs a request: what is sent, when, and to whom.

@@ -101,6 +101,9 @@ func (t *target) Explain(err error) (e *repr.Error, fatal bool) {
 	if errors.As(err, &e) {
 		return e, true
 	}
+	if errors.Is(err, s3.ErrChanged) {
+		return repr.NewError(repr.CodeConnectionFailure, "the state of "+t.cfg.Run.Place+" was written by another request meanwhile"), false
+	}
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		return ofFolder(failed, err)
 	}

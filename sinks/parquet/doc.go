@@ -5,9 +5,12 @@
 // and are not committed are deleted before anything else, so that a reader of all files under the prefix sees no row twice either;
 // while a commit runs such a reader may see a part of it, and one that goes by the state or by the manifests never does.
 //
-//	PREFIX/day=2020-04-03/NAME-TIME-0.parquet    rows; a folder for each value of the columns that files are parted by
+//	PREFIX/day=2020-04-03/NAME-TIME-0-X.parquet  rows; a folder for each value of the columns that files are parted by
 //	PREFIX/_millrace/NAME/state.json             the time up to which all is written, and what a commit that runs will write
-//	PREFIX/_millrace/NAME/TIME.json              the manifest of a commit: its files, with their rows
+//	PREFIX/_millrace/NAME/TIME-X.json            the manifest of a commit: its files, with their rows
+//
+// X tells the openings of the sink apart. A request that nobody waits for any more may be carried out late: what it brings has a
+// name of its own, and is deleted again for some minutes.
 //
 // Of a view that only grows the files hold rows. Of any other they hold changes: each row with the columns mz_timestamp and mz_diff,
 // whose sum is the view.

@@ -10,7 +10,10 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
+	"time"
 
+	"millrace/internal/clock"
 	"millrace/internal/s3"
 	"millrace/repr"
 	"millrace/repr/pgfmt"
@@ -22,14 +25,30 @@ type target struct {
 	cfg     Config
 	store   Store
 	columns []column
+
+	opened string // when, in the names of files: none that a request of before brings late is taken for one of these
+	tag    string // of the state as it was last read or written
+	left   []left
 }
 
 // state is what the storage keeps of the sink.
 type state struct {
 	Time   repr.Time `json:"time"`
 	Writer string    `json:"writer"`
+	Opened string    `json:"opened,omitempty"` // of which opening it is
 	Coming []string  `json:"coming,omitempty"` // files of a commit that runs, or did not get to its end
+	Left   []left    `json:"left,omitempty"`   // files of such commits before, which were deleted
 }
+
+// left is a file that was deleted, and may come once more: a request that was given up may still be carried out by the store.
+type left struct {
+	Name  string    `json:"name"`
+	Until time.Time `json:"until"` // it is deleted again with each commit until then, and once behind it
+	gone  bool
+}
+
+// leftFor is for how long a store may carry out a request behind which nobody stands any more.
+const leftFor = 5 * time.Minute
 
 // manifest is what one commit wrote.
 type manifest struct {
@@ -46,27 +65,92 @@ type writtenFile struct {
 
 func (t *target) statePath() string { return t.folder() + "/state.json" }
 
-// Open reads the state, and deletes the files of a commit that did not get to its end.
+// guarded is a store that many may ask at once, and that may carry out a request late: it replaces a file only where that is still the one
+// that was read.
+type guarded interface {
+	GetTag(ctx context.Context, name string) (body []byte, tag string, err error)
+	PutIf(ctx context.Context, name string, body []byte, tag string) (newTag string, err error)
+}
+
+// Open reads the state, and deletes the files of a commit that did not get to its end. Before that it writes the state anew, so that no
+// request of before can change it any more.
 func (t *target) Open(ctx context.Context) (sinks.Progress, error) {
-	text, err := t.store.Get(ctx, t.statePath())
-	if errors.Is(err, s3.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
-		return sinks.Progress{}, nil
-	}
-	var now state
-	if err == nil {
-		err = json.Unmarshal(text, &now)
-	}
+	t.opened = strconv.FormatInt(t.now().UnixMicro(), 36)
+	now, found, err := t.load(ctx)
 	if err != nil {
 		return sinks.Progress{}, err
 	}
-	if known := t.cfg.Run.Known; known == nil || now.Writer == "" || known(now.Writer) { // another's files are not ours to delete
-		for _, name := range now.Coming {
-			if err := t.store.Delete(ctx, name); err != nil {
-				return sinks.Progress{}, err
-			}
+	p := sinks.Progress{Known: found, Time: now.Time, Writer: now.Writer}
+	if known := t.cfg.Run.Known; known != nil && now.Writer != "" && !known(now.Writer) {
+		return p, nil // another's files are not ours to delete
+	}
+	if _, ok := t.store.(guarded); ok {
+		if now.Opened = t.opened; !found {
+			now.Writer = t.cfg.Run.Writer
+		}
+		if err := t.write(ctx, now); err != nil {
+			return p, err
 		}
 	}
-	return sinks.Progress{Known: true, Time: now.Time, Writer: now.Writer}, nil
+	t.left = now.Left
+	for _, name := range now.Coming {
+		if err := t.store.Delete(ctx, name); err != nil {
+			return p, err
+		}
+		t.left = append(t.left, left{Name: name, Until: t.now().Add(leftFor)})
+	}
+	return p, nil
+}
+
+// load reads the state; found is false when there is none.
+func (t *target) load(ctx context.Context) (now state, found bool, err error) {
+	var text []byte
+	t.tag = ""
+	if g, ok := t.store.(guarded); ok {
+		text, t.tag, err = g.GetTag(ctx, t.statePath())
+	} else {
+		text, err = t.store.Get(ctx, t.statePath())
+	}
+	if errors.Is(err, s3.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return now, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &now)
+	}
+	return now, true, err
+}
+
+// write writes the state, unless another has since it was read or written.
+func (t *target) write(ctx context.Context, now state) error {
+	text, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	g, ok := t.store.(guarded)
+	if !ok {
+		return t.store.Put(ctx, t.statePath(), text)
+	}
+	t.tag, err = g.PutIf(ctx, t.statePath(), text, t.tag)
+	return err
+}
+
+func (t *target) now() time.Time {
+	if t.cfg.Run.Clock == nil {
+		return clock.System{}.Now()
+	}
+	return t.cfg.Run.Clock.Now()
+}
+
+// sweep deletes what was left once more, as far as the store lets it, and forgets what was deleted long behind its commit.
+func (t *target) sweep(ctx context.Context) {
+	now := t.now()
+	for i, l := range t.left {
+		if t.store.Delete(ctx, l.Name) != nil {
+			return // with the next commit
+		}
+		t.left[i].gone = now.After(l.Until)
+	}
+	t.left = slices.DeleteFunc(t.left, func(l left) bool { return l.gone })
 }
 
 // Close gives up idle connections.
@@ -90,14 +174,15 @@ func (t *target) Write(ctx context.Context, g sinks.Group) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		name := path.Join(t.cfg.Prefix, folder, fmt.Sprintf("%s-%d-%d.parquet", t.cfg.Name, g.To, i))
+		name := path.Join(t.cfg.Prefix, folder, fmt.Sprintf("%s-%d-%d-%s.parquet", t.cfg.Name, g.To, i, t.opened))
 		coming, bodies = append(coming, name), append(bodies, body)
 		man.Files = append(man.Files, writtenFile{Name: name, Rows: len(parts[folder]), Size: len(body)})
 	}
 	if len(bodies) > 0 {
-		if err := t.put(ctx, t.statePath(), state{Time: g.From.Time, Writer: t.cfg.Run.Writer, Coming: coming}); err != nil {
+		if err := t.write(ctx, state{Time: g.From.Time, Writer: t.cfg.Run.Writer, Opened: t.opened, Coming: coming, Left: t.left}); err != nil {
 			return 0, err
 		}
+		t.sweep(ctx)
 		for i, body := range bodies {
 			if err := t.store.Put(ctx, man.Files[i].Name, body); err != nil {
 				return 0, err
@@ -107,10 +192,12 @@ func (t *target) Write(ctx context.Context, g sinks.Group) (int64, error) {
 			return 0, err
 		}
 	}
-	return records, t.put(ctx, t.statePath(), state{Time: g.To, Writer: t.cfg.Run.Writer})
+	return records, t.write(ctx, state{Time: g.To, Writer: t.cfg.Run.Writer, Opened: t.opened, Left: t.left})
 }
 
-func (t *target) manifestPath(at repr.Time) string { return fmt.Sprintf("%s/%d.json", t.folder(), at) }
+func (t *target) manifestPath(at repr.Time) string {
+	return fmt.Sprintf("%s/%d-%s.json", t.folder(), at, t.opened)
+}
 
 func (t *target) put(ctx context.Context, name string, what any) error {
 	text, err := json.Marshal(what)
