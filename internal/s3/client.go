@@ -111,13 +111,15 @@ func (c *Client) PutIf(ctx context.Context, key string, body []byte, tag string)
 	if tag != "" {
 		condition = http.Header{"If-Match": {tag}}
 	}
-	_, head, err := c.send(ctx, http.MethodPut, key, nil, body, condition)
+	r := &request{method: http.MethodPut, key: key, body: body, extra: condition}
+	_, head, err := c.send(ctx, r)
 	told, ok := errors.AsType[*Error](err)
 	switch {
 	case ok && (told.Status == http.StatusPreconditionFailed || told.Status == http.StatusConflict):
 		return "", ErrChanged
 	case ok && told.Status == http.StatusNotImplemented:
-		_, head, err = c.send(ctx, http.MethodPut, key, nil, body, nil)
+		r.extra = nil
+		_, head, err = c.send(ctx, r)
 	case tag != "" && errors.Is(err, ErrNotFound):
 		return "", ErrChanged
 	}
@@ -131,7 +133,7 @@ func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 
 // GetTag reads an object and its tag.
 func (c *Client) GetTag(ctx context.Context, key string) (body []byte, tag string, err error) {
-	body, head, err := c.send(ctx, http.MethodGet, key, nil, nil, nil)
+	body, head, err := c.send(ctx, &request{method: http.MethodGet, key: key})
 	return body, head.Get("ETag"), err
 }
 
@@ -173,23 +175,31 @@ func (c *Client) List(ctx context.Context, prefix string, most int) ([]string, e
 }
 
 func (c *Client) call(ctx context.Context, method, key string, query url.Values, body []byte) ([]byte, error) {
-	answer, _, err := c.send(ctx, method, key, query, body, nil)
+	answer, _, err := c.send(ctx, &request{method: method, key: key, query: query, body: body})
 	return answer, err
 }
 
-func (c *Client) send(ctx context.Context, method, key string, query url.Values, body []byte, extra http.Header) ([]byte, http.Header, error) {
+// request is what is asked for.
+type request struct {
+	method, key string // without a key it is about the bucket
+	query       url.Values
+	body        []byte
+	extra       http.Header // beside those that sign it
+}
+
+func (c *Client) send(ctx context.Context, r *request) ([]byte, http.Header, error) {
 	u := *c.base
 	u.Path += "/" + c.opts.Bucket
-	if key != "" {
-		u.Path += "/" + key
+	if r.key != "" {
+		u.Path += "/" + r.key
 	}
-	u.RawPath, u.RawQuery = escapePath(u.Path), escapeQuery(query)
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	u.RawPath, u.RawQuery = escapePath(u.Path), escapeQuery(r.query)
+	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return nil, nil, fmt.Errorf("make request: %w", err)
 	}
-	maps.Copy(req.Header, extra)
-	c.sign(req, &u, body)
+	maps.Copy(req.Header, r.extra)
+	c.sign(req, &u, r.body)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, nil, err
@@ -208,7 +218,7 @@ func (c *Client) send(ctx context.Context, method, key string, query url.Values,
 		told.Code, told.Message = problem.Code, problem.Message
 	}
 	if resp.StatusCode == http.StatusNotFound && told.Code != "NoSuchBucket" {
-		return nil, nil, fmt.Errorf("%s: %w", key, ErrNotFound)
+		return nil, nil, fmt.Errorf("%s: %w", r.key, ErrNotFound)
 	}
 	return nil, nil, told
 }
