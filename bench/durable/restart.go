@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"millrace/bench/server"
 )
 
 // mostStart is how long a start may take before it is given up.
@@ -13,40 +15,40 @@ const mostStart = 10 * time.Minute
 
 // restarts kills a server that has a table and a count over it, and measures how long the next one takes to be ready.
 func (o options) restarts(ctx context.Context) (err error) {
-	s, err := start(ctx, o)
+	s, err := server.Start(ctx, o.binary, o.dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
+	defer func() { err = errors.Join(err, s.Stop()) }()
 	for _, text := range []string{
 		"CREATE TABLE t (id bigint NOT NULL, v bigint NOT NULL, pad text NOT NULL)",
 		"CREATE MATERIALIZED VIEW n AS SELECT v % 1000 AS k, count(*) AS n FROM t GROUP BY v % 1000",
 	} {
-		if _, err := s.db.Exec(ctx, text); err != nil {
+		if _, err := s.DB.Exec(ctx, text); err != nil {
 			return err
 		}
 	}
 	for at := 0; at < o.restart; at += 10_000 {
-		if _, err := s.fill(ctx, at, min(10_000, o.restart-at)); err != nil {
+		if _, err := fill(ctx, s, at, min(10_000, o.restart-at)); err != nil {
 			return err
 		}
 	}
-	if err := s.kill(); err != nil {
+	if err := s.Kill(); err != nil {
 		return err
 	}
 	began := time.Now()
-	if err := s.run(o); err != nil {
+	if err := s.Run(); err != nil {
 		return err
 	}
-	if err := s.ready(ctx); err != nil {
+	if err := ready(ctx, s); err != nil {
 		return err
 	}
 	took := time.Since(began)
-	if err := s.connect(ctx); err != nil {
+	if err := s.Connect(ctx); err != nil {
 		return err
 	}
 	var n int
-	if err := s.db.QueryRow(ctx, "SELECT sum(n) FROM n").Scan(&n); err != nil {
+	if err := s.DB.QueryRow(ctx, "SELECT sum(n) FROM n").Scan(&n); err != nil {
 		return err
 	}
 	if n != o.restart {
@@ -57,9 +59,9 @@ func (o options) restarts(ctx context.Context) (err error) {
 }
 
 // ready waits until the server says that all is there.
-func (s *server) ready(ctx context.Context) error {
+func ready(ctx context.Context, s *server.Server) error {
 	for began := time.Now(); time.Since(began) < mostStart; time.Sleep(5 * time.Millisecond) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.web+"/readyz", nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Web+"/readyz", nil)
 		if err != nil {
 			return err
 		}

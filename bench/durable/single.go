@@ -7,21 +7,23 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"millrace/bench/server"
 )
 
 // single compares one INSERT with one fsync of as many bytes in the same folder.
 func (o options) single(ctx context.Context) (err error) {
-	s, err := start(ctx, o)
+	s, err := server.Start(ctx, o.binary, o.dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	if _, err := s.db.Exec(ctx, "CREATE TABLE t (id bigint NOT NULL, name text NOT NULL)"); err != nil {
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	if _, err := s.DB.Exec(ctx, "CREATE TABLE t (id bigint NOT NULL, name text NOT NULL)"); err != nil {
 		return err
 	}
 	const times = 300
 	var inserts, syncs []time.Duration
-	f, err := os.Create(filepath.Join(s.dir, "raw"))
+	f, err := os.Create(filepath.Join(s.Dir, "raw"))
 	if err != nil {
 		return err
 	}
@@ -32,7 +34,7 @@ func (o options) single(ctx context.Context) (err error) {
 	record := make([]byte, 100)
 	for i := range times {
 		began := time.Now()
-		if _, err := s.db.Exec(ctx, "INSERT INTO t VALUES ($1, 'a name of some length')", i); err != nil {
+		if _, err := s.DB.Exec(ctx, "INSERT INTO t VALUES ($1, 'a name of some length')", i); err != nil {
 			return err
 		}
 		inserts = append(inserts, time.Since(began))

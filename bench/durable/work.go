@@ -12,12 +12,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/bench/server"
 )
 
 // work is done by servers that keep nothing and by servers that keep all, in turn.
 type work struct {
 	name string
-	do   func(ctx context.Context, s *server) error
+	do   func(ctx context.Context, s *server.Server) error
 }
 
 // topic is where events come from.
@@ -41,10 +43,10 @@ func (o options) works(ctx context.Context) error {
 		return err
 	}
 	for _, w := range []work{
-		{"kafka bytes", func(ctx context.Context, s *server) error { return ingest(ctx, s, from, "BYTES") }},
-		{"kafka json", func(ctx context.Context, s *server) error { return ingest(ctx, s, from, "JSON") }},
-		{"insert of 1 row, 16 sessions", func(ctx context.Context, s *server) error { return insert(ctx, s, 16, o.inserts/16, 1) }},
-		{"insert of 100 rows, 4 sessions", func(ctx context.Context, s *server) error { return insert(ctx, s, 4, o.inserts/16, 100) }},
+		{"kafka bytes", func(ctx context.Context, s *server.Server) error { return ingest(ctx, s, from, "BYTES") }},
+		{"kafka json", func(ctx context.Context, s *server.Server) error { return ingest(ctx, s, from, "JSON") }},
+		{"insert of 1 row, 16 sessions", func(ctx context.Context, s *server.Server) error { return insert(ctx, s, 16, o.inserts/16, 1) }},
+		{"insert of 100 rows, 4 sessions", func(ctx context.Context, s *server.Server) error { return insert(ctx, s, 4, o.inserts/16, 100) }},
 	} {
 		if err := o.compare(ctx, w); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
@@ -76,19 +78,19 @@ func (o options) compare(ctx context.Context, w work) error {
 
 // cost is the processor time that a server takes for a work.
 func (o options) cost(ctx context.Context, w work, flags []string) (used time.Duration, err error) {
-	s, err := start(ctx, o, flags...)
+	s, err := server.Start(ctx, o.binary, o.dir, flags...)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	before, err := s.cpu()
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	before, err := server.Processor(s.PID())
 	if err != nil {
 		return 0, err
 	}
 	if err := w.do(ctx, s); err != nil {
 		return 0, err
 	}
-	after, err := s.cpu()
+	after, err := server.Processor(s.PID())
 	return after - before, err
 }
 
@@ -113,18 +115,18 @@ func send(ctx context.Context, broker, topic string, events int) error {
 }
 
 // ingest reads the topic into a source and a view that counts it.
-func ingest(ctx context.Context, s *server, from topic, format string) error {
+func ingest(ctx context.Context, s *server.Server, from topic, format string) error {
 	for _, text := range []string{
 		"CREATE SOURCE events FROM KAFKA BROKER '" + from.broker + "' TOPIC '" + from.name + "' FORMAT " + format,
 		"CREATE MATERIALIZED VIEW n AS SELECT count(*) AS n FROM events",
 	} {
-		if _, err := s.db.Exec(ctx, text); err != nil {
+		if _, err := s.DB.Exec(ctx, text); err != nil {
 			return err
 		}
 	}
 	for {
 		var n int
-		if err := s.db.QueryRow(ctx, "SELECT n FROM n").Scan(&n); err != nil {
+		if err := s.DB.QueryRow(ctx, "SELECT n FROM n").Scan(&n); err != nil {
 			return err
 		}
 		if n == from.events {
@@ -135,8 +137,8 @@ func ingest(ctx context.Context, s *server, from topic, format string) error {
 }
 
 // insert runs statements of so many rows in sessions side by side.
-func insert(ctx context.Context, s *server, sessions, statements, rows int) error {
-	if _, err := s.db.Exec(ctx, "CREATE TABLE t (id bigint NOT NULL, name text NOT NULL)"); err != nil {
+func insert(ctx context.Context, s *server.Server, sessions, statements, rows int) error {
+	if _, err := s.DB.Exec(ctx, "CREATE TABLE t (id bigint NOT NULL, name text NOT NULL)"); err != nil {
 		return err
 	}
 	text := fmt.Sprintf("INSERT INTO t SELECT $1::bigint + i, 'a name of some length' FROM generate_series(1, %d) i", rows)
@@ -147,7 +149,7 @@ func insert(ctx context.Context, s *server, sessions, statements, rows int) erro
 	var wait sync.WaitGroup
 	for i := range sessions {
 		wait.Go(func() {
-			c, err := pgx.Connect(ctx, s.url())
+			c, err := pgx.Connect(ctx, s.URL())
 			for j := 0; j < statements && err == nil; j++ {
 				_, err = c.Exec(ctx, text, int64(i*statements+j)*1000)
 			}

@@ -46,7 +46,7 @@ func main() {
 }
 
 func measure(ctx context.Context, o options) (err error) {
-	s, err := server.Start(ctx, o.binary)
+	s, err := server.Start(ctx, o.binary, "")
 	if err != nil {
 		return err
 	}

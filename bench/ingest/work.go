@@ -30,7 +30,7 @@ type job struct {
 
 // once does a job on a new server, and then once more on the same one, which has the memory by then.
 func (b *bench) once(ctx context.Context, binary string, p *part, j *job) (c cost, err error) {
-	s, err := server.Start(ctx, binary)
+	s, err := server.Start(ctx, binary, "")
 	if err != nil {
 		return c, err
 	}

@@ -21,37 +21,56 @@ import (
 type Server struct {
 	SQL, Web string    // addresses
 	DB       *pgx.Conn // a session
+	Dir      string    // the data directory
 
-	cmd *exec.Cmd
-	dir string
+	binary string
+	flags  []string
+	cmd    *exec.Cmd
 }
 
-// Start runs a binary on a new data directory, and returns when it takes statements.
-func Start(ctx context.Context, binary string, flags ...string) (*Server, error) {
-	dir, err := os.MkdirTemp("", "millrace-bench-")
+// Start runs a binary on a new data directory in a folder, that for temporary files when it is empty, and returns when it takes
+// statements.
+func Start(ctx context.Context, binary, folder string, flags ...string) (*Server, error) {
+	dir, err := os.MkdirTemp(folder, "millrace-bench-")
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir}
+	s := &Server{Dir: dir, binary: binary, flags: flags}
 	for _, addr := range []*string{&s.SQL, &s.Web} {
 		if *addr, err = freeAddress(); err != nil {
 			return nil, err
 		}
 	}
-	args := append([]string{"serve", "--data-dir", dir, "--sql-listen", s.SQL, "--http-listen", s.Web, "--log-level", "error"}, flags...)
-	s.cmd = exec.Command(binary, args...)
+	if err := s.Run(); err != nil {
+		return nil, err
+	}
+	if err := s.Connect(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// Run starts the process, on the data that there are.
+func (s *Server) Run() error {
+	args := append([]string{"serve", "--data-dir", s.Dir, "--sql-listen", s.SQL, "--http-listen", s.Web, "--log-level", "error"}, s.flags...)
+	s.cmd = exec.Command(s.binary, args...)
 	s.cmd.Stderr = os.Stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
+		return fmt.Errorf("start the server: %w", err)
 	}
+	return nil
+}
+
+// Connect makes the session, as soon as the server listens.
+func (s *Server) Connect(ctx context.Context) (err error) {
 	for range 200 {
 		if s.DB, err = pgx.Connect(ctx, s.URL()); err == nil {
-			return s, nil
+			return nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return nil, errors.Join(fmt.Errorf("reach the server: %w", err), s.Stop())
+	return fmt.Errorf("reach the server: %w", err)
 }
 
 // URL is how clients reach the server.
@@ -62,6 +81,17 @@ func (s *Server) URL() string {
 // PID is the number of the process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
+// Kill ends the server at once, and leaves its data.
+func (s *Server) Kill() error {
+	_ = s.DB.Close(context.Background()) // the server ends anyway
+	s.DB = nil
+	if err := s.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = s.cmd.Wait() // it says that it was killed
+	return nil
+}
+
 // Stop ends the server in good order and removes its data.
 func (s *Server) Stop() error {
 	if s.DB != nil {
@@ -71,7 +101,7 @@ func (s *Server) Stop() error {
 	if err == nil {
 		err = s.cmd.Wait()
 	}
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return errors.Join(err, os.RemoveAll(s.Dir))
 }
 
 // clockTicks is how many ticks of the kernel's accounts make a second, on every Linux there is.

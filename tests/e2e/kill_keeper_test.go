@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -193,21 +194,9 @@ func (w keeping) acknowledge(at int64) error {
 // check: the stream has come to what the view holds, and nothing was wrong on the way.
 func (k *keeper) check(t *testing.T, s *server) {
 	t.Helper()
-	want := counts{}
-	for line := range strings.Lines(s.must(t, `COPY `+k.view+` TO STDOUT`)) {
-		want.add(strings.TrimSuffix(line, "\n"), 1)
-	}
-	eventually(t, 30*time.Second, k.name+" as followed", func() error {
+	agree(t, s, k.view, k.name+" as followed", func() (counts, []string) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		if len(k.errs) > 0 || maps.Equal(k.content, want) {
-			return nil
-		}
-		return fmt.Errorf("got %v, want %v", k.content, want)
+		return maps.Clone(k.content), slices.Clone(k.errs)
 	})
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, e := range k.errs {
-		t.Error(e)
-	}
 }

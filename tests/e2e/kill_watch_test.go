@@ -243,21 +243,28 @@ func (w *watch) whole(t int64) error {
 // check: the subscription has come to what the view holds, and nothing was wrong on the way.
 func (w *watch) check(t *testing.T, s *server) {
 	t.Helper()
-	want := counts{}
-	for line := range strings.Lines(s.must(t, `COPY `+w.view+` TO STDOUT`)) {
-		want.add(strings.TrimSuffix(line, "\n"), 1)
-	}
-	eventually(t, 30*time.Second, w.view+" as subscribed", func() error {
+	agree(t, s, w.view, w.view+" as subscribed", func() (counts, []string) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if len(w.errs) > 0 || maps.Equal(w.content, want) {
-			return nil
-		}
-		return fmt.Errorf("got %v, want %v", w.content, want)
+		return maps.Clone(w.content), slices.Clone(w.errs)
 	})
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, e := range w.errs {
+}
+
+// agree waits until what somebody has followed of a view is what it holds, and reports what was wrong on the way.
+func agree(t *testing.T, s *server, view, what string, followed func() (content counts, wrong []string)) {
+	t.Helper()
+	want := counts{}
+	for line := range strings.Lines(s.must(t, `COPY `+view+` TO STDOUT`)) {
+		want.add(strings.TrimSuffix(line, "\n"), 1)
+	}
+	eventually(t, 30*time.Second, what, func() error {
+		if content, wrong := followed(); len(wrong) == 0 && !maps.Equal(content, want) {
+			return fmt.Errorf("got %v, want %v", content, want)
+		}
+		return nil
+	})
+	_, wrong := followed()
+	for _, e := range wrong {
 		t.Error(e)
 	}
 }
