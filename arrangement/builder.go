@@ -124,7 +124,7 @@ func (b *Builder) Len() int { return b.b.n }
 // little of it.
 const (
 	keepBytes = 1 << 20
-	keepSpare = 8
+	keepSpare = 3
 )
 
 // Reset empties the builder and keeps its buffers. Batches sealed with Seal are not touched by that.
