@@ -3,6 +3,7 @@ package coord
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 
 	"millrace/coord/catalog"
@@ -11,15 +12,17 @@ import (
 	"millrace/sql/ast"
 )
 
-// severalStub is a source of two tables of one number each, whose batches the test pushes.
+// severalStub is a source of two tables of one number each, whose batches the test pushes. At its end it pushes one of its own, late.
 type severalStub struct {
 	began chan sources.Events
+
+	mu  sync.Mutex // guards fed
+	fed []uint64
 }
 
 func (*severalStub) Describe(context.Context) (repr.RowDesc, [][]int, error) { return nil, nil, nil }
 func (*severalStub) Grows() bool                                             { return false }
 func (*severalStub) Schemas() (value, key string)                            { return "", "" }
-func (*severalStub) Feed(sources.Table) error                                { return nil }
 func (*severalStub) Starve(uint64)                                           {}
 
 func (*severalStub) Offers(context.Context) ([]sources.Offer, error) {
@@ -27,9 +30,23 @@ func (*severalStub) Offers(context.Context) ([]sources.Offer, error) {
 	return []sources.Offer{{Schema: "public", Name: "a", Columns: cols}, {Schema: "public", Name: "b", Columns: cols}}, nil
 }
 
+func (s *severalStub) Feed(t sources.Table) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fed = append(s.fed, t.ID)
+	return nil
+}
+
 func (s *severalStub) Run(ctx context.Context, _ map[int32]int64, out sources.Events) error {
 	s.began <- out
 	<-ctx.Done()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	late := &sources.Batch{}
+	for _, id := range s.fed {
+		late.Parts = append(late.Parts, sources.Part{Table: id, Updates: numbers(1, 1)})
+	}
+	_ = out.Push(context.WithoutCancel(ctx), late) // what was on its way goes nowhere
 	return ctx.Err()
 }
 
@@ -116,5 +133,7 @@ func TestFedTables(t *testing.T) {
 	if _, err := cl.run(t.Context(), "DROP SOURCE src CASCADE"); err != nil {
 		t.Error(err)
 	}
-	push(sources.Part{Table: ids["a"], Updates: numbers(1, 1)}) // what was on its way goes nowhere
+	if got := cl.must("SELECT count(*) FROM mz_tables WHERE name IN ('a', 'b')"); !slices.Equal(got, []string{"0"}) {
+		t.Errorf("after DROP there are %q of the tables", got)
+	}
 }
