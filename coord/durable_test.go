@@ -113,6 +113,10 @@ func TestRestart(t *testing.T) {
 	cl.must("DROP TABLE gone")
 	ask := func() [][]string {
 		cl := connect(t, m.c)
+		// Reads wait for what they read, not for the index, whose arrangement another view may have made before it is back.
+		eventually(t, "all is hydrated", func() bool {
+			return slices.Equal(cl.must("SELECT count(*) FROM mz_internal.mz_hydration_statuses WHERE NOT hydrated"), []string{"0"})
+		})
 		var out [][]string
 		for _, q := range []string{
 			"SELECT * FROM shop.orders ORDER BY id", "SELECT * FROM shop.per_customer ORDER BY 1", "SELECT * FROM shop.top", "SELECT * FROM shop.pairs ORDER BY 1, 2", "SELECT * FROM shop.shares ORDER BY 1",
