@@ -104,26 +104,44 @@ func (c *Client) Put(ctx context.Context, key string, body []byte) error {
 // ErrChanged says that an object is not the one that a PutIf was to replace.
 var ErrChanged = errors.New("the object was changed meanwhile")
 
-// PutIf is Put as long as the object has a tag, or is not there where the tag is empty; it gives the new tag. A service that does not
-// know such conditions writes in any case. Amazon S3, conditional writes: If-Match and If-None-Match.
-func (c *Client) PutIf(ctx context.Context, key string, body []byte, tag string) (newTag string, err error) {
-	condition := http.Header{"If-None-Match": {"*"}}
-	if tag != "" {
-		condition = http.Header{"If-Match": {tag}}
+// Untagged is the tag of an object of a service that tells none: it is there, and no condition can name what it holds.
+const Untagged = "*"
+
+// tagIn is the tag of the object that an answer is about. A weak one is none: by it no condition is ever met (RFC 9110, If-Match).
+func tagIn(answer http.Header) string {
+	if tag := answer.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
+		return tag
 	}
-	r := &request{method: http.MethodPut, key: key, body: body, extra: condition}
+	return Untagged
+}
+
+// PutIf is Put as long as the object has a tag, or is not there where the tag is empty; it gives the new tag. An Untagged one is replaced
+// whatever it holds by now, and a service that does not know such conditions writes in any case. Amazon S3, conditional writes: If-Match
+// and If-None-Match.
+func (c *Client) PutIf(ctx context.Context, key string, body []byte, tag string) (newTag string, err error) {
+	r := &request{method: http.MethodPut, key: key, body: body}
+	switch tag {
+	case Untagged:
+	case "":
+		r.extra = http.Header{"If-None-Match": {"*"}}
+	default:
+		r.extra = http.Header{"If-Match": {tag}}
+	}
 	_, head, err := c.send(ctx, r)
 	told, ok := errors.AsType[*Error](err)
 	switch {
 	case ok && (told.Status == http.StatusPreconditionFailed || told.Status == http.StatusConflict):
 		return "", ErrChanged
-	case ok && told.Status == http.StatusNotImplemented:
+	case ok && told.Status == http.StatusNotImplemented && r.extra != nil:
 		r.extra = nil
 		_, head, err = c.send(ctx, r)
 	case tag != "" && errors.Is(err, ErrNotFound):
 		return "", ErrChanged
 	}
-	return head.Get("ETag"), err
+	if err != nil {
+		return "", err
+	}
+	return tagIn(head), nil
 }
 
 // Get reads an object.
@@ -131,10 +149,13 @@ func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 	return c.call(ctx, http.MethodGet, key, nil, nil)
 }
 
-// GetTag reads an object and its tag.
+// GetTag reads an object and its tag; both are empty where there is none.
 func (c *Client) GetTag(ctx context.Context, key string) (body []byte, tag string, err error) {
 	body, head, err := c.send(ctx, &request{method: http.MethodGet, key: key})
-	return body, head.Get("ETag"), err
+	if err != nil {
+		return nil, "", err
+	}
+	return body, tagIn(head), nil
 }
 
 // Delete deletes an object; it is no error when there is none.

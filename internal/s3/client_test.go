@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +80,105 @@ func TestCalls(t *testing.T) {
 	}
 	if _, err := New(Options{Endpoint: "ftp://x"}); err == nil {
 		t.Error("an endpoint that is none is taken")
+	}
+}
+
+// shelf is a service with one object, and with what services differ in.
+type shelf struct {
+	tags     string // how they begin; empty: it tells none
+	unknown  bool   // it answers 501 to conditions
+	guards   bool   // it goes by conditions; else it passes over them
+	body     string
+	n        int // how often it was written
+	refusals int
+}
+
+func (s *shelf) tag() string { return s.tags + strconv.Itoa(s.n) }
+
+func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	conditional := match != "" || none != ""
+	broken := match != "" && (match != s.tag() || strings.HasPrefix(match, "W/")) || none != "" && s.n > 0
+	text, err := io.ReadAll(r.Body)
+	switch {
+	case err != nil:
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	case conditional && s.unknown:
+		s.refusals++
+		w.WriteHeader(http.StatusNotImplemented)
+		return
+	case broken && s.guards:
+		s.refusals++
+		w.WriteHeader(http.StatusPreconditionFailed)
+		return
+	case r.Method == http.MethodGet && s.n == 0:
+		w.WriteHeader(http.StatusNotFound)
+		return
+	case r.Method == http.MethodPut:
+		s.n, s.body = s.n+1, string(text)
+	}
+	if s.tags != "" {
+		w.Header().Set("ETag", s.tag())
+	}
+	if r.Method == http.MethodGet {
+		_, _ = io.WriteString(w, s.body)
+	}
+}
+
+// TestConditions: a writer goes on from what it wrote and from what it has read, whatever the service knows of tags and conditions; one
+// that knows both keeps a second writer from it.
+func TestConditions(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		service  shelf
+		guarded  bool // a writer that has not seen the newest is refused
+		refusals int
+	}{
+		"guards":             {service: shelf{tags: `"t`, guards: true}, guarded: true, refusals: 2},
+		"has no tags":        {service: shelf{guards: true}, refusals: 1}, // of the condition that nothing be there
+		"has weak tags":      {service: shelf{tags: `W/"t`, guards: true}, refusals: 1},
+		"knows no condition": {service: shelf{tags: `"t`, unknown: true}, refusals: 5},
+		"knows neither":      {service: shelf{unknown: true}, refusals: 2},
+		"passes over them":   {service: shelf{tags: `"t`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			web := httptest.NewServer(&c.service)
+			t.Cleanup(web.Close)
+			client, err := New(Options{Endpoint: web.URL, Bucket: "lake"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx := t.Context()
+			if body, tag, err := client.GetTag(ctx, "state"); !errors.Is(err, ErrNotFound) || tag != "" || body != nil {
+				t.Fatalf("of nothing it says %q, %q, %v", body, tag, err)
+			}
+			first, err := client.PutIf(ctx, "state", []byte("1"), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := client.PutIf(ctx, "state", []byte("2"), first)
+			if err != nil {
+				t.Fatalf("behind its own write, with tag %q: %v", first, err)
+			}
+			body, read, err := client.GetTag(ctx, "state")
+			if err != nil || string(body) != "2" || read != second {
+				t.Fatalf("it reads %q, %q, %v, and wrote 2 with %q", body, read, err, second)
+			}
+			if _, err := client.PutIf(ctx, "state", []byte("3"), read); err != nil {
+				t.Fatalf("behind a read, with tag %q: %v", read, err)
+			}
+			if _, err := client.PutIf(ctx, "state", []byte("late"), second); errors.Is(err, ErrChanged) != c.guarded || err != nil && !c.guarded {
+				t.Errorf("a write of before says %v", err)
+			}
+			_, err = client.PutIf(ctx, "state", []byte("first"), "")
+			if knows := c.service.guards; errors.Is(err, ErrChanged) != knows || err != nil && !knows {
+				t.Errorf("a write where nothing is to be says %v", err)
+			}
+			if c.service.refusals != c.refusals {
+				t.Errorf("%d conditions were refused, want %d", c.service.refusals, c.refusals)
+			}
+		})
 	}
 }
