@@ -33,7 +33,7 @@ type file struct {
 	tried  int64  // how large it was then
 	size   int64  // when it was last seen
 
-	changed time.Time // when its beginning was last compared
+	changed time.Time // the time it had when its beginning was last compared, once that had settled
 }
 
 // kept is what is known of a file after a restart.

@@ -19,6 +19,10 @@ const (
 	holdEmpty = 2 * time.Second
 )
 
+// settledFor is how old the time of a file must be before a file of this time and size counts as the one that was compared: file systems
+// have clocks of coarse steps, and what is cut and written again to the same size within one of them has the same time.
+const settledFor = 3 * time.Second
+
 // candidate is a file that may be the copy of another.
 type candidate struct {
 	first time.Time // it was seen
@@ -103,7 +107,9 @@ func (p *placing) cut(f *file, info os.FileInfo) bool {
 	if !p.cfg.Tail || f.kept.Done || p.isPacked(f.name) || info.Size() == f.at && info.ModTime().Equal(f.changed) {
 		return false
 	}
-	f.changed = info.ModTime()
+	if p.cfg.Clock.Now().Sub(info.ModTime()) > settledFor {
+		f.changed = info.ModTime()
+	}
 	return info.Size() < f.at || f.kept.Length > 0 && !p.begins(f, f.name)
 }
 

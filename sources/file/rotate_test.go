@@ -297,6 +297,37 @@ func rotations(t *testing.T, pattern string, rng *rand.Rand) {
 	}
 }
 
+// TestCutToItsSize: a log is cut and written to exactly its former size within one step of the clock of the file system.
+func TestCutToItsSize(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"app.log*", "app.log"} {
+		g := newLogs(t, Config{Pattern: pattern, Tail: true, Format: FormatText})
+		step := g.clock.now
+		put := func(text string) {
+			g.add("app.log", text)
+			g.do(os.Chtimes(g.path("app.log"), step, step))
+		}
+		put("one\n")
+		g.look()
+		g.look()
+		g.copy("app.log", "app.log.1")
+		g.do(os.Truncate(g.path("app.log"), 0))
+		put("two\n")
+		g.look()
+		g.clock.now = g.clock.now.Add(2 * settledFor)
+		g.look()
+		g.look()
+		if len(g.rows) != 2 || len(g.state) != 2 || g.said.Status != statusRunning {
+			t.Errorf("%s: the rows are %v, and the source is %+v", pattern, g.rows, g.said)
+		}
+		for row, n := range g.rows {
+			if n != 1 {
+				t.Errorf("%s: %d times %s", pattern, n, row)
+			}
+		}
+	}
+}
+
 // TestPacked: packed files by their suffix, and by what the source says; one that is not complete is read when it is, from where it was.
 func TestPacked(t *testing.T) {
 	t.Parallel()
