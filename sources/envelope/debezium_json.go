@@ -75,17 +75,30 @@ func jsonOp(event []byte) (byte, error) {
 	return 0, notAChange("it has no field op of one letter")
 }
 
+// originFields are the fields of a source block that say where its change stands; those that are null are left out before.
+var originFields = map[string]func(o *origin, v []byte){
+	"ts_ms":           func(o *origin, v []byte) { o.millis, _ = integer(v) },
+	"lsn":             func(o *origin, v []byte) { o.lsn, o.hasLSN = integer(v) },
+	"pos":             func(o *origin, v []byte) { o.pos, o.hasPos = integer(v) },
+	"ord":             func(o *origin, v []byte) { o.ord, o.hasOrd = integer(v) },
+	"row":             func(o *origin, v []byte) { o.row, _ = integer(v) },
+	"event_serial_no": func(o *origin, v []byte) { o.serial, _ = integer(v) },
+	"file":            func(o *origin, v []byte) { o.file = unquoted(v) },
+	"commit_lsn":      func(o *origin, v []byte) { o.commit, o.hasCommit = parseLSN(unquoted(v)) },
+	"change_lsn":      func(o *origin, v []byte) { o.change, _ = parseLSN(unquoted(v)) },
+}
+
+// jsonOrigin walks over a source block once.
 func jsonOrigin(source []byte) *origin {
 	var o origin
-	o.millis, _ = number(source, "ts_ms")
-	o.lsn, o.hasLSN = number(source, "lsn")
-	o.pos, o.hasPos = number(source, "pos")
-	o.ord, o.hasOrd = number(source, "ord")
-	o.row, _ = number(source, "row")
-	o.serial, _ = number(source, "event_serial_no")
-	o.file = []byte(text(source, "file"))
-	o.commit, o.hasCommit = parseLSN([]byte(text(source, "commit_lsn")))
-	o.change, _ = parseLSN([]byte(text(source, "change_lsn")))
+	if source == nil || jsonb.TypeOf(source) != jsonb.Object {
+		return &o
+	}
+	for name, v := range jsonb.Members(source) {
+		if fill := originFields[string(jsonb.Unquote(name))]; fill != nil && jsonb.TypeOf(v) != jsonb.Null {
+			fill(&o, v)
+		}
+	}
 	return &o
 }
 
@@ -198,10 +211,18 @@ func field(object []byte, name string) ([]byte, bool) {
 
 func text(object []byte, name string) string {
 	v, ok := field(object, name)
-	if !ok || jsonb.TypeOf(v) != jsonb.String {
+	if !ok {
 		return ""
 	}
-	return string(jsonb.Unquote(v))
+	return string(unquoted(v))
+}
+
+// unquoted is what a string says; nil for anything else.
+func unquoted(v []byte) []byte {
+	if jsonb.TypeOf(v) != jsonb.String {
+		return nil
+	}
+	return jsonb.Unquote(v)
 }
 
 func number(object []byte, name string) (int64, bool) {
@@ -209,6 +230,10 @@ func number(object []byte, name string) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
+	return integer(v)
+}
+
+func integer(v []byte) (int64, bool) {
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	return n, err == nil
 }

@@ -3,6 +3,7 @@ package envelope
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -72,8 +73,8 @@ func randomRow(r *rand.Rand, key []byte) []byte {
 	case 1:
 		n = entriesChunk / 4
 	}
-	for range n {
-		row = append(row, byte(r.Uint32()))
+	for end := len(row) + n; len(row) < end; {
+		row = binary.LittleEndian.AppendUint64(row, r.Uint64())
 	}
 	return row
 }

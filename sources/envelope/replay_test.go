@@ -133,8 +133,11 @@ func window(r *rand.Rand, messages []*Message) []*Message {
 		out = append(out, m)
 		seen[m.Partition] = append(seen[m.Partition], m)
 		if r.IntN(10) < 3 {
-			back := seen[m.Partition]
-			out = append(out, back[len(back)-1-r.IntN(len(back)):]...)
+			back, most := seen[m.Partition], 12
+			if r.IntN(4) == 0 {
+				most = len(back)
+			}
+			out = append(out, back[len(back)-1-r.IntN(min(most, len(back))):]...)
 		}
 	}
 	return out
