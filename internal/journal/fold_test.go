@@ -188,6 +188,8 @@ func (s *batchStream) next() (block, error) {
 	return b, nil
 }
 
+func (s *batchStream) weight() int64 { return int64(s.b.Len()) }
+
 func (s *batchStream) damaged() error { return errBody }
 
 // TestTiers: over long histories of folds there are few runs, a row is written few times again, and the disk holds no more than

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -82,8 +83,8 @@ func (g *gathered) sort(room []entry) []entry {
 // fewEntries is up to how many entries are sorted by comparing.
 const fewEntries = 48
 
-// sortFrom sorts entries whose rows are alike up to a byte: by eight of the bytes from there in which they differ, and those
-// that are alike in these again by what follows.
+// sortFrom sorts entries whose rows are alike up to a byte: by eight of the bytes from there in which they differ, or the first
+// few of these if they tell enough of them apart, and those that are alike in what they were sorted by again.
 func (g *gathered) sortFrom(list, room []entry, from int) {
 	if len(list) <= fewEntries {
 		slices.SortFunc(list, g.compare)
@@ -94,14 +95,18 @@ func (g *gathered) sortFrom(list, room []entry, from int) {
 		row, _, _ := g.row(e)
 		list[i].key = k.of(row)
 	}
-	radix(list, room)
+	left := radix(list, room)
 	for lo := 0; lo < len(list); {
 		hi := lo + 1
-		for hi < len(list) && list[hi].key == list[lo].key {
+		for hi < len(list) && list[hi].key>>left == list[lo].key>>left {
 			hi++
 		}
 		switch group := list[lo:hi]; {
 		case len(group) == 1:
+		case len(group) <= fewEntries:
+			slices.SortFunc(group, g.compareKeys)
+		case left > 0:
+			g.sortFrom(group, room[lo:hi], k.picks[len(k.picks)-left/8])
 		case longer:
 			g.sortFrom(group, room[lo:hi], k.end)
 		default:
@@ -171,9 +176,18 @@ func (g *gathered) compare(a, b entry) int {
 	return bytes.Compare(x, y)
 }
 
-// radix sorts entries by their keys, a byte at a time from the last; bytes in which all keys agree cost nothing. What is in
-// order already is left.
-func radix(list, room []entry) {
+// compareKeys compares entries that have keys for the same bytes.
+func (g *gathered) compareKeys(a, b entry) int {
+	if a.key != b.key {
+		return cmp.Compare(a.key, b.key)
+	}
+	return g.compare(a, b)
+}
+
+// radix sorts entries by the first bytes of their keys, a byte at a time from the last of these; bytes in which all keys agree cost
+// nothing. So many are taken that few entries are alike in all of them; left is how many bits are behind these. What is in order
+// already is left.
+func radix(list, room []entry) (left int) {
 	var counts [8][256]uint32
 	sorted := true
 	before := uint64(0)
@@ -186,10 +200,11 @@ func radix(list, room []entry) {
 		}
 	}
 	if sorted {
-		return
+		return 0
 	}
+	first := enough(&counts, len(list))
 	from, to := list, room
-	for d := range counts {
+	for d := first; d < len(counts); d++ {
 		c := &counts[d]
 		shift := 8 * d
 		if c[byte(list[0].key>>shift)] == uint32(len(list)) {
@@ -209,6 +224,28 @@ func radix(list, room []entry) {
 	if &from[0] != &list[0] {
 		copy(list, from)
 	}
+	return 8 * first
+}
+
+// alikeFew is how many times as many keys there can be as there are entries before few are taken to be alike.
+const alikeFew = 4
+
+// enough says from which byte on keys are sorted, the last byte being the first: the values that the bytes have, were they independent,
+// make enough keys.
+func enough(counts *[8][256]uint32, n int) int {
+	keys := 1
+	for d := len(counts) - 1; d > 0; d-- {
+		values := 0
+		for _, c := range counts[d] {
+			if c > 0 {
+				values++
+			}
+		}
+		if keys *= values; keys >= alikeFew*n {
+			return d
+		}
+	}
+	return 0
 }
 
 // gatheredStream is the stream of gathered rows that are sorted: each once, with the sum of its counts.
@@ -275,5 +312,7 @@ func (s *gatheredStream) fetch() {
 		s.touched += b[e.at] + b[min(int(e.at)+64, len(b)-1)]
 	}
 }
+
+func (s *gatheredStream) weight() int64 { return s.g.size }
 
 func (s *gatheredStream) damaged() error { return errBody }

@@ -2,8 +2,10 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // stream gives rows in order, block by block; an empty one is behind the last. A block is valid until the call after the next, so
@@ -12,6 +14,8 @@ type stream interface {
 	next() (block, error)
 	// damaged is the error to tell when the block that came last does not parse.
 	damaged() error
+	// weight is how much it gives beside others, about.
+	weight() int64
 }
 
 // outlet takes what merge gives. What it is shown is valid during the call.
@@ -26,7 +30,8 @@ type outlet interface {
 // left out.
 //
 // It is a tournament: each inner node of a tree over the streams holds the loser of the two below it, so that taking the
-// least row costs one comparison a level. Nearly all of them are settled by the first eight bytes, which are held as a number.
+// least row costs one comparison a level. Nearly all of them are settled by the first eight bytes, which are held as a number. The
+// tree is Huffman's: the more a stream gives, the fewer levels are above it.
 // A stream that wins some times in a row is likely to go on: then it is compared with the second best alone, and whole blocks that
 // come before that are handed on as they are.
 func merge(in []stream, out outlet) error {
@@ -48,38 +53,47 @@ const streakFrom = 6
 type tournament struct {
 	heads  []head
 	losers []int32
-	streak int // how many rows the winner has given since another had won
+	up     []int32 // the inner node above one; 0 is above the topmost
+	streak int     // how many rows the winner has given since another had won
 }
 
 func newTournament(in []stream) (*tournament, error) {
-	t := &tournament{heads: make([]head, max(len(in), 1)), losers: make([]int32, max(len(in), 1))}
+	n := max(len(in), 1)
+	t := &tournament{heads: make([]head, n), losers: make([]int32, n), up: make([]int32, n)}
 	t.heads[0].finish()
+	parts := make([]bracket, 0, n)
 	for i, s := range in {
 		h := &t.heads[i]
 		h.stream, h.ended = s, false
 		if err := h.load(); err != nil {
 			return nil, err
 		}
+		parts = append(parts, bracket{weight: s.weight(), winner: int32(i), up: &h.up})
 	}
-	n := len(t.heads)
 	if n == 1 {
 		t.streak = streakFrom
+		return t, nil
 	}
-	winners := make([]int32, 2*n) // of the subtree at a node; leaves stand behind the inner nodes
-	for i := range n {
-		winners[n+i] = int32(i)
-	}
-	for i := n - 1; i > 0; i-- {
-		a, b := winners[2*i], winners[2*i+1]
-		if t.heads[b].less(&t.heads[a]) {
+	for node := int32(1); len(parts) > 1; node++ {
+		slices.SortStableFunc(parts, func(a, b bracket) int { return cmp.Compare(b.weight, a.weight) })
+		a, b := parts[len(parts)-1], parts[len(parts)-2]
+		parts = parts[:len(parts)-2]
+		*a.up, *b.up = node, node
+		if t.heads[b.winner].less(&t.heads[a.winner]) {
 			a, b = b, a
 		}
-		winners[i], t.losers[i] = a, b
+		t.losers[node] = b.winner
+		parts = append(parts, bracket{weight: a.weight + b.weight, winner: a.winner, up: &t.up[node]})
 	}
-	if n > 1 {
-		t.losers[0] = winners[1]
-	}
+	t.losers[0] = parts[0].winner
 	return t, nil
+}
+
+// bracket is a part of a tournament that is set up.
+type bracket struct {
+	weight int64
+	winner int32
+	up     *int32 // where the node above it is kept
 }
 
 // step gives the least row.
@@ -138,7 +152,7 @@ func (t *tournament) run(out outlet) error {
 // second is the stream that has the least row of those that the winner beat; nil when all others have ended.
 func (t *tournament) second() *head {
 	var best *head
-	for i := (int(t.losers[0]) + len(t.heads)) / 2; i > 0; i /= 2 {
+	for i := t.heads[t.losers[0]].up; i > 0; i = t.up[i] {
 		if h := &t.heads[t.losers[i]]; !h.ended && (best == nil || h.less(best)) {
 			best = h
 		}
@@ -149,9 +163,10 @@ func (t *tournament) second() *head {
 // replay finds the winner anew, after the last one has another row.
 func (t *tournament) replay() {
 	w := t.losers[0]
-	for i := (int(w) + len(t.heads)) / 2; i > 0; i /= 2 {
-		if t.heads[t.losers[i]].less(&t.heads[w]) {
-			t.losers[i], w = w, t.losers[i]
+	best := &t.heads[w]
+	for i := best.up; i > 0; i = t.up[i] {
+		if h := &t.heads[t.losers[i]]; h.less(best) {
+			t.losers[i], w, best = w, t.losers[i], h
 		}
 	}
 	t.losers[0] = w
@@ -163,7 +178,8 @@ type head struct {
 	row     []byte
 	diff    int64
 	ended   bool
-	at, end int // where the row lies in the block
+	up      int32 // the inner node above the stream
+	at, end int   // where the row lies in the block
 	block   block
 	stream  stream
 }

@@ -345,6 +345,8 @@ func (r *runReader) next() (block, error) {
 	return block{body: body, stored: stored, sum: sum}, nil
 }
 
+func (r *runReader) weight() int64 { return r.size }
+
 func (r *runReader) damaged() error { return damage(r.name, r.before, "a block does not parse") }
 
 func (r *runReader) checkFooter() error {

@@ -3,7 +3,7 @@ package journal
 // A row that is folded is written again each time its run is merged with others. So runs are merged late: when there are a few of
 // a size, or when too much of what they hold is no longer there.
 const (
-	tierRuns  = 8       // so many of a size become one
+	tierRuns  = 16      // so many of a size become one
 	tierSpan  = 4       // a run up to so many times as large is of a size with what is newer
 	tinyBytes = 1 << 20 // runs this small are merged when what is newer has half their size: many files cost more
 	majorPart = 8       // what is newer than the oldest run has at least this part of its size before all is merged for space
