@@ -78,6 +78,83 @@ func TestLostSegment(t *testing.T) {
 	}
 }
 
+// TestHalfAHeader: a new segment whose header was written in part, before power went, holds no records and is begun anew. It is damage
+// where anything stands behind it.
+func TestHalfAHeader(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	j := open(t, d)
+	m := fill(t, j, newModel(), 20, rand.New(rand.NewPCG(8, 8)))
+	next := j.newest.next
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := "data/" + segmentName(next)
+	for written := range segmentHeader {
+		for _, format := range []uint32{1, Format} {
+			b := append(appendHeaderOf(nil, format, next)[:written], make([]byte, 4096-written)...)
+			b[4000] = 1
+			putFile(t, d, name, b)
+			var damaged *DamageError
+			if err := readAll(d); !errors.As(err, &damaged) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%d bytes of the header, and something behind them: %v", written, err)
+			}
+			b[4000] = 0
+			putFile(t, d, name, b)
+			if rep, err := Check(d, "data", nil); err != nil || rep.Bad() > 0 {
+				t.Errorf("%d bytes of the header: a check finds %v, %v", written, rep, err)
+			}
+			j = open(t, d)
+			if got := contentOf(t, j); got.String() != m.String() || j.newest.next != next {
+				t.Errorf("%d bytes of the header: record %d is next, want %d", written, j.newest.next, next)
+			}
+			m = fill(t, j, m, 1, rand.New(rand.NewPCG(uint64(written), 8)))
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := readAll(d); err != nil {
+				t.Errorf("%d bytes of the header, gone on with: %v", written, err)
+			}
+			next = next + 1
+			name = "data/" + segmentName(next)
+		}
+	}
+}
+
+// TestHalfAHeaderThatWasSealed: a part of a header, where a seal says that it was durable, is damage.
+func TestHalfAHeaderThatWasSealed(t *testing.T) {
+	t.Parallel()
+	d := sim.NewDisk(1)
+	j := open(t, d)
+	fill(t, j, newModel(), 40, rand.New(rand.NewPCG(8, 8)))
+	first := j.newest.first
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := "data/" + segmentName(first)
+	putFile(t, d, name, append(appendSegmentHeader(nil, first)[:7], make([]byte, 4089)...))
+	var damaged *DamageError
+	if err := readAll(d); !errors.As(err, &damaged) || !strings.Contains(err.Error(), name) {
+		t.Errorf("a part of a header that was durable: %v", err)
+	}
+}
+
+// putFile makes a file that holds b, or replaces it.
+func putFile(t *testing.T, d *sim.Disk, name string, b []byte) {
+	t.Helper()
+	_ = d.Remove(name) // it may not be there
+	f, err := d.Create(name)
+	if err == nil {
+		_, err = f.WriteAt(b, 0)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestHalfASeal: a crash in the middle of a seal, or before it, loses nothing and is no damage.
 func TestHalfASeal(t *testing.T) {
 	t.Parallel()

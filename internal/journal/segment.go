@@ -77,10 +77,13 @@ func (s *segment) size() int64 {
 	return s.end
 }
 
-func appendSegmentHeader(dst []byte, first uint64) []byte {
+func appendSegmentHeader(dst []byte, first uint64) []byte { return appendHeaderOf(dst, Format, first) }
+
+// appendHeaderOf is appendSegmentHeader of a release that wrote a format.
+func appendHeaderOf(dst []byte, format uint32, first uint64) []byte {
 	at := len(dst)
 	dst = binary.LittleEndian.AppendUint32(dst, segmentMagic)
-	dst = binary.LittleEndian.AppendUint32(dst, Format)
+	dst = binary.LittleEndian.AppendUint32(dst, format)
 	dst = binary.LittleEndian.AppendUint64(dst, first)
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[at:], castagnoli))
 }
@@ -243,9 +246,9 @@ func (s *segment) tail(rest []byte, follows uint64) (torn bool, err error) {
 	return s.next != follows, nil // else a crash came in the middle of the seal
 }
 
-// checkSegmentHeader says whether the header is whole. The error is nil when there is none but zeros or a part.
+// checkSegmentHeader says whether the header is whole. The error is nil when there is none but zeros or a part, and nothing behind it.
 func checkSegmentHeader(name string, b []byte, first uint64) (bool, error) {
-	if len(b) < segmentHeader || zeros(b) {
+	if len(b) < segmentHeader || cutHeader(b, first) {
 		return false, nil
 	}
 	sum := crc32.Checksum(b[:segmentHeader-4], castagnoli)
@@ -260,6 +263,21 @@ func checkSegmentHeader(name string, b []byte, first uint64) (bool, error) {
 		return false, damage(name, 8, "the header says record %d", binary.LittleEndian.Uint64(b[8:]))
 	}
 	return true, nil
+}
+
+// cutHeader says whether b is a part of its header, of any format, and zeros: what a write leaves that failed, or that a crash cut short.
+func cutHeader(b []byte, first uint64) bool {
+	for format := uint32(1); format <= Format; format++ {
+		header := appendHeaderOf(nil, format, first)
+		n := 0
+		for n < segmentHeader && b[n] == header[n] {
+			n++
+		}
+		if n < segmentHeader && zeros(b[n:]) {
+			return true
+		}
+	}
+	return false
 }
 
 func zeros(b []byte) bool {
