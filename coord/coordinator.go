@@ -231,8 +231,8 @@ func prepare(opts Options) *Coordinator {
 // Close stops sources, sinks and the loop, and waits for them.
 func (c *Coordinator) Close() {
 	c.stop(errShutdown)
+	<-c.done // until then it may start more
 	c.running.Wait()
-	<-c.done
 }
 
 // Counters are the totals; any goroutine may read them.
