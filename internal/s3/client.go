@@ -47,6 +47,7 @@ type Options struct {
 const (
 	requestTimeout = 2 * time.Minute
 	maxAnswer      = 64 << 20
+	maxObject      = 5 << 30 // what one PUT can bring
 	defaultRegion  = "us-east-1"
 )
 
@@ -226,7 +227,14 @@ func (c *Client) send(ctx context.Context, r *request) ([]byte, http.Header, err
 		return nil, nil, err
 	}
 	defer func() { _ = resp.Body.Close() }() // all that counts was read
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	most := int64(maxAnswer)
+	if r.method == http.MethodGet && r.key != "" {
+		most = maxObject
+	}
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
+	if err == nil && int64(len(answer)) > most {
+		err = fmt.Errorf("it is larger than %d bytes", most)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read answer: %w", err)
 	}
