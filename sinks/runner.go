@@ -12,9 +12,10 @@ import (
 
 // Progress is how far a target is, as the target itself keeps it.
 type Progress struct {
-	Known  bool      // a writer has begun
-	Time   repr.Time // all up to here is committed; 0 before the first commit
-	Writer string    // the run of the server that wrote it
+	Known   bool      // a writer has begun
+	Time    repr.Time // all up to here is committed; 0 before the first commit
+	Writer  string    // the run of the server that wrote it
+	Records int64     // that were written in all, as far as the target keeps it
 }
 
 // Group is what one commit writes: whole ticks, in order.
@@ -108,7 +109,7 @@ func (r *Runner) connect(ctx context.Context) error {
 			return r.outrun(found)
 		}
 		r.progress, r.opened = found, true
-		r.loop.State.Written, r.loop.State.Recorded = found.Time, found.Time
+		r.loop.State.Written, r.loop.State.Recorded, r.loop.State.Records = found.Time, found.Time, found.Records
 	case found.Time == r.progress.Time: // what was sent did not arrive
 	case sent > 0 && found.Time == sent:
 		r.committed(sent)

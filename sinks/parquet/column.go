@@ -32,6 +32,7 @@ type form struct {
 	length   int
 	logical  schema.LogicalType
 	write    func(w file.ColumnChunkWriter, c *column, values []repr.Datum, levels []int16) error
+	read     reading
 }
 
 const (
@@ -43,20 +44,20 @@ const (
 
 // forms are those of the kinds; one that is not here is written as its text.
 var forms = map[repr.Kind]form{
-	repr.KindBool:        {physical: parquet.Types.Boolean, logical: schema.NoLogicalType{}, write: writeBools},
-	repr.KindInt2:        {physical: parquet.Types.Int32, logical: schema.NewIntLogicalType(16, true), write: writeInt32},
-	repr.KindInt4:        {physical: parquet.Types.Int32, logical: schema.NewIntLogicalType(32, true), write: writeInt32},
-	repr.KindInt8:        {physical: parquet.Types.Int64, logical: schema.NewIntLogicalType(64, true), write: writeInt64},
-	repr.KindOID:         {physical: parquet.Types.Int64, logical: schema.NewIntLogicalType(64, true), write: writeInt64},
-	repr.KindFloat4:      {physical: parquet.Types.Float, logical: schema.NoLogicalType{}, write: writeFloats},
-	repr.KindFloat8:      {physical: parquet.Types.Double, logical: schema.NoLogicalType{}, write: writeDoubles},
-	repr.KindDate:        {physical: parquet.Types.Int32, logical: schema.DateLogicalType{}, write: writeInt32},
-	repr.KindTime:        {physical: parquet.Types.Int64, logical: schema.NewTimeLogicalType(false, schema.TimeUnitMicros), write: writeInt64},
-	repr.KindTimestamp:   {physical: parquet.Types.Int64, logical: schema.NewTimestampLogicalType(false, schema.TimeUnitMicros), write: writeInt64},
-	repr.KindTimestampTZ: {physical: parquet.Types.Int64, logical: schema.NewTimestampLogicalType(true, schema.TimeUnitMicros), write: writeInt64},
-	repr.KindBytea:       {physical: parquet.Types.ByteArray, logical: schema.NoLogicalType{}, write: writeBytes},
-	repr.KindJSON:        {physical: parquet.Types.ByteArray, logical: schema.JSONLogicalType{}, write: writeBytes},
-	repr.KindJSONB:       {physical: parquet.Types.ByteArray, logical: schema.JSONLogicalType{}, write: writeBytes},
+	repr.KindBool:        {physical: parquet.Types.Boolean, logical: schema.NoLogicalType{}, write: writeBools, read: readBools},
+	repr.KindInt2:        {physical: parquet.Types.Int32, logical: schema.NewIntLogicalType(16, true), write: writeInt32, read: readInt32},
+	repr.KindInt4:        {physical: parquet.Types.Int32, logical: schema.NewIntLogicalType(32, true), write: writeInt32, read: readInt32},
+	repr.KindInt8:        {physical: parquet.Types.Int64, logical: schema.NewIntLogicalType(64, true), write: writeInt64, read: readInt64},
+	repr.KindOID:         {physical: parquet.Types.Int64, logical: schema.NewIntLogicalType(64, true), write: writeInt64, read: readInt64},
+	repr.KindFloat4:      {physical: parquet.Types.Float, logical: schema.NoLogicalType{}, write: writeFloats, read: readFloats},
+	repr.KindFloat8:      {physical: parquet.Types.Double, logical: schema.NoLogicalType{}, write: writeDoubles, read: readDoubles},
+	repr.KindDate:        {physical: parquet.Types.Int32, logical: schema.DateLogicalType{}, write: writeInt32, read: readInt32},
+	repr.KindTime:        {physical: parquet.Types.Int64, logical: schema.NewTimeLogicalType(false, schema.TimeUnitMicros), write: writeInt64, read: readInt64},
+	repr.KindTimestamp:   {physical: parquet.Types.Int64, logical: schema.NewTimestampLogicalType(false, schema.TimeUnitMicros), write: writeInt64, read: readInt64},
+	repr.KindTimestampTZ: {physical: parquet.Types.Int64, logical: schema.NewTimestampLogicalType(true, schema.TimeUnitMicros), write: writeInt64, read: readInt64},
+	repr.KindBytea:       {physical: parquet.Types.ByteArray, logical: schema.NoLogicalType{}, write: writeBytes, read: readBytes},
+	repr.KindJSON:        {physical: parquet.Types.ByteArray, logical: schema.JSONLogicalType{}, write: writeBytes, read: readBytes},
+	repr.KindJSONB:       {physical: parquet.Types.ByteArray, logical: schema.JSONLogicalType{}, write: writeBytes, read: readBytes},
 }
 
 // columnOf is the column of a file for one of the view. A numeric whose digits are bounded is a decimal, any other its text.
@@ -65,10 +66,10 @@ func columnOf(c repr.Column, from int) column {
 	var known bool
 	out.how, known = forms[c.Type.Kind]
 	if digits, scale := precision(c.Type); c.Type.Kind == repr.KindNumeric && digits > 0 && digits <= maxDigits && scale >= 0 && scale <= digits {
-		out.how, known = form{physical: parquet.Types.Int64, logical: schema.NewDecimalLogicalType(digits, scale), write: writeDecimals}, true
+		out.how, known = form{physical: parquet.Types.Int64, logical: schema.NewDecimalLogicalType(digits, scale), write: writeDecimals, read: readDecimals}, true
 	}
 	if !known {
-		out.how = form{physical: parquet.Types.ByteArray, logical: schema.StringLogicalType{}, write: writeTexts}
+		out.how = form{physical: parquet.Types.ByteArray, logical: schema.StringLogicalType{}, write: writeTexts, read: readTexts}
 	}
 	if out.how.length == 0 {
 		out.how.length = -1

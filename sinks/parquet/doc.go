@@ -15,5 +15,7 @@
 // Of a view that only grows the files hold rows. Of any other they hold changes: each row with the columns mz_timestamp and mz_diff,
 // whose sum is the view.
 //
-// Start reading at target.go; file.go writes one file, column.go the columns of each type.
+// Given a whole content behind a commit, the sink reads its files again and commits what is different.
+//
+// Start reading at target.go; file.go writes one file, column.go the columns of each type, read.go reads them, compare.go compares.
 package parquet

@@ -15,12 +15,17 @@ import (
 // groupRows is how many rows a row group has.
 const groupRows = 100_000
 
+// written are the columns of a file.
+func (t *target) written() []column {
+	if t.cfg.Changes {
+		return append(t.columns[:len(t.columns):len(t.columns)], beside...)
+	}
+	return t.columns
+}
+
 // file writes rows as one file.
 func (t *target) file(records []record) ([]byte, error) {
-	columns := t.columns
-	if t.cfg.Changes {
-		columns = append(columns[:len(columns):len(columns)], beside...)
-	}
+	columns := t.written()
 	fields := make(schema.FieldList, len(columns))
 	for i := range columns {
 		c := &columns[i]

@@ -29,6 +29,7 @@ type target struct {
 	opened string // when, in the names of files: none that a request of before brings late is taken for one of these
 	tag    string // of the state as it was last read or written
 	left   []left
+	rows   int64 // of all files that are committed, as the state says; -1: it does not
 }
 
 // state is what the storage keeps of the sink.
@@ -36,6 +37,7 @@ type state struct {
 	Time   repr.Time `json:"time"`
 	Writer string    `json:"writer"`
 	Opened string    `json:"opened,omitempty"` // of which opening it is
+	Rows   *int64    `json:"rows,omitempty"`   // of all files that are committed; states of earlier servers do not have it
 	Coming []string  `json:"coming,omitempty"` // files of a commit that runs, or did not get to its end
 	Left   []left    `json:"left,omitempty"`   // files of such commits before, which were deleted
 }
@@ -63,6 +65,17 @@ type writtenFile struct {
 	Size int    `json:"size"`
 }
 
+// rowsOf is how many rows a state says that there are; -1 when it does not say it.
+func rowsOf(now state) int64 {
+	switch {
+	case now.Rows != nil:
+		return *now.Rows
+	case now.Time == 0:
+		return 0
+	}
+	return -1
+}
+
 func (t *target) statePath() string { return t.folder() + "/state.json" }
 
 // guarded is a store that many may ask at once, and that may carry out a request late: it replaces a file only where that is still the one
@@ -80,7 +93,8 @@ func (t *target) Open(ctx context.Context) (sinks.Progress, error) {
 	if err != nil {
 		return sinks.Progress{}, err
 	}
-	p := sinks.Progress{Known: found, Time: now.Time, Writer: now.Writer}
+	t.rows = rowsOf(now)
+	p := sinks.Progress{Known: found, Time: now.Time, Writer: now.Writer, Records: max(t.rows, 0)}
 	if known := t.cfg.Run.Known; known != nil && now.Writer != "" && !known(now.Writer) {
 		return p, nil // another's files are not ours to delete
 	}
@@ -134,12 +148,14 @@ func (t *target) write(ctx context.Context, now state) error {
 	return err
 }
 
-func (t *target) now() time.Time {
+func (t *target) clock() clock.Clock {
 	if t.cfg.Run.Clock == nil {
-		return clock.System{}.Now()
+		return clock.System{}
 	}
-	return t.cfg.Run.Clock.Now()
+	return t.cfg.Run.Clock
 }
+
+func (t *target) now() time.Time { return t.clock().Now() }
 
 // sweep deletes what was left once more, as far as the store lets it, and forgets what was deleted long behind its commit.
 func (t *target) sweep(ctx context.Context) {
@@ -156,43 +172,70 @@ func (t *target) sweep(ctx context.Context) {
 // Close gives up idle connections.
 func (t *target) Close(context.Context) { t.store.Close() }
 
-// Write writes the files of a group between two states.
+// Write writes the files of a group between two states. Of a whole content it writes what the files do not hold.
 func (t *target) Write(ctx context.Context, g sinks.Group) (int64, error) {
+	ticks := g.Ticks
 	if g.Whole && g.From.Time > 0 {
-		return 0, repr.NewError(repr.CodeObjectNotReady, "cannot continue "+t.cfg.Run.Place+": the changes since its last commit are not kept").
-			WithDetail(fmt.Sprintf("It was written up to time %d.", g.From.Time)).WithHint("Drop the sink and create it anew with another prefix.")
+		changes, err := t.difference(ctx, g.From.Time, ticks[0])
+		if err != nil {
+			return 0, err
+		}
+		ticks = slices.Concat([]sinks.Tick{{Time: ticks[0].Time, Changes: changes}}, ticks[1:])
 	}
-	parts, records, err := t.part(g.Ticks)
+	parts, records, err := t.part(ticks)
 	if err != nil {
 		return 0, err
 	}
+	if len(parts) > 0 {
+		if err := t.writeFiles(ctx, g, parts); err != nil {
+			return 0, err
+		}
+	}
+	done := t.stateAt(g.To)
+	if t.rows >= 0 {
+		done.Rows = new(t.rows + records)
+	}
+	if err := t.write(ctx, done); err != nil {
+		return 0, err
+	}
+	t.rows = rowsOf(done)
+	return records, nil
+}
+
+// writeFiles writes which files will come, the files, and their manifest.
+func (t *target) writeFiles(ctx context.Context, g sinks.Group, parts map[string][]record) error {
 	man := manifest{Time: g.To, From: g.From.Time, Files: []writtenFile{}}
-	coming := []string{t.manifestPath(g.To)}
+	before := t.stateAt(g.From.Time)
+	before.Coming = []string{t.manifestPath(g.To)}
 	bodies := make([][]byte, 0, len(parts))
 	for i, folder := range slices.Sorted(maps.Keys(parts)) {
 		body, err := t.file(parts[folder])
 		if err != nil {
-			return 0, err
+			return err
 		}
 		name := path.Join(t.cfg.Prefix, folder, fmt.Sprintf("%s-%d-%d-%s.parquet", t.cfg.Name, g.To, i, t.opened))
-		coming, bodies = append(coming, name), append(bodies, body)
+		before.Coming, bodies = append(before.Coming, name), append(bodies, body)
 		man.Files = append(man.Files, writtenFile{Name: name, Rows: len(parts[folder]), Size: len(body)})
 	}
-	if len(bodies) > 0 {
-		if err := t.write(ctx, state{Time: g.From.Time, Writer: t.cfg.Run.Writer, Opened: t.opened, Coming: coming, Left: t.left}); err != nil {
-			return 0, err
-		}
-		t.sweep(ctx)
-		for i, body := range bodies {
-			if err := t.store.Put(ctx, man.Files[i].Name, body); err != nil {
-				return 0, err
-			}
-		}
-		if err := t.put(ctx, t.manifestPath(g.To), man); err != nil {
-			return 0, err
+	if err := t.write(ctx, before); err != nil {
+		return err
+	}
+	t.sweep(ctx)
+	for i, body := range bodies {
+		if err := t.store.Put(ctx, man.Files[i].Name, body); err != nil {
+			return err
 		}
 	}
-	return records, t.write(ctx, state{Time: g.To, Writer: t.cfg.Run.Writer, Opened: t.opened, Left: t.left})
+	return t.put(ctx, t.manifestPath(g.To), man)
+}
+
+// stateAt is a state at a time, with the rows that are committed now.
+func (t *target) stateAt(at repr.Time) state {
+	now := state{Time: at, Writer: t.cfg.Run.Writer, Opened: t.opened, Left: t.left}
+	if t.rows >= 0 {
+		now.Rows = new(t.rows)
+	}
+	return now
 }
 
 func (t *target) manifestPath(at repr.Time) string {

@@ -1,0 +1,179 @@
+package parquet
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"millrace/internal/s3"
+	"millrace/repr"
+	"millrace/sinks"
+)
+
+// A sink whose changes were not kept, or that goes over to another relation, is given a whole content. It reads what its files add up to,
+// and writes the difference.
+
+// manyManifests is how many manifests are read at most: one a minute for two years are fewer.
+const manyManifests = 1 << 20
+
+// content is how often each row, packed, is there.
+type content map[string]int64
+
+func (c content) add(row []byte, n int64) {
+	was := c[string(row)]
+	if was+n == 0 {
+		delete(c, string(row))
+		return
+	}
+	c[string(row)] = was + n
+}
+
+// difference is what leads from the files to a whole content, as changes at its time. Without Changes a row that the content no longer has
+// is an error, or is left out.
+func (t *target) difference(ctx context.Context, upTo repr.Time, whole sinks.Tick) ([]sinks.Change, error) {
+	rest, err := t.held(ctx, upTo)
+	if err != nil {
+		return nil, err
+	}
+	parts, _, err := t.part([]sinks.Tick{whole})
+	if err != nil {
+		return nil, err
+	}
+	for _, folder := range slices.Sorted(maps.Keys(parts)) {
+		// What a file holds of a value may be less than the value: both sides are compared as they are in files.
+		for records := range slices.Chunk(parts[folder], groupRows) {
+			body, err := t.file(records)
+			if err == nil {
+				err = t.read(folder, body, func(row []byte, n int64) { rest.add(row, -n) })
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	t.cfg.Run.Log.Info("sink compares", "place", t.cfg.Run.Place, "after", upTo, "changes", len(rest))
+	out := make([]sinks.Change, 0, len(rest))
+	for _, row := range slices.Sorted(maps.Keys(rest)) {
+		out = append(out, sinks.Change{Row: []byte(row), Diff: -rest[row]})
+	}
+	return out, nil
+}
+
+// held is what the committed files add up to.
+func (t *target) held(ctx context.Context, upTo repr.Time) (content, error) {
+	out := content{}
+	manifests, err := t.manifests(ctx, upTo)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range manifests {
+		for _, f := range m.Files {
+			body, err := t.get(ctx, f.Name)
+			if err != nil {
+				return nil, err
+			}
+			if err := t.read(t.folderIn(f.Name), body, out.add); err != nil {
+				return nil, t.cannotCompare(fmt.Sprintf("its file %s cannot be read: %s", f.Name, err))
+			}
+		}
+	}
+	for _, n := range out {
+		if n < 0 {
+			return nil, t.cannotCompare("its files take rows back that they never brought")
+		}
+	}
+	return out, nil
+}
+
+// folderIn is the folder that a file is in, below the prefix.
+func (t *target) folderIn(name string) string {
+	folder := path.Dir(name)
+	if folder == "." {
+		return ""
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(folder, t.cfg.Prefix), "/")
+}
+
+// manifests are those of what is committed, in order. One that a request of before brought late is not among them.
+func (t *target) manifests(ctx context.Context, upTo repr.Time) ([]manifest, error) {
+	names, err := t.store.List(ctx, t.folder()+"/", manyManifests)
+	if err != nil {
+		return nil, err
+	}
+	late := map[string]bool{t.statePath(): true}
+	for _, l := range t.left {
+		late[l.Name] = true
+	}
+	var out []manifest
+	rows := int64(0)
+	for _, name := range names {
+		if late[name] || !strings.HasSuffix(name, ".json") {
+			continue
+		}
+		text, err := t.get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		var m manifest
+		if err := json.Unmarshal(text, &m); err != nil {
+			return nil, t.cannotCompare("its manifest " + name + " is none")
+		}
+		if m.Time > upTo {
+			continue
+		}
+		out = append(out, m)
+		for _, f := range m.Files {
+			rows += int64(f.Rows)
+		}
+	}
+	slices.SortFunc(out, func(a, b manifest) int { return cmp.Compare(a.Time, b.Time) })
+	for i := 1; i < len(out); i++ {
+		if out[i].From < out[i-1].Time {
+			return nil, t.cannotCompare(fmt.Sprintf("two manifests tell of the changes up to time %d", out[i-1].Time))
+		}
+	}
+	if t.rows >= 0 && rows != t.rows {
+		return nil, t.cannotCompare(fmt.Sprintf("its manifests name %d rows of the %d that it has written", rows, t.rows))
+	}
+	t.rows = rows
+	return out, nil
+}
+
+// How often a file is asked for before all of them are read anew, and how long it waits between, at first.
+const (
+	readTries = 5
+	readPause = 100 * time.Millisecond
+)
+
+// get reads a file that must be there.
+func (t *target) get(ctx context.Context, name string) ([]byte, error) {
+	for try := 1; ; try++ {
+		body, err := t.store.Get(ctx, name)
+		if err == nil {
+			return body, nil
+		}
+		if errors.Is(err, s3.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+			return nil, t.cannotCompare("its file " + name + " is gone")
+		}
+		if _, fatal := t.Explain(err); fatal || try == readTries {
+			return nil, err
+		}
+		if err := t.clock().Sleep(ctx, readPause<<try); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (t *target) cannotCompare(why string) *repr.Error {
+	return repr.NewError(repr.CodeObjectNotReady, "cannot continue "+t.cfg.Run.Place+": "+why).
+		WithDetail("The changes since its last commit are not kept, so its files are compared with the view.").
+		WithHint("Drop the sink and create it anew with another prefix or folder.")
+}
