@@ -243,14 +243,14 @@ func errCannotSwitch(why, instead string) *repr.Error {
 
 func (spec *kafkaSink) switchable(old, now *catalog.Item) *repr.Error {
 	switch {
-	case spec.cfg.Envelope == sinkkafka.Append:
+	case spec.cfg.Envelope == sinkkafka.Append && !spec.cfg.Force:
 		return errCannotSwitch("ENVELOPE NONE has no record that takes back what the other relation does not have.",
-			"create a sink from the other relation into another topic; ENVELOPE UPSERT and DEBEZIUM can go over to it")
+			"create a sink from the other relation into another topic; with ENVELOPE NONE (FORCE), UPSERT or DEBEZIUM it can go over")
 	case !spec.cfg.Snapshot:
 		return errCannotSwitch("A sink without a snapshot does not hold the content that the other relation could be compared with.",
 			"create a sink from the other relation into another topic")
 	}
-	exact := spec.cfg.Envelope == sinkkafka.Debezium && spec.cfg.Format == sinkkafka.Avro // records are compared as they are encoded
+	exact := spec.cfg.Envelope != sinkkafka.Upsert && spec.cfg.Format == sinkkafka.Avro // records are compared as they are encoded
 	return sameColumns(old, now, func(was, is repr.Column) bool { return exact && was.NotNull != is.NotNull })
 }
 
@@ -262,9 +262,16 @@ func (spec *searchSink) switchable(old, now *catalog.Item) *repr.Error {
 	return sameColumns(old, now, func(repr.Column, repr.Column) bool { return false })
 }
 
-func (spec *objectSink) switchable(_, _ *catalog.Item) *repr.Error {
-	return errCannotSwitch("Files hold the changes of one relation, and are not read again to be compared with another.",
-		"create a sink from the other relation with another prefix or folder")
+func (spec *objectSink) switchable(old, now *catalog.Item) *repr.Error {
+	switch {
+	case spec.rows && !spec.force:
+		return errCannotSwitch("The files hold rows, and none in them takes back what the other relation does not have.",
+			"create a sink from the other relation with another prefix or folder; with ENVELOPE NONE (FORCE) it can go over")
+	case !spec.rows && now.Grows:
+		return errCannotSwitch("The files hold changes, and those of \""+now.Name+"\", which takes no row back, would be rows.",
+			"create a sink from the other relation with another prefix or folder")
+	}
+	return sameColumns(old, now, func(repr.Column, repr.Column) bool { return false })
 }
 
 // detach keeps the changes from now on from a sink: it ends behind those that were published. It runs in the loop.

@@ -107,3 +107,35 @@ func TestAlteredSinkGoesOn(t *testing.T) {
 		<-ticks
 	}
 }
+
+// TestSinkOfRowsStays: rows that were written for good are not those of another relation, and changes stay changes.
+func TestSinkOfRowsStays(t *testing.T) {
+	t.Parallel()
+	opts := quiet()
+	opts.Sink = func(string, sinks.Options) SinkConnector { return taker{} }
+	opts.FileSinks = "/srv/lake"
+	cl := connect(t, start(t, opts))
+	cl.must(`CREATE SOURCE c FROM LOAD GENERATOR COUNTER (UP TO 3);
+		CREATE MATERIALIZED VIEW sums AS SELECT sum(counter)::bigint AS counter FROM c;
+		CREATE MATERIALIZED VIEW more AS SELECT max(counter) AS counter FROM c;
+		CREATE CONNECTION k TO KAFKA (BROKER 'localhost:1') WITH (VALIDATE = false);
+		CREATE SINK topic FROM c INTO KAFKA CONNECTION k (TOPIC 'grown') FORMAT JSON ENVELOPE NONE;
+		CREATE SINK rows FROM c INTO FILE 'rows';
+		CREATE SINK changes FROM sums INTO FILE 'changes';
+		CREATE SINK forced FROM c INTO FILE 'forced' ENVELOPE NONE (FORCE)`)
+	for statement, want := range map[string]string{
+		"ALTER SINK topic SET FROM more":   "takes back",
+		"ALTER SINK rows SET FROM more":    "The files hold rows",
+		"ALTER SINK changes SET FROM c":    "would be rows",
+		"ALTER SINK changes SET FROM more": "",
+		"ALTER SINK forced SET FROM more":  "",
+	} {
+		_, err := cl.run(t.Context(), statement)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s says %v", statement, err)
+		case want != "" && (err == nil || err.Code != repr.CodeFeatureNotSupported || !strings.Contains(err.Detail, want) || err.Hint == ""):
+			t.Errorf("%s says %+v, want %q", statement, err, want)
+		}
+	}
+}
