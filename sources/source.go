@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"millrace/internal/broker"
 	"millrace/repr"
 )
 
@@ -75,6 +76,13 @@ type Gatherer interface {
 	Abandon()
 	// Content gives what a table holds by all that was pushed, when that has come to its tick.
 	Content(ctx context.Context, table uint64) (iter.Seq2[[]byte, repr.Diff], error)
+}
+
+// Settler are Events that say when what was pushed is kept. Its methods are for the goroutine of Run.
+type Settler interface {
+	Events
+	// Settle waits until all that was pushed is durable, where anything ever is.
+	Settle(ctx context.Context) error
 }
 
 // Connector is one running source.
@@ -150,12 +158,22 @@ type ErrorPolicy struct {
 	OnError     OnError
 	DeadLetters string // the topic that they are written to besides; empty: none
 	Writer      string // the name of the source to those who keep what is written, for ever
+	Source      string // the name of the source to people
+
+	Broker *broker.Options // where that topic is; nil: where the source reads
 }
 
-// Follower is a connector that sees to the policy itself.
+// Follower is a connector that is told the policy: it writes the dead letters.
 type Follower interface {
 	// Follow holds from the next record on. Any goroutine may call it, also before Run.
 	Follow(p ErrorPolicy)
+}
+
+// Halting is a Follower that may see to Fail itself: it hands over what came before a bad record, and waits in front of it. Of others
+// the batch with the bad record waits.
+type Halting interface {
+	Follower
+	Halts() bool
 }
 
 // Leaver is a connector that has something of its own on the other side, which goes when the source is dropped.

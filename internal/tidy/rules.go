@@ -115,10 +115,10 @@ var repository = Rules{
 		{
 			Path:  "github.com/twmb/franz-go/pkg/kfake",
 			In:    []string{"cmd", "internal/demo", "bench", "tests"},
-			Tests: []string{"internal/broker", "sources/kafka", "sinks/kafka", "coord"},
+			Tests: []string{"internal/broker", "sources", "sinks/kafka", "coord"},
 		},
 		{
-			Path: "github.com/twmb/franz-go", In: []string{"internal/broker", "sources/kafka", "sinks/kafka", "cmd", "internal/demo", "bench", "tests"},
+			Path: "github.com/twmb/franz-go", In: []string{"internal/broker", "sources/kafka", "sources/deadletter", "sinks/kafka", "cmd", "internal/demo", "bench", "tests"},
 			Tests: []string{"coord"},
 		},
 		{Path: "google.golang.org/protobuf", In: []string{"repr/format/protobuf"}, Tests: []string{"sources/kafka"}},

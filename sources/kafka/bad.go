@@ -23,6 +23,9 @@ const maxReason = 2000
 // againEvery is how often a record at which the source stops is tried again: its schema may come late.
 const againEvery = 5 * time.Second
 
+// Halts says that it stops in front of a bad record where the policy wants that.
+func (*Source) Halts() bool { return true }
+
 // Follow has bad records dealt with in this way from the next one on. Any goroutine may call it.
 func (s *Source) Follow(p sources.ErrorPolicy) {
 	s.policy.Store(&p)
@@ -91,7 +94,7 @@ func (r *reader) errorOf(rec *kgo.Record, bad *repr.Error) []byte {
 	r.met = max(r.met, r.cfg.Clock.Now().UnixMilli()) // the order of their rows is that in which they came, also when the clock is set back
 	r.batch.Bad++
 	if r.following().DeadLetters != "" {
-		r.dead = append(r.dead, letter{rec: rec, bad: bad, met: r.met})
+		r.dead = append(r.dead, letterOf(rec, bad, r.met))
 	}
 	return errorRow(rec, bad, r.met)
 }

@@ -15,6 +15,7 @@ import (
 	"millrace/internal/registry"
 	"millrace/repr"
 	"millrace/sources"
+	"millrace/sources/deadletter"
 	"millrace/sources/envelope"
 	"millrace/sources/infer"
 )
@@ -59,15 +60,18 @@ type reader struct {
 	state   sources.State
 	extra   []string // fields that no column has
 
-	dead    []letter // bad records of the batch
-	letters *deadLetters
+	own    *broker.Options     // where it reads
+	dead   []deadletter.Letter // bad records of the batch
+	outbox *deadletter.Outbox
 }
 
 // Run reads from the given offsets until ctx ends. It returns early only with what no retry can mend.
 func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
 	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}, high: map[int32]int64{}}
+	own := s.cfg.Broker
+	r.own, r.outbox = &own, r.newOutbox()
 	r.reset()
-	defer func() { r.letters.close() }()
+	defer r.outbox.Close()
 	for {
 		r.report(sources.State{Status: statusStarting})
 		err := r.run(ctx, from)
@@ -87,7 +91,7 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 			}
 		}
 		if to := r.to.Swap(nil); to != nil {
-			r.cfg.Broker = *to
+			r.cfg.Broker, r.own = *to, to
 		}
 		if len(r.next) > 0 {
 			from = maps.Clone(r.next) // all before it was handed over
