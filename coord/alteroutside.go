@@ -165,6 +165,10 @@ func dependentIDs(snap *catalog.Snapshot, id uint64) []uint64 {
 // reconnect has the connector of a source connect as its definition says now. It runs in the loop.
 func (c *Coordinator) reconnect(it *catalog.Item) {
 	r, spec := c.sources[it.ID], (*kafkaSource)(nil)
+	if r != nil {
+		r.letters = lettersIn(it)
+		r.tellPolicy()
+	}
 	if from, ok := it.Def.(*postgresSource); ok && r != nil {
 		c.reconnectPostgres(r, from)
 	}

@@ -101,7 +101,7 @@ func (l *errorLog) trim(p errorPolicy, now repr.Datum) {
 // note is what is kept of the counts of a source.
 func (r *sourceRun) note() []byte {
 	var out []byte
-	for _, n := range []int64{r.good, r.bad, r.bytes, r.letters, r.errs.dropped} {
+	for _, n := range []int64{r.good, r.bad, r.bytes, r.lettered, r.errs.dropped} {
 		out = binary.AppendVarint(out, n)
 	}
 	return append(out, r.errs.bar...)
@@ -109,7 +109,7 @@ func (r *sourceRun) note() []byte {
 
 // recall takes the counts from a note.
 func (r *sourceRun) recall(note []byte) {
-	for _, to := range []*int64{&r.good, &r.bad, &r.bytes, &r.letters, &r.errs.dropped} {
+	for _, to := range []*int64{&r.good, &r.bad, &r.bytes, &r.lettered, &r.errs.dropped} {
 		n, used := binary.Varint(note)
 		if used <= 0 {
 			return

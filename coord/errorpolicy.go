@@ -1,7 +1,6 @@
 package coord
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -23,6 +22,7 @@ type errorPolicy struct {
 	mostRows  int64         // of <source>_errors; what is older goes
 	mostBytes int64         // of its rows
 	keepFor   time.Duration // how long a row stays; 0: as long as there is room
+	lettersTo ast.Name      // the connection to where the topic of dead letters is; none: where the source reads
 }
 
 // What is kept of bad records when the source does not say.
@@ -39,6 +39,7 @@ const (
 	optionErrorBytes  = "retain errors bytes"
 	optionErrorAge    = "retain errors for"
 	optionDeadLetters = "dead letter topic"
+	optionLettersTo   = "dead letter connection"
 )
 
 // errorOptions read the options about bad records.
@@ -48,6 +49,7 @@ var errorOptions = map[string]func(p *errorPolicy, o *ast.Option) *repr.Error{
 	optionErrorRows:   func(p *errorPolicy, o *ast.Option) *repr.Error { return takeBound(&p.mostRows, o) },
 	optionErrorBytes:  func(p *errorPolicy, o *ast.Option) *repr.Error { return takeBound(&p.mostBytes, o) },
 	optionDeadLetters: takeDeadLetters,
+	optionLettersTo:   takeLettersTo,
 	optionErrorAge: func(p *errorPolicy, o *ast.Option) (err *repr.Error) {
 		p.keepFor, err = retainInterval(*o, "RETAIN ERRORS FOR")
 		return err
@@ -74,13 +76,37 @@ func errorPolicyOf(st *ast.CreateSource) (errorPolicy, *repr.Error) {
 			if read, ok := st.From.TopicName(); ok && o.Name == optionDeadLetters && read == p.DeadLetters {
 				return p, repr.NewError(repr.CodeInvalidParameter, "the source cannot write dead letters to the topic that it reads").At(o.Pos)
 			}
-			if o.Name == optionDeadLetters && st.From.Kind != ast.ExternalKafka {
-				return p, unsupported("DEAD LETTER TOPIC of a source that does not read Kafka", o.Pos).WithHint(cmp.Or(neverBad[st.From.Kind],
-					"a sink writes what <source>_errors holds: CREATE SINK … FROM <source>_errors INTO KAFKA … ENVELOPE NONE (FORCE)"))
-			}
 		}
 	}
-	return p, nil
+	return p, checkLetters(st, &p)
+}
+
+// checkLetters refuses dead letters that cannot be, and those of which it is not said where they go.
+func checkLetters(st *ast.CreateSource, p *errorPolicy) *repr.Error {
+	all := append(slices.Clone(st.From.Options), st.Options...)
+	topic, hasTopic := ast.FindOption(all, optionDeadLetters)
+	to, hasConnection := ast.FindOption(all, optionLettersTo)
+	switch why := neverBad[st.From.Kind]; {
+	case hasTopic && why != "":
+		return unsupported("DEAD LETTER TOPIC of a source from "+st.From.Kind.String(), topic.Pos).WithHint(why)
+	case hasConnection && !hasTopic:
+		return repr.NewError(repr.CodeInvalidParameter, "DEAD LETTER CONNECTION goes with DEAD LETTER TOPIC").
+			WithHint("name the topic: DEAD LETTER TOPIC = '…'; or RESET both").At(to.Pos)
+	case hasTopic && p.lettersTo.IsZero() && st.From.Kind != ast.ExternalKafka:
+		return repr.NewError(repr.CodeInvalidParameter, "a source from "+st.From.Kind.String()+" needs a DEAD LETTER CONNECTION to write to a DEAD LETTER TOPIC").
+			WithHint("CREATE CONNECTION k TO KAFKA (BROKER '…') makes one; write WITH (DEAD LETTER TOPIC = '" + p.DeadLetters + "', DEAD LETTER CONNECTION = k)").At(topic.Pos)
+	}
+	return nil
+}
+
+// lettersOf is the connection by which a source writes its dead letters, when it names one.
+func (s *Session) lettersOf(st *ast.CreateSource) (*connectionSpec, uint64, *repr.Error) {
+	p, err := errorPolicyOf(st)
+	if err != nil || p.lettersTo.IsZero() {
+		return nil, 0, err
+	}
+	kind := ast.ConnectionKafka
+	return s.connection(p.lettersTo, &kind)
 }
 
 // neverBad are sources of which no record is bad, and why.
@@ -150,6 +176,20 @@ func takeDeadLetters(p *errorPolicy, o *ast.Option) *repr.Error {
 			WithHint("write it as in DEAD LETTER TOPIC = 'orders-dead'").At(o.Pos)
 	}
 	p.DeadLetters = o.Value.Text
+	return nil
+}
+
+// takeLettersTo reads the name of a connection.
+func takeLettersTo(p *errorPolicy, o *ast.Option) *repr.Error {
+	switch v := o.Value; {
+	case v.Kind == ast.OptionName:
+		p.lettersTo = v.Name
+	case v.Kind == ast.OptionWord && !strings.Contains(v.Text, " "):
+		p.lettersTo = ast.Name{At: v.At, Parts: []string{v.Text}}
+	default:
+		return repr.NewError(repr.CodeInvalidParameter, "DEAD LETTER CONNECTION is the name of a connection").
+			WithHint("write it as in DEAD LETTER CONNECTION = k, where CREATE CONNECTION k TO KAFKA (BROKER '…') has made one").At(o.Pos)
+	}
 	return nil
 }
 
@@ -242,7 +282,8 @@ func errFirstBad(b *sources.Batch) *repr.Error {
 
 // admit waits until the policy of the source takes a batch.
 func (r *sourceRun) admit(ctx context.Context, b *sources.Batch) error {
-	_, itself := r.connector.(sources.Follower)
+	h, itself := r.connector.(sources.Halting)
+	itself = itself && h.Halts()
 	for again := false; ; again = true {
 		why, altered := r.warden.refusal(b, itself, again)
 		if why == nil {
@@ -274,15 +315,28 @@ func (r *sourceRun) policyFor(p errorPolicy) sources.ErrorPolicy {
 		}
 		r.writer = "millrace-dead-" + name + "-" + itoa(int64(r.id))
 	}
-	out.Writer = r.writer
+	out.Writer, out.Source = r.writer, r.col.name
+	if r.letters != nil {
+		to, err := r.c.brokerOptions(r.letters)
+		if err != nil {
+			r.c.opts.Log.Error("dead letters cannot be written", "object", r.col.name, "err", err)
+			return sources.ErrorPolicy{OnError: p.OnError}
+		}
+		out.Broker = &to
+	}
 	return out
 }
 
 // follow has the source go by a policy from now on. It runs in the loop.
 func (r *sourceRun) follow(p errorPolicy) {
 	r.warden.alter(p)
-	if f, ok := r.connector.(sources.Follower); ok {
-		f.Follow(r.policyFor(p))
-	}
+	r.tellPolicy()
 	r.c.queued = true // for what is not to be kept any more
+}
+
+// tellPolicy tells the connector the policy. It runs in the loop.
+func (r *sourceRun) tellPolicy() {
+	if f, ok := r.connector.(sources.Follower); ok {
+		f.Follow(r.policyFor(r.warden.now()))
+	}
 }

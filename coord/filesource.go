@@ -93,7 +93,7 @@ func (spec *fileSource) takeOptions(list []ast.Option) *repr.Error {
 			}
 			spec.cfg.Compression = c
 		default:
-			return unsupported("the source option "+strings.ToUpper(o.Name), o.Pos).WithHint("the options are TAIL, COMPRESSION, RETAIN HISTORY FOR, ON ERROR, MAX ERROR RATE and RETAIN ERRORS")
+			return unsupported("the source option "+strings.ToUpper(o.Name), o.Pos).WithHint("the options are TAIL, COMPRESSION, RETAIN HISTORY FOR, ON ERROR, MAX ERROR RATE, RETAIN ERRORS, DEAD LETTER TOPIC and DEAD LETTER CONNECTION")
 		}
 	}
 	return nil

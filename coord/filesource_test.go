@@ -179,7 +179,7 @@ func TestBadLines(t *testing.T) {
 	comesTo(t, cl, "SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM a_errors)", "3|1")
 	f.add("a.json", "5\n[\n")
 	comesTo(t, cl, "SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM a_errors)", "4|2")
-	if _, err := cl.run(t.Context(), "CREATE SOURCE b FROM FILE 'a.json' FORMAT JSON WITH (DEAD LETTER TOPIC = 'x')"); err == nil || err.Code != "0A000" {
+	if _, err := cl.run(t.Context(), "CREATE SOURCE b FROM FILE 'a.json' FORMAT JSON WITH (DEAD LETTER TOPIC = 'x')"); err == nil || err.Code != "22023" || !strings.Contains(err.Hint, "DEAD LETTER CONNECTION = k") {
 		t.Error(err)
 	}
 }

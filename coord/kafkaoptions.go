@@ -28,7 +28,7 @@ func (spec *kafkaSource) takeOptions(st *ast.CreateSource) *repr.Error {
 			take := kafkaOptions[o.Name]
 			if take == nil {
 				return unsupported("the source option "+strings.ToUpper(o.Name), o.Pos).
-					WithHint("the options are TOPIC, START OFFSET, START TIMESTAMP, RETAIN HISTORY FOR, ON ERROR, MAX ERROR RATE, RETAIN ERRORS and DEAD LETTER TOPIC; how to log in is said by CREATE CONNECTION")
+					WithHint("the options are TOPIC, START OFFSET, START TIMESTAMP, RETAIN HISTORY FOR, ON ERROR, MAX ERROR RATE, RETAIN ERRORS, DEAD LETTER TOPIC and DEAD LETTER CONNECTION; how to log in is said by CREATE CONNECTION")
 			}
 			if err := take(spec, o); err != nil {
 				return err

@@ -16,6 +16,7 @@ type outside struct {
 	depends []uint64        // the connections and secrets it was made with
 	place   string          // what it reads or writes, as a message names it
 	leads   *connectionSpec // the address it was given by itself; nil when it is that of a connection of the catalog, or none
+	letters *connectionSpec // by which a source writes dead letters; nil: as it reads
 }
 
 func (o *outside) world() *outside { return o }
@@ -60,12 +61,26 @@ func (s *Session) sourceSpec(st *ast.CreateSource) (sourceSpec, *repr.Error) {
 	if read == nil {
 		return nil, unsupported("CREATE SOURCE … FROM "+st.From.Kind.String(), st.From.Pos)
 	}
-	if _, err := errorPolicyOf(st); err != nil {
+	letters, id, err := s.lettersOf(st)
+	if err != nil {
 		return nil, err
 	}
 	rest := *st // what every kind of source has in common is read here
 	rest.Options, rest.From.Options = dropOptions(st.Options, isErrorOption), dropOptions(st.From.Options, isErrorOption)
-	return read(s, &rest)
+	spec, err := read(s, &rest)
+	if err == nil && letters != nil {
+		world := spec.world()
+		world.letters, world.depends = letters, append(world.depends, id)
+	}
+	return spec, err
+}
+
+// lettersIn is the connection by which a source of the catalog writes dead letters; nil: as it reads.
+func lettersIn(it *catalog.Item) *connectionSpec {
+	if spec, ok := it.Def.(sourceSpec); ok {
+		return spec.world().letters
+	}
+	return nil
 }
 
 // openSpec makes the connector of a source: it reaches for what is read, and learns the columns.

@@ -68,6 +68,9 @@ func (c *Coordinator) rename(named []*catalog.Item, name string) {
 		if col := c.collections[n.ID]; col != nil {
 			col.name = calledThen(n, name)
 		}
+		if r := c.sources[n.ID]; r != nil {
+			r.tellPolicy()
+		}
 	}
 }
 

@@ -157,8 +157,10 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	if source, ok := made.(*ast.CreateSource); ok {
-		if _, err := errorPolicyOf(source); err != nil {
+	as := *it
+	source, isSource := made.(*ast.CreateSource)
+	if isSource {
+		if err := s.c.redefine(&as, source); err != nil {
 			return nil, err
 		}
 	}
@@ -166,7 +168,24 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	return res, s.putAltered(ctx, it, made, func(it *catalog.Item) { it.Retain, it.Lenient = keep, lenient })
+	return res, s.putAltered(ctx, it, made, func(it *catalog.Item) {
+		if it.Retain, it.Lenient = keep, lenient; isSource {
+			it.Def, it.Depends = as.Def, as.Depends
+		}
+	})
+}
+
+// redefine makes of a source what its statement says from now on.
+func (c *Coordinator) redefine(it *catalog.Item, made *ast.CreateSource) *repr.Error {
+	if _, _, err := c.maker(it.Path).lettersOf(made); err != nil {
+		return err
+	}
+	it.Statement = ast.Format(made)
+	if err := c.define(it, noteOf(it)); err != nil {
+		return err
+	}
+	it.Depends = it.Def.(sourceSpec).world().depends
+	return nil
 }
 
 // replaceOptions puts options in the place of those of the same name, or takes these away.
@@ -189,7 +208,7 @@ func replaceOptions(made ast.Statement, options *[]ast.Option, st *ast.AlterOpti
 func (s *Session) putAltered(ctx context.Context, it *catalog.Item, made ast.Statement, alter func(*catalog.Item)) *repr.Error {
 	err := s.changeCatalog(ctx, func(snap *catalog.Snapshot) (*catalog.Snapshot, *repr.Error) {
 		now := snap.Item(it.ID)
-		if now == nil || now.Statement != it.Statement {
+		if now == nil || now.Statement != it.Statement || it.Kind == catalog.Source && now.Def != it.Def {
 			return nil, repr.NewError(repr.CodeUndefinedTable, "\""+it.Name+"\" was changed meanwhile").WithHint("run the statement again")
 		}
 		altered := *now
@@ -210,6 +229,7 @@ func (s *Session) putAltered(ctx context.Context, it *catalog.Item, made ast.Sta
 	}
 	return s.c.do(ctx, func() {
 		if r, now := s.c.sources[it.ID], s.c.Catalog().Item(it.ID); r != nil && now != nil {
+			r.letters = lettersIn(now)
 			r.follow(policyIn(now.Statement))
 		}
 	})

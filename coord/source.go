@@ -50,12 +50,17 @@ type sourceRun struct {
 	pushed atomic.Int64 // batches that it has sent to the loop
 	taken  int64        // those that have come there
 
-	warden *warden
-	errs   *errorLog
-	writer string // its name to the broker when it writes dead letters; empty: it has none yet
+	settling int64         // of these, those that the last tick had
+	settled  int64         // and those that are durable
+	more     chan struct{} // closed when these are more
+
+	letters *connectionSpec // by which it writes dead letters; nil: as it reads
+	warden  *warden
+	errs    *errorLog
+	writer  string // its name to the broker when it writes dead letters; empty: it has none yet
 
 	good, bad, bytes int64 // records, and bytes of them, since it was made
-	letters          int64 // bad records written to the topic of dead letters
+	lettered         int64 // bad records written to the topic of dead letters
 	newestMS         int64
 }
 
@@ -207,7 +212,7 @@ func (c *Coordinator) takeBatch(b sourceBatch) {
 	r.errs.changed = r.errs.changed || b.batch.Records > 0
 	r.good += b.batch.Records - b.batch.Bad
 	r.bad += b.batch.Bad
-	r.letters += b.batch.Letters
+	r.lettered += b.batch.Letters
 	r.bytes += b.batch.Bytes
 	r.newestMS = max(r.newestMS, b.batch.NewestMS)
 	c.queued = true
@@ -226,7 +231,7 @@ func (r *sourceRun) bind(out []sourceOffset) []sourceOffset {
 	for _, p := range parts {
 		out = append(out, sourceOffset{source: r.id, partition: p, next: r.next[p]})
 	}
-	r.bound = parts
+	r.bound, r.settling = parts, r.taken
 	clear(r.moved)
 	return out
 }
@@ -368,8 +373,9 @@ func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource, tabl
 func (c *Coordinator) newRun(it *catalog.Item, col, errCol *collection, made *openSource) *sourceRun {
 	r := &sourceRun{c: c, id: it.ID, place: made.place, cancel: func() {}, connector: made.connector, state: sources.State{Status: "starting"},
 		next: map[int32]int64{}, high: map[int32]int64{}, moved: map[int32]bool{}, target: map[int32]int64{},
-		ready: make(chan struct{}), col: col, errCol: errCol, remembers: arrangement.NewBuilder(), caughtUp: made.caughtUp,
+		ready: make(chan struct{}), more: make(chan struct{}), col: col, errCol: errCol, remembers: arrangement.NewBuilder(), caughtUp: made.caughtUp,
 		warden: newWarden(policyIn(it.Statement)), errs: newErrorLog(errCol)}
+	r.letters = lettersIn(it)
 	r.recall(made.counts)
 	maps.Copy(r.next, made.from)
 	c.sources[it.ID] = r
@@ -394,9 +400,7 @@ func (r *sourceRun) start(from map[int32]int64) {
 		close(r.ended)
 		return
 	}
-	if f, ok := r.connector.(sources.Follower); ok {
-		f.Follow(r.policyFor(r.warden.now()))
-	}
+	r.tellPolicy()
 	r.c.running.Add(1)
 	go func() {
 		defer r.c.running.Done()

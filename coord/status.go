@@ -64,7 +64,7 @@ func (c *Coordinator) status() *catalog.Status {
 		now := r.current()
 		o.Status, o.Error, o.Hint = now.Status, now.Error, now.Hint
 		o.ErrorsKept, o.ErrorsDropped = r.errs.rows, r.errs.dropped
-		o.Letters = r.letters
+		o.Letters = r.lettered
 		o.Good, o.Bad, o.ReadBytes, o.NewestMS, o.CaughtUp = r.good, r.bad, r.bytes, r.newestMS, r.caughtUp
 		for p, next := range r.next {
 			o.Partitions = append(o.Partitions, catalog.PartitionStatus{Partition: p, Next: next, High: max(r.high[p], next)})

@@ -79,6 +79,7 @@ func (c *Coordinator) settleTables() {
 // settleOffsets tells connectors how far what they gave is durable.
 func (c *Coordinator) settleOffsets() {
 	for _, r := range c.sources {
+		r.settle()
 		d, ok := r.connector.(sources.Durable)
 		if !ok {
 			continue

@@ -34,6 +34,12 @@ type file struct {
 	size   int64  // when it was last seen
 
 	changed time.Time // the time it had when its beginning was last compared, once that had settled
+
+	uncounted bool // how many lines were read of it is not known
+	numbered  bool // its number is kept
+	lettered  bool // bad records of it were written to the topic of dead letters
+	handed    bool // all of it was handed over
+	over      bool // and that is kept
 }
 
 // kept is what is known of a file after a restart.
@@ -45,8 +51,9 @@ type kept struct {
 	End    string `json:"end,omitempty"` // of what was read last
 	Dev    uint64 `json:"dev,omitempty"` // its number to the system, as the next
 	Ino    uint64 `json:"ino,omitempty"`
-	Line   int64  `json:"line,omitempty"`   // how many lines were read, when that is asked for
+	Line   int64  `json:"line,omitempty"`   // how many lines were read; 0: that is not known, or none
 	Packed bool   `json:"packed,omitempty"` // it was when it was found
+	Found  int64  `json:"found,omitempty"`  // when, in milliseconds
 	Done   bool   `json:"done,omitempty"`   // it was read to its end, and is not followed
 	Gone   bool   `json:"gone,omitempty"`   // there is no file any more that it is
 	Size   int64  `json:"size,omitempty"`   // then
@@ -60,7 +67,7 @@ func (s *Source) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 		if err := json.Unmarshal(row, &k); err != nil {
 			return fmt.Errorf("what is kept of a file does not parse: %w", err)
 		}
-		s.files = append(s.files, &file{number: k.Number, name: k.Name, kept: k, row: slices.Clone(row)})
+		s.files = append(s.files, &file{number: k.Number, name: k.Name, kept: k, row: slices.Clone(row), numbered: true, handed: k.Done, over: k.Done})
 	}
 	slices.SortFunc(s.files, func(a, b *file) int { return int(a.number - b.number) })
 	for i, f := range s.files {

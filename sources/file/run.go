@@ -9,12 +9,12 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"slices"
 	"time"
 
 	"millrace/repr"
 	"millrace/repr/format"
 	"millrace/sources"
+	"millrace/sources/deadletter"
 	"millrace/sources/infer"
 )
 
@@ -42,7 +42,10 @@ type reader struct {
 	candidates map[string]candidate // files that may be copies
 	extra      []string             // fields that no column has
 	mtime      repr.Datum           // of the file that is read
-	counts     bool                 // lines are counted
+
+	dead   []deadletter.Letter // bad records of the batch
+	outbox *deadletter.Outbox
+	ended  int // files with letters that were handed over whole since that was last made sure of
 }
 
 // Run reads the files from the given offsets, and looks for more, until ctx ends.
@@ -58,8 +61,10 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 		return err
 	}
 	r := s.reader(dec, out)
+	defer r.outbox.Close()
 	for _, f := range s.files {
 		f.at = max(f.at, from[f.number])
+		f.uncounted = f.at > 0 && f.kept.Line == 0 // by an older release
 	}
 	for ctx.Err() == nil {
 		err := s.within(func(root *os.Root) error { return r.look(ctx, root) })
@@ -76,8 +81,9 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 
 // reader is a run that begins.
 func (s *Source) reader(dec format.Decoder, out sources.Events) *reader {
-	counts := slices.ContainsFunc(s.cfg.Include, func(in Include) bool { return in.What == IncludeLine })
-	return &reader{Source: s, out: out, dec: dec, candidates: map[string]candidate{}, counts: counts}
+	r := &reader{Source: s, out: out, dec: dec, candidates: map[string]candidate{}}
+	r.outbox = r.newOutbox()
+	return r
 }
 
 // report says what the source does: the first thing that is wrong, or that it runs.
@@ -134,7 +140,7 @@ func (r *reader) found(ctx context.Context, root *os.Root, names []string) error
 	}
 	for _, name := range fresh {
 		f := &file{number: int32(len(r.files) + 1), name: name}
-		f.kept = kept{Number: f.number, Name: name, Packed: r.isPacked(name)}
+		f.kept = kept{Number: f.number, Name: name, Packed: r.isPacked(name), Found: r.cfg.Clock.Now().UnixMilli()}
 		if info := statIn(root, name); info != nil {
 			f.is(info)
 		}
@@ -147,7 +153,15 @@ func (r *reader) found(ctx context.Context, root *os.Root, names []string) error
 	}
 	r.spoke = true
 	b.Progress = append(b.Progress, r.allFound())
-	return r.out.Push(ctx, b)
+	if err := r.out.Push(ctx, b); err != nil {
+		return err
+	}
+	for _, f := range moved {
+		if f.kept.Done {
+			r.handedAll(f)
+		}
+	}
+	return nil
 }
 
 // progress is how far a file is. How much a packed file holds is not known before its end.
@@ -393,7 +407,16 @@ func (d *reading) take(ctx context.Context, last bool) error {
 	if last {
 		b.Progress = append(b.Progress, d.allFound())
 	}
-	return d.out.Push(ctx, b)
+	if err := d.bury(ctx, b, f); err != nil {
+		return err
+	}
+	if err := d.out.Push(ctx, b); err != nil {
+		return err
+	}
+	if last {
+		d.handedAll(f)
+	}
+	return nil
 }
 
 // records decodes what is complete, and at the end of a file also what has no end of line.
@@ -409,8 +432,7 @@ func (r *reader) records(b *sources.Batch, f *file, l *lines, last bool) error {
 		if err := r.record(b, f, record); err != nil {
 			return err
 		}
-		f.at += int64(len(record))
-		if r.counts {
+		if f.at += int64(len(record)); !f.uncounted {
 			f.kept.Line += max(int64(bytes.Count(record, []byte("\n"))), 1)
 		}
 	}
@@ -444,7 +466,9 @@ func (r *reader) take(b *sources.Batch, f *file, row, text []byte, err error) {
 		return
 	}
 	b.Bad++
-	b.Errors = append(b.Errors, sources.Update{Row: errorRow(f, text, err, r.cfg.Clock.Now()), Diff: 1})
+	bad, now := problem(f.name, err), r.cfg.Clock.Now()
+	b.Errors = append(b.Errors, sources.Update{Row: errorRow(f, text, bad, now), Diff: 1})
+	r.letter(f, text, bad, now.UnixMilli())
 }
 
 // describe adds what is told of a record to its row.
@@ -474,12 +498,7 @@ const to2000 = 946_684_800_000_000
 const mostKept = 64 << 10
 
 // errorRow is the row of a record that cannot be decoded: the file is its topic, and the byte at which it begins its offset.
-func errorRow(f *file, text []byte, err error, now time.Time) []byte {
-	e := problem(f.name, err)
-	message := e.Message
-	if e.Detail != "" {
-		message += ". " + e.Detail
-	}
-	return repr.AppendRow(nil, []repr.Datum{repr.TimestampTZ(now.UnixMicro() - to2000), repr.Text(message), repr.Text(e.Code), repr.Text(f.name), repr.Int4(f.number),
+func errorRow(f *file, text []byte, bad *repr.Error, now time.Time) []byte {
+	return repr.AppendRow(nil, []repr.Datum{repr.TimestampTZ(now.UnixMicro() - to2000), repr.Text(reasonOf(bad)), repr.Text(bad.Code), repr.Text(f.name), repr.Int4(f.number),
 		repr.Int8(f.at), repr.Null, repr.Null, repr.Bytea(text[:min(len(text), mostKept)])})
 }

@@ -20,6 +20,7 @@ import (
 	formatbytes "millrace/repr/format/bytes"
 	"millrace/repr/format/csv"
 	"millrace/repr/format/json"
+	"millrace/sources"
 	"millrace/sources/infer"
 )
 
@@ -87,6 +88,7 @@ type Source struct {
 	files  []*file // by number, which is that of the partition, from one on
 	held   atomic.Int64
 	rest   *json.Columns // of Infer: what keeps the rest
+	policy atomic.Pointer[sources.ErrorPolicy]
 
 	mu      sync.Mutex   // guards what follows
 	widened repr.RowDesc // members that became columns since that was asked last

@@ -80,19 +80,21 @@ func (r *reader) readTable(ctx context.Context, in *os.File, f *file) error {
 			}
 			r.take(b, f, rec.Row, nil, bad)
 			f.at++
-			if r.counts {
-				f.kept.Line = f.at
-			}
+			f.kept.Line = f.at
 		}
 		if f.kept.Done = len(records) == 0; f.kept.Done {
 			f.is(info)
 		}
 		b.State = f.state()
 		b.Progress = []sources.Progress{{Partition: f.number, Next: f.at, High: t.Rows()}}
+		if err := r.bury(ctx, b, f); err != nil {
+			return err
+		}
 		if err := r.out.Push(ctx, b); err != nil {
 			return err
 		}
 	}
+	r.handedAll(f)
 	return nil
 }
 
