@@ -119,7 +119,7 @@ var repository = Rules{
 		},
 		{
 			Path: "github.com/twmb/franz-go", In: []string{"internal/broker", "sources/kafka", "sources/deadletter", "sinks/kafka", "cmd", "internal/demo", "bench", "tests"},
-			Tests: []string{"coord"},
+			Tests: []string{"coord", "sources"},
 		},
 		{Path: "google.golang.org/protobuf", In: []string{"repr/format/protobuf"}, Tests: []string{"sources/kafka"}},
 		{Path: "golang.org/x/sys", In: []string{"internal/journal", "cmd"}},
