@@ -213,7 +213,7 @@ func TestSinkKeepsWhatItMust(t *testing.T) {
 		if got := cl.one("SHOW CREATE SINK " + sink); !strings.Contains(got, want) {
 			t.Errorf("%s is %s", sink, got)
 		}
-		if it := m.c.Catalog().FindOther([]string{sink}, nil); it != nil {
+		if it := m.c.Catalog().Find([]string{sink}, []string{"public"}); it != nil {
 			if spec, ok := it.Def.(*objectSink); ok && spec.interval != 5*time.Second {
 				t.Errorf("the files come every %s", spec.interval)
 			}
