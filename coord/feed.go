@@ -14,7 +14,7 @@ const idleFeed = 5_000
 
 // feeding hands the snapshot and then every tick of a subscription to a sink. While the view has an error the sink is given
 // nothing, and says why; the tick in which the last error goes brings it all that has changed meanwhile, so that it never writes
-// a content that could not be read.
+// a content that could not be read. A sink that is far behind is given the difference of two contents as one tick.
 type feeding struct {
 	run      *sinkRun
 	s        *subscribed
@@ -49,6 +49,12 @@ func (f *feeding) feed(ctx context.Context) *repr.Error {
 		if len(changes) > 0 {
 			continue
 		}
+		if over := f.s.sub.takeLeap(); over != nil {
+			if err := f.leap(ctx, over); err != nil {
+				return err
+			}
+			continue
+		}
 		if f.errors == 0 && upper-1 >= f.sent+idleFeed { // history is kept for a sink from where it is
 			if err := f.send(ctx, upper-1, arrangement.Batch{}); err != nil {
 				return err
@@ -81,6 +87,26 @@ func (f *feeding) tick(ctx context.Context, t repr.Time, d dataflow.Delta) *repr
 		return f.send(ctx, t, d.OK)
 	}
 	return f.send(ctx, t, f.all(d.OK))
+}
+
+// leap goes to a later content at once.
+func (f *feeding) leap(ctx context.Context, over *leap) *repr.Error {
+	t := over.to.time
+	f.run.c.opts.Log.Info("a sink is far behind and is given what is different", "object", f.run.name, "from", over.from.time, "to", t)
+	return f.tick(ctx, t, dataflow.Delta{OK: differenceOf(t, over.from.ok, over.to.ok).batch(), Err: differenceOf(t, over.from.errs, over.to.errs).batch()})
+}
+
+// batch is all that is different.
+func (d *difference) batch() arrangement.Batch {
+	b := arrangement.NewBuilder()
+	defer b.Free()
+	for {
+		row, diff := d.next()
+		if row == nil {
+			return b.Seal()
+		}
+		b.Add(row, diff)
+	}
 }
 
 // keep puts off a change. A sink for which too much is put off starts again, and compares its topic with the view.

@@ -55,12 +55,12 @@ func (r *sinkRun) block(err *repr.Error) {
 	}
 }
 
-// needs is the time from which the changes of its view must be kept for it. One that has failed, or waits for an error to go,
-// needs none: when it is started again it compares its topic with the view.
+// needs is the time from which the changes of its view must be kept for it. One that has failed, waits for an error to go, or is so far
+// behind that it is given the difference of two contents, needs none: when it is started again it compares its topic with the view.
 func (r *sinkRun) needs() repr.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state.Status == failedSink || r.blocked != nil {
+	if r.state.Status == failedSink || r.blocked != nil || r.started != nil && r.started.sub.overtaken() {
 		return never
 	}
 	return max(r.began, r.state.Recorded)
@@ -185,6 +185,7 @@ func (s *Session) beginSink(ctx context.Context, it *catalog.Item, from uint64, 
 
 // startSink runs a sink from the snapshot that its subscription starts with. It runs in the loop.
 func (c *Coordinator) startSink(it *catalog.Item, from uint64, connector sinks.Sink, started *subscribed) {
+	started.sub.relax(false, true)
 	ctx, cancel := context.WithCancel(serve(c.ctx, it.ID, connectorRole))
 	r := &sinkRun{c: c, id: it.ID, name: it.Name, from: from, began: started.at, limit: started.sub.limit, cancel: cancel, state: sinks.State{Status: "starting"},
 		col: c.collections[from], started: started}

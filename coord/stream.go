@@ -331,8 +331,10 @@ type difference struct {
 	advance  [2]bool // which of the cursors stands on the row that was given
 }
 
-func newDifference(l *leap) *difference {
-	d := &difference{time: l.to.time, from: l.from.ok.Cursor(), to: l.to.ok.Cursor()}
+func newDifference(l *leap) *difference { return differenceOf(l.to.time, l.from.ok, l.to.ok) }
+
+func differenceOf(t repr.Time, from, to *arrangement.Snapshot) *difference {
+	d := &difference{time: t, from: from.Cursor(), to: to.Cursor()}
 	d.from.Seek(nil)
 	d.to.Seek(nil)
 	return d

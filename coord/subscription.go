@@ -216,6 +216,13 @@ func (s *subscription) takeLeap() *leap {
 	return s.leap
 }
 
+// overtaken says whether the reader is given a difference next, for which nothing but contents is kept.
+func (s *subscription) overtaken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.base != nil || s.leap != nil
+}
+
 // holds are the contents that are kept for the reader.
 func (s *subscription) holds() []*contents {
 	s.mu.Lock()
