@@ -53,6 +53,8 @@ type Source struct {
 	spills   int    // pools that were made
 	needed   int64  // bytes for which there was no space; 0: there was
 	whole    bool   // the other side does not send what is open
+
+	policy atomic.Pointer[sources.ErrorPolicy]
 }
 
 // identity is which database system was read last.

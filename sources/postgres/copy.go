@@ -66,7 +66,7 @@ func (r *reader) fill(ctx context.Context, tables []*table, anew bool) error {
 	}
 	if !anew {
 		for _, t := range tables {
-			t.joined = f.moment
+			f.joins(t)
 		}
 		return r.push(ctx)
 	}
@@ -92,10 +92,18 @@ func (f *filling) table(ctx context.Context, c *conn, t *table, list []*upstream
 	}
 	t.at = nil
 	if f.whole != nil {
-		t.joined = f.moment
+		f.joins(t)
 		return nil
 	}
 	return w.flush()
+}
+
+// joins notes that the content of a table is complete.
+func (f *filling) joins(t *table) {
+	t.joined, t.due = f.moment, 0
+	if f.following().DeadLetters != "" && t.refused.len() > 0 {
+		t.due = f.moment
+	}
 }
 
 // match finds the table among those of the publication, as it is there now, with the columns that it has here.
@@ -200,6 +208,9 @@ func (w *copied) begin(first bool) {
 	if first {
 		w.p.Replace = true
 		w.t.healAll(w.p)
+		if w.t.joined != 0 && w.t.due == 0 {
+			w.p.mayStay()
+		}
 	}
 }
 
@@ -220,7 +231,7 @@ func (w *copied) Write(line []byte) (int, error) {
 		return 0, err
 	}
 	if bad != nil {
-		w.f.refuse(w.t, &change{new: w.vals}, bad, line)
+		w.f.refuse(w.t, w.vals, begin{commit: w.f.moment}, bad)
 	}
 	b := w.f.batch
 	b.Records++

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -57,12 +58,26 @@ func (r *refusals) take(of rowID) []byte {
 	return row
 }
 
+// remove takes a row of errors away.
+func (r *refusals) remove(of rowID, row []byte) {
+	list := r.rows[of]
+	i := slices.IndexFunc(list, func(b []byte) bool { return bytes.Equal(b, row) })
+	if i < 0 {
+		return
+	}
+	if r.rows[of] = slices.Delete(list, i, i+1); len(list) == 1 {
+		delete(r.rows, of)
+	}
+	r.bytes -= int64(len(of) + len(row))
+}
+
 // undo takes back what was not handed over, the last first.
 func (r *refusals) undo(done []refusal) {
 	for _, f := range slices.Backward(done) {
-		if f.diff > 0 {
-			r.take(f.of)
-		} else {
+		switch {
+		case f.diff > 0:
+			r.remove(f.of, f.row)
+		case f.diff < 0:
 			r.add(f.of, f.row)
 		}
 	}
@@ -120,25 +135,84 @@ func (t *table) healAll(p *part) {
 // unixEpochMicros is 1970-01-01 in microseconds since 2000-01-01.
 const unixEpochMicros = -epochMillis * 1000
 
-// refuse tells of a row that cannot be had.
-func (r *reader) refuse(t *table, c *change, bad *repr.Error, text []byte) {
+// Places in a row of errors, of sources.ErrorColumns. The position is where the transaction committed, or the moment of a first content.
+const (
+	refusedMet = iota
+	refusedError
+	refusedCode
+	refusedTable
+	_
+	refusedAt
+	refusedTime
+	refusedKey
+	refusedValue
+)
+
+// refuse tells of a row that cannot be had: where it stood, and when that was, if it is known. It gives its row of errors; nil when there
+// was one that says the same, which stays.
+func (r *reader) refuse(t *table, vals []value, at begin, bad *repr.Error) []byte {
+	r.batch.Bad++
 	message := bad.Message
 	if bad.Detail != "" {
 		message += ". " + bad.Detail
 	}
-	now := repr.TimestampTZ(r.cfg.Clock.Now().UnixMicro() + unixEpochMicros)
-	f := refusal{of: t.idOf(c.new), diff: 1, row: repr.AppendRow(nil, []repr.Datum{now, repr.Text(message), repr.Text(bad.Code),
-		repr.Text(t.up.String()), repr.Null, repr.IntOf(repr.KindInt8, int64(r.at)), repr.Null, repr.Null, repr.Bytea(text)})}
-	t.refused.add(f.of, f.row)
+	key, when := repr.Null, repr.Null
+	if t.rows != nil {
+		key = repr.Bytea(t.textOf(vals, t.key))
+	}
+	if at.micros != 0 {
+		when = repr.TimestampTZ(at.micros)
+	}
+	f := refusal{of: t.idOf(vals), diff: 1, row: repr.AppendRow(nil, []repr.Datum{repr.TimestampTZ(r.cfg.Clock.Now().UnixMicro() + unixEpochMicros),
+		repr.Text(message), repr.Text(bad.Code), repr.Text(t.up.String()), repr.Null, repr.IntOf(repr.KindInt8, int64(at.commit)), when, key,
+		repr.Bytea(t.textOf(vals, nil))})}
 	p := r.partOf(t)
+	if p.stays(t, &f) {
+		return nil
+	}
+	t.refused.add(f.of, f.row)
 	p.refused = append(p.refused, f)
-	r.batch.Bad++
+	return f.row
+}
+
+// mayStay notes that the errors that were taken away may stay: the table is read anew, and where a row is as it was its row of errors is, too.
+func (p *part) mayStay() {
+	p.again = map[rowID][]int{}
+	for i, f := range p.refused {
+		p.again[f.of] = append(p.again[f.of], i)
+	}
+}
+
+// stays puts a row of errors back that was taken away and says the same as one that comes.
+func (p *part) stays(t *table, comes *refusal) bool {
+	for _, i := range p.again[comes.of] {
+		if f := &p.refused[i]; f.diff < 0 && saysTheSame(f.row, comes.row) {
+			f.diff = 0
+			t.refused.add(f.of, f.row)
+			return true
+		}
+	}
+	return false
+}
+
+// saysTheSame says whether two rows of errors differ in nothing but when and where they were met.
+func saysTheSame(a, b []byte) bool {
+	x, y := repr.DecodeRow(nil, a), repr.DecodeRow(nil, b)
+	for _, i := range []int{refusedError, refusedCode, refusedTable, refusedKey, refusedValue} {
+		if repr.Compare(x[i], y[i]) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // tell puts into a batch what becomes of a row of errors, and that it is to be remembered.
 func (f *refusal) tell(b *sources.Batch, table uint64) {
+	if f.diff == 0 {
+		return
+	}
 	b.Errors = append(b.Errors, sources.Update{Row: f.row, Diff: f.diff})
-	b.State = append(b.State, sources.Update{Row: stateRow(refusedKey+strconv.FormatUint(table, 10), savedRefusal{Of: f.of[:], Row: f.row}), Diff: f.diff})
+	b.State = append(b.State, sources.Update{Row: stateRow(refusedState+strconv.FormatUint(table, 10), savedRefusal{Of: f.of[:], Row: f.row}), Diff: f.diff})
 }
 
 // forgetRefused takes the errors of tables that were dropped away.
@@ -157,7 +231,7 @@ func (r *reader) forgetRefused(ctx context.Context) error {
 	return r.push(ctx)
 }
 
-const refusedKey = "refused/"
+const refusedState = "refused/"
 
 // savedRefusal is what is kept of a row that cannot be had.
 type savedRefusal struct {

@@ -13,6 +13,7 @@ import (
 
 	"millrace/repr"
 	"millrace/sources"
+	"millrace/sources/deadletter"
 )
 
 // The states that a source reports.
@@ -40,6 +41,9 @@ type reader struct {
 	state sources.State
 	hint  string // of the state running
 	wait  time.Duration
+
+	dead   []deadletter.Letter // of the batch
+	outbox *deadletter.Outbox
 }
 
 // waitsHint is what making a slot may wait for.
@@ -51,6 +55,8 @@ var errTables = errors.New("the tables of the source are others")
 // Run reads from the given position until ctx ends. It returns early only with what no retry can mend.
 func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
 	r := &reader{Source: s, out: out, wait: retryWait}
+	r.outbox = r.newOutbox()
+	defer r.outbox.Close()
 	if s.at == 0 {
 		s.at = pglogrepl.LSN(from[0])
 		s.handed = s.at
@@ -111,6 +117,9 @@ func (r *reader) once(ctx context.Context) error {
 		}
 	}
 	if err := r.forgetRefused(ctx); err != nil {
+		return err
+	}
+	if err := r.buryFirst(ctx); err != nil {
 		return err
 	}
 	return r.stream(ctx, conn)
@@ -328,6 +337,9 @@ func (r *reader) push(ctx context.Context) error {
 		}
 	}
 	b.Progress = append(b.Progress, sources.Progress{Partition: 0, Next: int64(r.at), High: int64(r.at)})
+	if err := r.bury(ctx); err != nil {
+		return err
+	}
 	at := r.at
 	r.reset()
 	if err := r.out.Push(ctx, b); err != nil {
@@ -339,6 +351,7 @@ func (r *reader) push(ctx context.Context) error {
 
 func (r *reader) reset() {
 	r.batch, r.parts, r.size, r.bad = &sources.Batch{}, map[uint64]*part{}, 0, 0
+	r.dead = nil
 	r.fetched.Store(0)
 	held := int64(0)
 	r.mu.Lock()

@@ -30,6 +30,7 @@ func tableKey(id uint64) string { return "table/" + strconv.FormatUint(id, 10) }
 type savedTable struct {
 	Joined pglogrepl.LSN `json:"joined"`
 	Up     *upstream     `json:"up"`
+	Due    pglogrepl.LSN `json:"due,omitempty"` // of the first content of this moment dead letters are to be written
 }
 
 // stateRow packs what is kept under a key.
@@ -50,7 +51,7 @@ func (s *Source) Restore(rows iter.Seq2[[]byte, repr.Diff]) error {
 		if !ok {
 			return fmt.Errorf("what is kept of a source does not parse: %q", row)
 		}
-		if id, ok := bytes.CutPrefix(key, []byte(refusedKey)); ok {
+		if id, ok := bytes.CutPrefix(key, []byte(refusedState)); ok {
 			if err := s.restoreRefused(id, text); err != nil {
 				return err
 			}
@@ -79,7 +80,7 @@ func (t *table) restore(row []byte) error {
 	for i := range kept.Up.Columns {
 		kept.Up.Columns[i].typ = t.types[i]
 	}
-	t.joined, t.up = kept.Joined, kept.Up
+	t.joined, t.up, t.due = kept.Joined, kept.Up, kept.Due
 	return nil
 }
 
@@ -90,7 +91,7 @@ func (s *Source) state() []sources.Update {
 	now := map[string][]byte{systemKey: stateRow(systemKey, s.identity)}
 	for id, t := range s.tables {
 		if t.joined != 0 {
-			now[tableKey(id)] = stateRow(tableKey(id), savedTable{Joined: t.joined, Up: t.up})
+			now[tableKey(id)] = stateRow(tableKey(id), savedTable{Joined: t.joined, Up: t.up, Due: t.due})
 		}
 	}
 	var out []sources.Update

@@ -420,7 +420,8 @@ func (s *stream) change(op byte, m *message, text []byte) error {
 		s.fetched.Store(s.size)
 		if bad != nil {
 			s.bad += heldUpdate + int64(len(text))
-			s.refuse(t, c, bad, text)
+			row := s.refuse(t, c.new, s.tx, bad)
+			s.letter(row)
 		}
 	}
 	return nil

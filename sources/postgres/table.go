@@ -30,6 +30,7 @@ type table struct {
 
 	stale   bool // rows are to be had from the collection, for something was taken that did not come to a tick
 	refused *refusals
+	due     pglogrepl.LSN // the moment of a first content of which dead letters are to be written; 0: none are
 	suspect pglogrepl.LSN // where the stream tells, if it does, why the partitions are others
 }
 
@@ -135,9 +136,10 @@ func (t *table) row(dst []byte, vals []value, old []byte) ([]byte, *repr.Error) 
 type part struct {
 	sources.Part
 	before  []checkpoint
-	lost    []int     // columns that were there before what was gathered
-	begun   bool      // some of it was gathered
-	refused []refusal // what becomes of the rows that cannot be had
+	lost    []int           // columns that were there before what was gathered
+	begun   bool            // some of it was gathered
+	refused []refusal       // what becomes of the rows that cannot be had
+	again   map[rowID][]int // of these, by row, those that go unless they come again
 }
 
 // checkpoint is what a table was before something that its updates do not tell.

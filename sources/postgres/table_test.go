@@ -183,7 +183,7 @@ func TestApply(t *testing.T) {
 
 func play(t *testing.T, tab *table, p *part, history []*change) {
 	t.Helper()
-	for i, c := range history {
+	for _, c := range history {
 		if c == nil {
 			tab.truncate(p)
 			continue
@@ -194,7 +194,7 @@ func play(t *testing.T, tab *table, p *part, history []*change) {
 		}
 		if bad != nil {
 			r := &reader{Source: &Source{cfg: Config{Clock: clock.System{}}}, batch: &sources.Batch{}, parts: map[uint64]*part{tab.id: p}}
-			r.refuse(tab, c, bad, fmt.Append(nil, i))
+			r.refuse(tab, c.new, begin{commit: 1}, bad)
 		}
 	}
 }
