@@ -26,9 +26,10 @@ func (c *Coordinator) release(h *hold) {
 	}
 }
 
-// advance lets history be forgotten that nothing holds, of each collection as much as it does not keep. It gives the time that
-// holds keep of all, and the one from which on those are kept that say nothing of it. It runs in the loop.
-func (c *Coordinator) advance() (held, general repr.Time) {
+// advance lets history be forgotten that nothing holds, of each collection as much as it does not keep, and of those whose first
+// content was coming all of it. It gives the time that holds keep of all, and the one from which on those are kept that say nothing of
+// it. It runs in the loop.
+func (c *Coordinator) advance(coming map[*collection]bool) (held, general repr.Time) {
 	held = c.oracle.complete
 	for h := range c.holds {
 		held = min(held, h.at)
@@ -46,12 +47,39 @@ func (c *Coordinator) advance() (held, general repr.Time) {
 		if keep, own := c.retained[id]; own {
 			since = min(held, reachBack(c.oracle.complete, keep))
 		}
+		if coming[col] {
+			since = held
+		}
 		if need, ok := needed[id]; ok {
 			since = min(since, need)
 		}
 		col.advance(since)
 	}
 	return held, general
+}
+
+// coming are the collections of which the first content is being read: nobody is shown any of it before it is complete, so that
+// its history, which would be all of it once more, begins then. Of a source that stopped meanwhile, or the server did, something
+// may have been shown. It runs in the loop.
+func (c *Coordinator) coming() map[*collection]bool {
+	var out map[*collection]bool
+	add := func(col *collection) {
+		if out == nil {
+			out = map[*collection]bool{}
+		}
+		out[col] = true
+	}
+	for _, r := range c.sources {
+		if r.unseen && !r.caughtUp {
+			add(r.col)
+		}
+	}
+	for _, f := range c.fed {
+		if f.run.unseen && !f.ready {
+			add(f.col)
+		}
+	}
+	return out
 }
 
 // holdLog tells the journal from which times on changes must still be told apart after a restart: those that an object keeps of its

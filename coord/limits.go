@@ -41,7 +41,7 @@ func (l *limit) of(memory int64) int64 {
 }
 
 // mostFetch is what one source may fetch at once.
-const mostFetch = 4 << 20
+const mostFetch = 2 << 20
 
 // fetchBytes is what a source that is opened now fetches at once: its part of what all may.
 func (c *Coordinator) fetchBytes() int64 {

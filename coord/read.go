@@ -245,7 +245,11 @@ func (c *Coordinator) unready(ids []uint64) (waits []string, wake <-chan struct{
 			continue
 		}
 		run := c.sources[id]
-		if run == nil || run.caughtUp || slices.Contains(stopped, run.current().Status) {
+		if run == nil || run.caughtUp {
+			continue
+		}
+		if slices.Contains(stopped, run.current().Status) {
+			run.unseen = false
 			continue
 		}
 		read, high := run.position()

@@ -38,6 +38,7 @@ type sourceRun struct {
 	target    map[int32]int64      // what the topic held when it was first read
 	ready     chan struct{}        // closed when the first reading has ended
 	caughtUp  bool
+	unseen    bool // nobody can have been shown anything of it while it is not caught up
 	stopped   bool
 
 	gate  *gateRun        // keeps its transactions whole; nil when they need not be
@@ -362,6 +363,7 @@ func systemOf(st *ast.CreateSource) string {
 // startSource makes the collections of a source and of the tables that it feeds, and runs its connector. It runs in the loop.
 func (c *Coordinator) startSource(it, errs *catalog.Item, made *openSource, tables []*catalog.Item) *repr.Error {
 	r := c.newRun(it, c.addBase(it.ID, it.Name), c.addBase(errs.ID, errs.Name), made)
+	r.unseen = true
 	if err := c.startTables(r, tables); err != nil {
 		return err
 	}

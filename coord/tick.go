@@ -43,6 +43,7 @@ func (c *Coordinator) tick(t repr.Time) {
 	c.revival.noteTick(t)
 	c.stats.Ticks.Add(1)
 	c.publish(t)
+	coming := c.coming()
 	c.settleSources()
 	c.settleErrors()
 	c.settleTables()
@@ -51,7 +52,7 @@ func (c *Coordinator) tick(t repr.Time) {
 		c.settleShared(col)
 		col.settle()
 	}
-	c.holdLog(c.advance())
+	c.holdLog(c.advance(coming))
 	c.work()
 	c.weigh()
 	for _, w := range c.waiting {

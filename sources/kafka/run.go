@@ -23,7 +23,7 @@ import (
 // Bounds of what is fetched and of what is handed over at once.
 const (
 	fetchBytes   = 16 << 20
-	fetchParts   = 4 // of a fetch one partition may fill one
+	fetchParts   = 2 // of a fetch one partition may fill one
 	pollRecords  = 20000
 	batchRows    = 10000
 	batchBytes   = 1 << 20
@@ -401,6 +401,7 @@ func (r *reader) poll(ctx context.Context) error {
 	if failed != nil {
 		return failed
 	}
+	r.fetched.polled(fetches.NumRecords())
 	if fetches.NumRecords() == 0 {
 		if err := r.health.Err(); err != nil {
 			e := r.explain(err)
