@@ -100,6 +100,23 @@ func TestSinkS3(t *testing.T) {
 	if n := listed(t, client, "rows/_millrace/"); n != 71 {
 		t.Errorf("the manifests list %d rows", n)
 	}
+	overToAnother(t, s, holds)
+}
+
+// overToAnother has the sinks that write changes go over to another view, with a kill behind the statements.
+func overToAnother(t *testing.T, s *server, holds func(what, prefix, query, want string)) {
+	t.Helper()
+	s.must(t, `CREATE MATERIALIZED VIEW odd AS SELECT * FROM o WHERE id % 2 = 1 OR day IS NULL`)
+	for _, sink := range []string{"changes", "beside"} {
+		s.must(t, `ALTER SINK `+sink+` SET FROM odd`)
+	}
+	s.kill(t)
+	s.begin(t)
+	eventually(t, 30*time.Second, "server ready", s.ready)
+	for _, prefix := range []string{"changes", "below"} {
+		holds(prefix+" of the other view", prefix, `SELECT sum(mz_diff), sum(total * mz_diff)::decimal(12, 2), sum(id * mz_diff) FROM FILES`,
+			strings.TrimSpace(s.must(t, `SELECT count(*), sum(total), sum(id) FROM odd`)))
+	}
 }
 
 // refusedS3 tries statements that are refused.
