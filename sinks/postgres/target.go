@@ -144,8 +144,17 @@ func (t *target) refuseRows(ctx context.Context, q querier) error {
 	if err := q.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+t.cfg.table()+")").Scan(&some); err != nil || !some {
 		return err
 	}
-	return repr.NewError(repr.CodeObjectNotReady, t.cfg.Run.Place+" has rows already").
-		WithDetail("The sink makes the table equal to its view, so these rows would go.").WithHint("Name another table, or empty this one.")
+	e := repr.NewError(repr.CodeObjectNotReady, t.cfg.Run.Place+" has rows already")
+	var other string
+	err := q.QueryRow(ctx, "SELECT sink FROM "+t.cfg.ledger()+" WHERE place = $1 AND upto > 0 ORDER BY upto DESC LIMIT 1", t.cfg.table()).Scan(&other)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return e.WithDetail("The sink makes the table equal to its view, so these rows would go.").WithHint("Name another table, or empty this one.")
+	}
+	if err != nil {
+		return err
+	}
+	return e.WithDetail("The sink " + other + " has written it: one of this server that was dropped, or one of another server, such as that of a dump.").
+		WithHint("When that sink is no more, empty the table: TRUNCATE " + t.cfg.table() + ". Name another table otherwise.")
 }
 
 // create is the statement that makes the table. A key that may hold NULL is unique as a primary key is, NULLs counted as equal.
