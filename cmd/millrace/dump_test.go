@@ -90,6 +90,32 @@ func TestDumpOfARestore(t *testing.T) {
 	}
 }
 
+// TestRestoreGoesOn: a restore that ended at an error says where, and goes on there with what was set before; nothing is run twice.
+func TestRestoreGoesOn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := startProcess(t, filepath.Join(dir, "data"))
+	file := filepath.Join(dir, "dump.sql")
+	const text = "CREATE SCHEMA s;\nCREATE TABLE s.t (a int);\nSET search_path = s;\nCOPY t FROM stdin;\n1\n2\n\\.\nCREATE VIEW v AS\n  SELECT a FROM later;\nCOPY t FROM stdin;\n3\n\\.\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := millrace("restore", file, "--sql-listen", p.sql).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "the statement at line 8: ") || !strings.Contains(string(out), "--from-line 8 goes on there") {
+		t.Fatalf("it says %v: %s", err, out)
+	}
+	c := p.connect()
+	if _, err := c.Exec(t.Context(), "CREATE TABLE s.later (a int)"); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "restore", file, "--from-line", "8", "--sql-listen", p.sql)
+	var sum, views int64
+	err = c.QueryRow(t.Context(), "SELECT (SELECT sum(a) FROM s.t), (SELECT count(*) FROM s.v)").Scan(&sum, &views)
+	if err != nil || sum != 6 || views != 0 {
+		t.Errorf("the rows add up to %d, the view has %d, %v", sum, views, err)
+	}
+}
+
 func sameDump(t *testing.T, what, got, want string) {
 	t.Helper()
 	if got == want {

@@ -22,6 +22,7 @@ func restore(ctx context.Context, args []string) (err error) {
 	var c config
 	c.flags(fs)
 	offline := fs.Bool("offline", false, "write to the data directory; no server may run on it")
+	from := fs.Int("from-line", 1, "begin with the statement at this line; of those before it only SET is run")
 	name, args := operand(fs, args)
 	if err := load(fs, &c, args); err != nil {
 		return err
@@ -46,7 +47,10 @@ func restore(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer done()
-	n, err := replay(ctx, conn, in)
+	n, line, err := replay(ctx, conn, in, *from)
+	if err != nil && line > 0 {
+		return fmt.Errorf("%s: the statement at line %d: %w; when that is mended, --from-line %d goes on there", name, line, err, line)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -54,30 +58,40 @@ func restore(ctx context.Context, args []string) (err error) {
 	return nil
 }
 
-// replay runs the statements of a text one after the other, each COPY with the lines behind it. It ends at the first error,
-// which names the line.
-func replay(ctx context.Context, c *pgconn.PgConn, in io.Reader) (n int, err error) {
+// replay runs the statements of a text one after the other, each COPY with the lines behind it; of those that begin before a line it runs
+// only what sets something for the session. It ends at the first error; line is where the statement of it begins, if it has one.
+func replay(ctx context.Context, c *pgconn.PgConn, in io.Reader, from int) (n, line int, err error) {
 	s := newScript(in)
 	for {
 		sql, err := s.statement()
 		if err == io.EOF {
-			return n, nil
-		}
-		if err == nil && isCopy(sql) {
-			rows := &copyLines{s: s}
-			_, err = c.CopyFrom(ctx, rows, sql)
-			if err == nil {
-				_, err = io.Copy(io.Discard, rows)
-			}
-		} else if err == nil {
-			_, err = c.Exec(ctx, sql).ReadAll()
+			return n, 0, nil
 		}
 		if err != nil {
-			return n, fmt.Errorf("the statement at line %d: %w", s.began, err)
+			return n, 0, err
 		}
-		n++
+		began := s.began
+		switch done := began < from && !isSetting(sql); {
+		case done && isCopy(sql):
+			_, err = io.Copy(io.Discard, &copyLines{s: s})
+		case done:
+		case isCopy(sql):
+			rows := &copyLines{s: s}
+			if _, err = c.CopyFrom(ctx, rows, sql); err == nil {
+				_, err = io.Copy(io.Discard, rows)
+			}
+			n++
+		default:
+			_, err = c.Exec(ctx, sql).ReadAll()
+			n++
+		}
+		if err != nil {
+			return n, began, err
+		}
 	}
 }
+
+func isSetting(sql string) bool { return strings.HasPrefix(strings.ToLower(sql), "set ") }
 
 func isCopy(sql string) bool {
 	sql = strings.ToLower(sql)
