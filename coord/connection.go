@@ -296,11 +296,14 @@ func (c *Coordinator) registryClient(spec *connectionSpec) (*registry.Client, *r
 	}
 	client, err := registry.New(registry.Options{URL: spec.url, User: spec.user, Password: spec.pass, TLS: secure, Dialer: c.dialer(), Clock: c.opts.Clock})
 	if err != nil {
-		return nil, repr.NewError(repr.CodeInvalidParameter, "invalid schema registry address").
+		return nil, repr.NewError(repr.CodeInvalidParameter, "invalid schema registry address \""+addressShown(spec.url)+"\"").
 			WithHint("write it like http://localhost:8081")
 	}
 	return client, nil
 }
+
+// addressShown is an address as it may be shown: a password may stand in front of the host, also in one that does not parse.
+func addressShown(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
 
 // connectTimeout bounds how long a connection is tried.
 const connectTimeout = 4 * time.Second

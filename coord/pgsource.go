@@ -4,7 +4,6 @@ import (
 	"context"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"millrace/internal/spool"
 	"millrace/repr"
@@ -30,7 +29,7 @@ func (s *Session) postgresSource(st *ast.CreateSource) (sourceSpec, *repr.Error)
 		return nil, unsupported("FORMAT, INCLUDE or ENVELOPE of a Postgres source", st.Pos)
 	}
 	spec := &postgresSource{publication: st.From.Publication}
-	options := st.Options
+	options, known := st.Options, []string{optionRetain}
 	if st.From.Address != "" {
 		var err *repr.Error
 		if spec.address, err = postgres.ParseAddress(st.From.Address); err != nil {
@@ -43,6 +42,7 @@ func (s *Session) postgresSource(st *ast.CreateSource) (sourceSpec, *repr.Error)
 		if err != nil {
 			return nil, err
 		}
+		known = append(known, "publication")
 		spec.address, spec.depends = from.postgresAddress(), []uint64{id}
 		for _, o := range st.From.Options {
 			if o.Name != "publication" {
@@ -52,9 +52,9 @@ func (s *Session) postgresSource(st *ast.CreateSource) (sourceSpec, *repr.Error)
 			spec.publication = o.Value.Text
 		}
 	}
-	for _, o := range options {
-		if o.Name != optionRetain {
-			return nil, unsupported("the source option "+strings.ToUpper(o.Name), o.Pos)
+	for i := range options {
+		if o := &options[i]; o.Name != optionRetain {
+			return nil, unknownOption(o, " of a PostgreSQL source", known...)
 		}
 	}
 	spec.address = spec.address.Normal()

@@ -116,6 +116,18 @@ func errUnreadable(name string, cause error) *repr.Error {
 			"mz_internal.mz_object_history shows which times can be read")
 }
 
+// changeableOptions are the options that ALTER takes of an object.
+func changeableOptions(it *catalog.Item) []string {
+	switch {
+	case it.Kind == catalog.Source:
+		return append(namesIn(errorOptions), optionRetain)
+	case it.Kind == catalog.MaterializedView && !it.Hidden:
+		return []string{optionOnError, optionRetain}
+	default:
+		return []string{optionRetain}
+	}
+}
+
 // alterOptions runs ALTER … SET (…) and RESET (…): what can be changed is how much history is kept, what a source does about bad
 // records, and what reads of a view do about errors.
 func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Result, *repr.Error) {
@@ -133,11 +145,10 @@ func (s *Session) alterOptions(ctx context.Context, st *ast.AlterOptions) (*Resu
 	if it.Kind == catalog.Sink {
 		return res, s.alterSink(ctx, st, it)
 	}
-	for _, o := range st.Options {
-		known := o.Name == optionRetain || st.Reset && o.Name == optionReset || it.Kind == catalog.Source && isErrorOption(o.Name) ||
-			it.Kind == catalog.MaterializedView && !it.Hidden && o.Name == optionOnError
-		if !known {
-			return nil, unsupported("the option "+strings.ToUpper(o.Name)+" in ALTER", o.Pos)
+	for i := range st.Options {
+		o := &st.Options[i]
+		if known := changeableOptions(it); !slices.Contains(known, o.Name) && (!st.Reset || o.Name != optionReset) {
+			return nil, unknownOption(o, " in ALTER of a "+it.Kind.String(), known...)
 		}
 	}
 	if it.Kind == catalog.Index {

@@ -42,9 +42,9 @@ func (s *Session) webhookSource(st *ast.CreateSource) (sourceSpec, *repr.Error) 
 	case st.Encoding != (ast.Encoding{}) || st.Envelope != nil || st.Tables != nil:
 		return nil, unsupported("FORMAT, ENVELOPE or FOR TABLES of a webhook", st.Pos).WithHint("a webhook has BODY FORMAT")
 	}
-	for _, o := range st.Options {
-		if o.Name != optionRetain {
-			return nil, unsupported("the source option "+strings.ToUpper(o.Name), o.Pos)
+	for i := range st.Options {
+		if o := &st.Options[i]; o.Name != optionRetain {
+			return nil, unknownOption(o, " of a webhook", optionRetain)
 		}
 	}
 	body, ok := ast.FindOption(st.From.Options, "body format")

@@ -164,6 +164,17 @@ func (c *config) aliases() (map[string]string, error) { return dial.ParseAliases
 
 // memoryBytes is the memory limit in bytes.
 func (c *config) memoryBytes() (int64, error) {
+	n, err := c.memoryAsked()
+	if err == nil && n < leastMemory {
+		err = fmt.Errorf("memory limit %q: that are %d bytes, and a server needs 32MiB at least; write a size such as 4GiB, or a share such as 75%%", c.MemoryLimit, n)
+	}
+	return n, err
+}
+
+// leastMemory is the smallest limit that is taken for what was meant: a number without a unit is bytes.
+const leastMemory = 32 << 20
+
+func (c *config) memoryAsked() (int64, error) {
 	s := strings.TrimSpace(c.MemoryLimit)
 	if share, ok := strings.CutSuffix(s, "%"); ok {
 		n, err := strconv.ParseFloat(share, 64)

@@ -36,3 +36,15 @@ func TestOperand(t *testing.T) {
 		}
 	}
 }
+
+// TestMemoryLimit: sizes and shares, and what is no size that a server could live with, such as a number of gigabytes without a unit.
+func TestMemoryLimit(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{"4GiB": 4 << 30, "64MiB": 64 << 20, "1.5GB": 1_500_000_000, "268435456": 256 << 20,
+		"12": 0, "12kB": 0, "0": 0, "-1GiB": 0, "101%": 0, "0%": 0, "0.000001%": 0, "lots": 0, "4 gigs": 0} {
+		got, err := (&config{MemoryLimit: text}).memoryBytes()
+		if err == nil != (want > 0) || want > 0 && got != want {
+			t.Errorf("%q is %d, %v, want %d", text, got, err, want)
+		}
+	}
+}

@@ -32,7 +32,8 @@ type Client struct {
 func NewClient(address, user, password string, dialer *dial.Dialer) (*Client, error) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, repr.NewError(repr.CodeInvalidParameter, "invalid address of a search server").WithHint("Write it like http://localhost:9200.")
+		return nil, repr.NewError(repr.CodeInvalidParameter, "invalid address of a search server: \""+address[strings.LastIndexByte(address, '@')+1:]+"\"").
+			WithHint("Write it like http://localhost:9200.")
 	}
 	if u.User != nil && user == "" {
 		user = u.User.Username()

@@ -27,7 +27,7 @@ func (s *Source) readColumns(root *os.Root, names []string) error {
 	defer func() { _ = in.Close() }() // it was only read
 	t, err := s.cfg.Open(in, nil, 0)
 	if err != nil {
-		return problem(s.place(names[0]), err)
+		return atFile(s.place(names[0]), err)
 	}
 	defer func() { _ = t.Close() }() // it was only read
 	kept, err := json.Marshal(t.Columns())

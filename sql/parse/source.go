@@ -268,7 +268,7 @@ func (p *parser) format() *ast.MessageFormat {
 	case p.accept("protobuf"):
 		p.protobuf(out)
 	default:
-		p.unexpected()
+		p.fail(p.syntaxError(p.peek()).WithHint("the formats are BYTES, TEXT, JSON, CSV, AVRO, PROTOBUF and, of files, PARQUET"))
 	}
 	return out
 }
@@ -444,7 +444,7 @@ func (p *parser) envelope() *ast.Envelope {
 	case p.accept("materialize"):
 		out.Kind = ast.EnvelopeMaterialize
 	default:
-		p.unexpected()
+		p.fail(p.syntaxError(p.peek()).WithHint("the envelopes are NONE, UPSERT and DEBEZIUM"))
 		return out
 	}
 	p.envelopeTail(out)
