@@ -88,7 +88,7 @@ func (f *Facts) keysOf(r Rel) []ColSet {
 	case *Temporal:
 		return f.Keys(r.Input)
 	case *Map:
-		return f.Keys(r.Input)
+		return f.mapKeys(r)
 	case *Project:
 		return projectedKeys(f.Keys(r.Input), r.Cols)
 	case *Join:
@@ -117,6 +117,23 @@ func (f *Facts) keysOf(r Rel) []ColSet {
 		}
 	}
 	return nil
+}
+
+// mapKeys are the keys of the input, also with the copies that are made of columns in their place.
+func (f *Facts) mapKeys(r *Map) []ColSet {
+	keys := f.Keys(r.Input)
+	for i, e := range r.Exprs {
+		c, ok := e.(*expr.Column)
+		if !ok || len(keys) > maxKeys {
+			continue
+		}
+		for _, k := range keys {
+			if k.Has(c.Index) {
+				keys = append(keys[:len(keys):len(keys)], k.Minus(ColsOf(c.Index)).Add(len(r.Input.Columns())+i))
+			}
+		}
+	}
+	return keys
 }
 
 // windowKeys are the keys of the input, and the number of a row in its partition.
