@@ -47,7 +47,7 @@ var metrics = []metric{
 	{"millrace_subscribe_held_bytes", prometheus.GaugeValue, nil,
 		"Memory held for clients that have not yet fetched what they subscribed to."},
 	{"millrace_sink_records_total", prometheus.CounterValue, []string{"sink"},
-		"Records written by a sink in committed transactions."},
+		"Records written by a sink in committed transactions, since it was made."},
 }
 
 // The metrics that are not sampled.

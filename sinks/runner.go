@@ -113,6 +113,7 @@ func (r *Runner) connect(ctx context.Context) error {
 	case found.Time == r.progress.Time: // what was sent did not arrive
 	case sent > 0 && found.Time == sent:
 		r.committed(sent)
+		r.loop.State.Records = max(r.loop.State.Records, found.Records) // where the target keeps it, it knows better
 	default:
 		return r.Taken()
 	}

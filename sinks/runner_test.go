@@ -48,12 +48,16 @@ func (k *tank) Write(_ context.Context, g Group) (int64, error) {
 			k.rows[string(f.Key)] = string(f.Row)
 		}
 	}
-	k.progress = Progress{Known: true, Time: g.To, Writer: "me"}
+	records := int64(0)
+	for i := range g.Ticks {
+		records += int64(len(g.Ticks[i].Changes))
+	}
+	k.progress = Progress{Known: true, Time: g.To, Writer: "me", Records: k.progress.Records + records}
 	k.commits++
 	if k.rng.IntN(4) == 0 {
 		return 0, errors.New("lost behind the commit")
 	}
-	return 1, nil
+	return records, nil
 }
 
 func (k *tank) Explain(err error) (*repr.Error, bool) {
@@ -147,8 +151,12 @@ func TestRunner(t *testing.T) {
 				ch <- tick
 			}
 			close(ch)
-			if err := r.Run(t.Context(), ch, func(State) {}); err != nil || k.wrong != "" {
+			var last State
+			if err := r.Run(t.Context(), ch, func(s State) { last = s }); err != nil || k.wrong != "" {
 				t.Fatalf("seed %d: %v %s", seed, err, k.wrong)
+			}
+			if last.Records != k.progress.Records {
+				t.Fatalf("seed %d: it says %d records, and %d were written", seed, last.Records, k.progress.Records)
 			}
 			if at = max(at, to); at == to && at < len(ticks) && rng.IntN(3) == 0 {
 				at = min(at+rng.IntN(5), len(ticks)-1) // ticks that nobody kept for the sink

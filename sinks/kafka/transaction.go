@@ -164,6 +164,7 @@ func (s *Sink) resolve(found progress) error {
 		}
 		s.progress = found
 		s.loop.State.Written, s.loop.State.Recorded = found.Time, found.Time
+		s.loop.State.Records, s.loop.State.Dropped = found.Records, found.Dropped
 	case !s.progress.known || found.Time > s.progress.Time:
 		return s.fenced()
 	}
@@ -216,7 +217,8 @@ func (s *Sink) transact(ctx context.Context, group []sinks.Tick) error {
 			return err
 		}
 	}
-	next := progress{Time: group[len(group)-1].Time, Writer: s.cfg.Writer, Since: s.progress.Since, Topic: s.progress.Topic}
+	next := progress{Time: group[len(group)-1].Time, Writer: s.cfg.Writer, Since: s.progress.Since, Topic: s.progress.Topic,
+		Records: s.loop.State.Records + records, Dropped: s.loop.State.Dropped + s.dropping}
 	value, err := json.Marshal(next)
 	if err != nil {
 		return fmt.Errorf("write progress: %w", err)
@@ -336,5 +338,8 @@ type progress struct {
 	Writer string          `json:"writer,omitempty"` // the run that wrote it
 	Since  map[int32]int64 `json:"since"`            // the offsets at which the sink's first records stand, by partition
 	Topic  string          `json:"topic,omitempty"`  // the number of the topic: one that is made anew has another
-	known  bool
+	// What was written and what was left out in all. Progress of earlier servers does not have it.
+	Records int64 `json:"records,omitempty"`
+	Dropped int64 `json:"dropped,omitempty"`
+	known   bool
 }

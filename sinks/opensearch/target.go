@@ -36,6 +36,8 @@ type mark struct {
 		Writer string    `json:"writer"`
 		Index  string    `json:"index"`
 		UUID   string    `json:"uuid,omitempty"` // that the server gave the index: one that is made anew has another
+		// What was written in all; documents of earlier servers do not have it.
+		Records int64 `json:"records,omitempty"`
 	} `json:"_source"`
 }
 
@@ -64,11 +66,12 @@ func (t *target) Open(ctx context.Context) (sinks.Progress, error) {
 		err = t.same(ctx)
 	}
 	if err == nil && !known {
-		if err = t.writeMark(ctx, 0, "?op_type=create"); is(err, http.StatusConflict) {
+		if err = t.writeMark(ctx, 0, 0, "?op_type=create"); is(err, http.StatusConflict) {
 			err = sinks.Taken(t.cfg.Run.Place)
 		}
 	}
-	return sinks.Progress{Known: true, Time: t.mark.Source.Time, Writer: t.mark.Source.Writer}, err
+	now := &t.mark.Source
+	return sinks.Progress{Known: true, Time: now.Time, Writer: now.Writer, Records: now.Records}, err
 }
 
 func (t *target) gone() *repr.Error {
@@ -154,10 +157,11 @@ func (t *target) readMark(ctx context.Context) (known bool, err error) {
 	return err == nil, err
 }
 
-// writeMark replaces the document of progress on a condition.
-func (t *target) writeMark(ctx context.Context, at repr.Time, condition string) error {
+// writeMark replaces the document of progress on a condition; records were written with it.
+func (t *target) writeMark(ctx context.Context, at repr.Time, records int64, condition string) error {
 	next := t.mark.Source
 	next.Time, next.Writer, next.Index = at, t.cfg.Run.Writer, t.cfg.Index
+	next.Records += records
 	var written mark
 	if err := t.client.call(ctx, http.MethodPut, t.markPath()+condition, next, &written); err != nil {
 		return err
@@ -188,15 +192,16 @@ func (t *target) Write(ctx context.Context, g sinks.Group) (int64, error) {
 	if err := t.noteRefusals(ctx, ops, refused, g.Whole); err != nil {
 		return 0, err
 	}
-	err = t.writeMark(ctx, g.To, fmt.Sprintf("?if_seq_no=%d&if_primary_term=%d", t.mark.Seq, t.mark.Term))
+	records := int64(len(ops) - len(refused))
+	err = t.writeMark(ctx, g.To, records, fmt.Sprintf("?if_seq_no=%d&if_primary_term=%d", t.mark.Seq, t.mark.Term))
 	if is(err, http.StatusConflict) {
 		// Our own, whose answer was lost, is found when the target is opened again; anything else is another writer's.
 		if known, e := t.readMark(ctx); e == nil && known && t.mark.Source.Time == g.To && t.mark.Source.Writer == t.cfg.Run.Writer {
-			return int64(len(ops) - len(refused)), nil
+			return records, nil
 		}
 		err = sinks.Taken(t.cfg.Run.Place)
 	}
-	return int64(len(ops) - len(refused)), err
+	return records, err
 }
 
 // deleteOthers deletes the documents of keys that the whole content does not have.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"millrace/repr"
 	"millrace/sinks"
@@ -18,6 +19,8 @@ type target struct {
 	cfg  Config
 	conn *pgx.Conn
 	sql  statements
+
+	counted bool // the ledger has a count of what was written
 }
 
 func (t *target) connect(ctx context.Context) error {
@@ -61,7 +64,11 @@ type querier interface {
 func (t *target) progress(ctx context.Context, q querier) (sinks.Progress, error) {
 	var at int64
 	p := sinks.Progress{Known: true}
-	err := q.QueryRow(ctx, "SELECT upto, writer FROM "+t.cfg.ledger()+" WHERE sink = $1", t.cfg.Name).Scan(&at, &p.Writer)
+	count := "0::bigint"
+	if t.counted {
+		count = "records"
+	}
+	err := q.QueryRow(ctx, "SELECT upto, writer, "+count+" FROM "+t.cfg.ledger()+" WHERE sink = $1", t.cfg.Name).Scan(&at, &p.Writer, &p.Records)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return sinks.Progress{}, nil
 	}
@@ -101,7 +108,10 @@ func (t *target) prepareIn(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+t.cfg.ledger()+
-		" (sink text PRIMARY KEY, place text NOT NULL, upto bigint NOT NULL, writer text NOT NULL)"); err != nil {
+		" (sink text PRIMARY KEY, place text NOT NULL, upto bigint NOT NULL, writer text NOT NULL, records bigint NOT NULL DEFAULT 0)"); err != nil {
+		return err
+	}
+	if err := t.widenLedger(ctx, tx); err != nil {
 		return err
 	}
 	there, err := t.examine(ctx)
@@ -136,6 +146,29 @@ func (t *target) prepareIn(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	return nil
+}
+
+// widenLedger adds the count of what was written to a ledger that an earlier server made, unless it is somebody else's. It is looked at
+// first, for to change a table waits for all who use it.
+func (t *target) widenLedger(ctx context.Context, tx pgx.Tx) error {
+	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::regclass AND attname = 'records' AND NOT attisdropped)",
+		t.cfg.ledger()).Scan(&t.counted)
+	if err != nil || t.counted {
+		return err
+	}
+	part, err := tx.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = part.Exec(ctx, "ALTER TABLE "+t.cfg.ledger()+" ADD COLUMN records bigint NOT NULL DEFAULT 0")
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok && answer.Code == repr.CodeInsufficientPrivilege {
+		return part.Rollback(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	t.counted = true
+	return part.Commit(ctx)
 }
 
 // refuseRows refuses a table that holds rows of others: the sink makes the table equal to the view.
@@ -211,6 +244,9 @@ func (t *target) Write(ctx context.Context, g sinks.Group) (int64, error) {
 		return 0, sinks.Taken(t.cfg.Run.Place)
 	}
 	records, err := t.apply(ctx, tx, g)
+	if err == nil && t.counted && records > 0 {
+		_, err = tx.Exec(ctx, "UPDATE "+t.cfg.ledger()+" SET records = records + $1 WHERE sink = $2", records, t.cfg.Name)
+	}
 	if err != nil {
 		return 0, err
 	}
