@@ -36,7 +36,7 @@ func backup(ctx context.Context, args []string) (err error) {
 	q.Header.Set(console.CommandHeader, "backup")
 	res, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return fmt.Errorf("ask the server for a backup: %w", err)
+		return c.unanswered(err)
 	}
 	defer func() { err = errors.Join(err, res.Body.Close()) }()
 	var a console.BackupAnswer
@@ -48,4 +48,12 @@ func backup(ctx context.Context, args []string) (err error) {
 	}
 	fmt.Printf("%s has %d bytes; millrace serve --data-dir %s opens it\n", dir, a.Bytes, dir)
 	return nil
+}
+
+// unanswered says where a server was looked for that did not answer, and how another is named.
+func (c *config) unanswered(err error) error {
+	if asked, ok := errors.AsType[*url.Error](err); ok {
+		err = asked.Err
+	}
+	return fmt.Errorf("no server answers at http://%s: %w; --http-listen names the one to ask", c.HTTPListen, err)
 }

@@ -57,7 +57,7 @@ func (c *config) tailLines(ctx context.Context, to io.Writer, view string, snaps
 	q.Header.Set("Accept", "application/x-ndjson")
 	res, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return fmt.Errorf("ask the server for changes: %w", err)
+		return c.unanswered(err)
 	}
 	defer func() { err = errors.Join(err, res.Body.Close()) }()
 	if res.StatusCode != http.StatusOK {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -75,5 +76,15 @@ func TestTail(t *testing.T) {
 	err = c.tailLines(t.Context(), &lines{}, "nope", true)
 	if err == nil || !strings.Contains(err.Error(), `relation "nope" does not exist`) {
 		t.Errorf("what is not there: %v", err)
+	}
+}
+
+// TestNoServer: commands that ask a server say where they looked for it, and which flag names another.
+func TestNoServer(t *testing.T) {
+	t.Parallel()
+	c := config{HTTPListen: "127.0.0.1:1"}
+	err := c.tailLines(t.Context(), io.Discard, "v", true)
+	if want := "no server answers at http://127.0.0.1:1: "; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "--http-listen") {
+		t.Errorf("the error is %v", err)
 	}
 }

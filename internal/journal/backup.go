@@ -27,6 +27,9 @@ func (j *Journal) Backup(dir string) (bytes int64, err error) {
 	if err == nil {
 		return bytes, j.opts.FS.SyncDir(filepath.Dir(dir))
 	}
+	if _, lerr := j.opts.FS.List(dir + partial); lerr != nil {
+		return 0, err // it could not be made
+	}
 	if cerr := j.removeAll(dir + partial); cerr != nil {
 		err = fmt.Errorf("%w; what is there of it is left in %s, and the next backup to %s replaces it (%v)", err, dir+partial, dir, cerr)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -235,6 +236,9 @@ func scanSegment(b []byte, name string, first, follows uint64, see func(found) e
 // tail looks at what stands behind the records.
 func (s *segment) tail(rest []byte, follows uint64) (torn bool, err error) {
 	if s.next < follows {
+		if sealAt(rest, s.next) { // it is whole, and the next one was there
+			return false, damage(filepath.Join(filepath.Dir(s.name), segmentName(s.next)), 0, "the file is missing, and with it the records %d to %d", s.next, follows-1)
+		}
 		return false, damage(s.name, s.end, "record %d cannot be read, and newer segments follow", s.next)
 	}
 	if s.sealed = sealAt(rest, s.next); s.sealed || zeros(rest) {

@@ -68,6 +68,7 @@ var ruleTable = []struct {
 	{"init", (*tree).checkInit},
 	{"panic", (*tree).checkPanics},
 	{"link", (*tree).checkLinks},
+	{"proof", (*tree).checkProofs},
 }
 
 // Check reads the tree at root and returns what breaks the rules, in the order of paths and lines.

@@ -6,3 +6,5 @@ import (
 )
 
 func now() { panic(time.Now()) }
+
+func TestThere() {}
