@@ -34,7 +34,7 @@ type kindOf struct {
 var kindsOf = []kindOf{
 	{"Sources", []string{"source"}, []string{"Records", "Bad", "Behind", "Rows", "Memory"},
 		func(c *Counts) []string {
-			return []string{grouped(c.Records), grouped(c.Bad), grouped(c.Behind), grouped(c.Rows), sizeText(c.Bytes)}
+			return []string{grouped(c.Records), grouped(c.Bad), behind(c), grouped(c.Rows), sizeText(c.Bytes)}
 		}},
 	{"Views", []string{"materialized view"}, []string{"Rows", "Errors", "Memory"},
 		func(c *Counts) []string { return []string{grouped(c.Rows), grouped(c.Errors), sizeText(c.Bytes)} }},
@@ -42,6 +42,14 @@ var kindsOf = []kindOf{
 		func(c *Counts) []string { return []string{grouped(c.Records), grouped(c.Bad), grouped(c.Kept)} }},
 	{"Tables and indexes", nil, []string{"Rows", "Memory"},
 		func(c *Counts) []string { return []string{grouped(c.Rows), sizeText(c.Bytes)} }},
+}
+
+// behind is how much a source has not read yet: records, or bytes of a log.
+func behind(c *Counts) string {
+	if c.BehindBytes > 0 {
+		return sizeText(c.BehindBytes)
+	}
+	return grouped(c.Behind)
 }
 
 // sections are the tables of the page that have rows.

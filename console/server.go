@@ -63,13 +63,14 @@ type ObjectStatus struct {
 
 // Counts are what an object has done and what it keeps.
 type Counts struct {
-	Records int64 // read by a source, written by a sink
-	Bad     int64 // records that could not be decoded, or changes that a sink has left out
-	Behind  int64 // records that are there and were not read yet
-	Kept    int64 // rows of the relation of errors of a source or sink
-	Rows    int64
-	Errors  int64 // rows that an expression fails on
-	Bytes   int64 // of memory
+	Records     int64 // read by a source, written by a sink
+	Bad         int64 // records that could not be decoded, or changes that a sink has left out
+	Behind      int64 // records that are there and were not read yet
+	BehindBytes int64 // of a log, that were not read yet
+	Kept        int64 // rows of the relation of errors of a source or sink
+	Rows        int64
+	Errors      int64 // rows that an expression fails on
+	Bytes       int64 // of memory
 }
 
 // ready says whether everything can be read, and how many objects cannot.

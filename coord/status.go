@@ -8,6 +8,7 @@ import (
 
 	"millrace/coord/catalog"
 	"millrace/repr"
+	"millrace/sources"
 	"millrace/sql/lower"
 )
 
@@ -59,24 +60,7 @@ func (c *Coordinator) status() *catalog.Status {
 				Bytes: s.arr.Bytes(), Users: s.users})
 		}
 	}
-	for id, r := range c.sources {
-		o := st.Objects[id]
-		now := r.current()
-		o.Status, o.Error, o.Hint = now.Status, now.Error, now.Hint
-		o.ErrorsKept, o.ErrorsDropped = r.errs.rows, r.errs.dropped
-		o.Letters = r.lettered
-		o.Good, o.Bad, o.ReadBytes, o.NewestMS, o.CaughtUp = r.good, r.bad, r.bytes, r.newestMS, r.caughtUp
-		for p, next := range r.next {
-			o.Partitions = append(o.Partitions, catalog.PartitionStatus{Partition: p, Next: next, High: max(r.high[p], next)})
-		}
-		st.Objects[id] = o
-	}
-	for id, f := range c.fed {
-		o := st.Objects[id]
-		now := f.run.current()
-		o.Status, o.Error, o.Hint, o.CaughtUp, o.Filled, o.FillTotal = now.Status, now.Error, now.Hint, f.ready, f.filled, f.total
-		st.Objects[id] = o
-	}
+	c.sourceStatus(st)
 	st.Held = c.held()
 	st.Named = c.namedStatus()
 	if c.revival != nil {
@@ -91,6 +75,43 @@ func (c *Coordinator) status() *catalog.Status {
 		st.Objects[id] = o
 	}
 	return st
+}
+
+// sourceStatus adds what sources do, and the tables that they feed. It runs in the loop.
+func (c *Coordinator) sourceStatus(st *catalog.Status) {
+	for id, r := range c.sources {
+		o := st.Objects[id]
+		now := r.current()
+		o.Status, o.Error, o.Hint = now.Status, now.Error, now.Hint
+		o.ErrorsKept, o.ErrorsDropped = r.errs.rows, r.errs.dropped
+		o.Letters = r.lettered
+		o.Good, o.Bad, o.ReadBytes, o.NewestMS, o.CaughtUp = r.good, r.bad, r.bytes, r.newestMS, r.caughtUp
+		for p, next := range r.next {
+			o.Partitions = append(o.Partitions, catalog.PartitionStatus{Partition: p, Next: next, High: max(r.high[p], next)})
+		}
+		o.Log = r.logStatus()
+		if o.Log != nil && len(o.Partitions) == 1 {
+			o.Partitions[0].High = max(o.Partitions[0].High, o.Log.End)
+		}
+		st.Objects[id] = o
+	}
+	for id, f := range c.fed {
+		o := st.Objects[id]
+		now := f.run.current()
+		o.Status, o.Error, o.Hint, o.CaughtUp, o.Filled, o.FillTotal = now.Status, now.Error, now.Hint, f.ready, f.filled, f.total
+		st.Objects[id] = o
+	}
+}
+
+// logStatus is how far a source has read a log; nil: it reads none.
+func (r *sourceRun) logStatus() *catalog.LogStatus {
+	l, ok := r.connector.(sources.Positioned)
+	if !ok {
+		return nil
+	}
+	p := l.Position()
+	return &catalog.LogStatus{Slot: p.Slot, Read: p.Read, Durable: p.Durable, Confirmed: p.Confirmed, Kept: p.Kept, End: p.End, AskedMS: p.AskedMS,
+		BehindMS: p.BehindMS, Open: p.Open, OpenBytes: p.OpenBytes, SpilledBytes: p.SpilledBytes}
 }
 
 // Status is what runs and how far it is.

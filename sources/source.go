@@ -202,6 +202,27 @@ type Holder interface {
 	Held() (remembered, fetched int64)
 }
 
+// Position is how far a connector has read a log of the other side; places in it are bytes from its beginning.
+type Position struct {
+	Slot      string // by which the other side keeps the log for it
+	Read      int64
+	Durable   int64 // what is safe here; 0: nothing is known to be
+	Confirmed int64 // what the other side knows to be safe here, when it was asked last; 0: it was not asked
+	Kept      int64 // from where on it kept the log then
+	End       int64 // where the log ended; 0: that is not known
+	AskedMS   int64 // when it was asked, in milliseconds since 1970
+	BehindMS  int64 // since when the log is not read to its end; 0: it is
+
+	Open         int64 // transactions that are open there and have sent changes
+	OpenBytes    int64 // these, packed, in memory
+	SpilledBytes int64 // and on the disk
+}
+
+// Positioned is a connector that reads a log, and knows where that ends. Any goroutine may ask.
+type Positioned interface {
+	Position() Position
+}
+
 // ErrorColumns is the shape of <source>_errors.
 var ErrorColumns = repr.RowDesc{
 	{Name: "mz_timestamp", Type: repr.TypeOf(repr.KindTimestampTZ)},

@@ -63,6 +63,15 @@ func sampleSource(name string, o catalog.ObjectStatus, now int64, emit emitter) 
 			lag = secondsOf(now - o.NewestMS)
 		}
 	}
+	if l := o.Log; l != nil {
+		if lag = 0; l.BehindMS > 0 {
+			lag = secondsOf(now - l.BehindMS)
+		}
+		emit("millrace_source_log_lag_bytes", float64(l.Lag()), name)
+		emit("millrace_source_log_retained_bytes", float64(l.Retained()), name)
+		emit("millrace_source_open_bytes", float64(l.OpenBytes), name, "memory")
+		emit("millrace_source_open_bytes", float64(l.SpilledBytes), name, "disk")
+	}
 	emit("millrace_source_lag_seconds", lag, name)
 }
 

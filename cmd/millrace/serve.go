@@ -300,6 +300,10 @@ func (s *server) readiness() console.Readiness {
 
 func countsOf(o *catalog.ObjectStatus) console.Counts {
 	c := console.Counts{Records: o.Good, Bad: o.Bad, Kept: o.ErrorsKept, Rows: o.Rows, Errors: o.Errors, Bytes: o.Bytes + o.FlowBytes}
+	if o.Log != nil {
+		c.BehindBytes = o.Log.Lag()
+		return c
+	}
 	for _, p := range o.Partitions {
 		c.Behind += p.High - p.Next
 	}

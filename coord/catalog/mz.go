@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -102,8 +103,12 @@ var mzTables = []builtin{
 		rows: func(e *SystemEnv) [][]repr.Datum {
 			return e.eachFed(func(it *Item) []repr.Datum {
 				o := e.Status.Of(it)
+				partitions := o.Partitions
+				if it.From != 0 { // a table is read as far as its source
+					partitions = e.Status.Objects[it.From].Partitions
+				}
 				var next, high int64
-				for _, p := range o.Partitions {
+				for _, p := range partitions {
 					next += p.Next
 					high += p.High
 				}
@@ -116,6 +121,16 @@ var mzTables = []builtin{
 				}
 				return []repr.Datum{id(it), text(it.Name), i8(o.Good + o.Bad), i8(o.ReadBytes), i8(o.Bad), i8(o.ErrorsKept), i8(o.ErrorsDropped), i8(o.Letters), i8(high), i8(next), yes(o.CaughtUp), known, staged}
 			})
+		}},
+	{schema: "mz_internal", name: "mz_postgres_source_positions", cols: "id text!, name text!, replication_slot text!, lsn_read text, lsn_durable text, lsn_confirmed text, lsn_current text, lag_bytes int8, retained_bytes int8, asked_at timestamptz, open_transactions int8!, open_bytes int8!, spilled_bytes int8!",
+		rows: func(e *SystemEnv) [][]repr.Datum {
+			var out [][]repr.Datum
+			for _, it := range e.Snapshot.Items() {
+				if l := e.Status.Objects[it.ID].Log; l != nil {
+					out = append(out, positionRow(it, l))
+				}
+			}
+			return out
 		}},
 	{schema: "mz_internal", name: "mz_source_partitions", cols: "id text!, name text!, partition int4!, offset_committed int8!, offset_known int8!, lag int8!", rows: func(e *SystemEnv) [][]repr.Datum {
 		var out [][]repr.Datum
@@ -218,6 +233,33 @@ var mzTables = []builtin{
 		}
 		return out
 	}},
+}
+
+// positionRow is how far a source has read the log of a PostgreSQL.
+func positionRow(it *Item, l *LogStatus) []repr.Datum {
+	lag, retained, asked := null, null, null
+	if l.End != 0 {
+		lag = i8(l.Lag())
+	}
+	if l.Kept != 0 {
+		retained = i8(l.Retained())
+	}
+	if l.AskedMS != 0 {
+		asked = repr.TimestampTZ((l.AskedMS - epochMillis) * 1000)
+	}
+	return []repr.Datum{id(it), text(it.Name), text(l.Slot), lsn(l.Read), lsn(l.Durable), lsn(l.Confirmed), lsn(l.End), lag, retained, asked,
+		i8(l.Open), i8(l.OpenBytes), i8(l.SpilledBytes)}
+}
+
+// epochMillis is 2000-01-01 in milliseconds since 1970.
+const epochMillis = 946684800 * 1000
+
+// lsn is a place in a log as PostgreSQL prints it; 0 is not known.
+func lsn(n int64) repr.Datum {
+	if n == 0 {
+		return null
+	}
+	return text(fmt.Sprintf("%X/%X", uint64(n)>>32, uint32(n)))
 }
 
 // eachFed is each of the sources, and of the tables that they feed.

@@ -76,6 +76,7 @@ type ObjectStatus struct {
 	Filled        int64 // rows of the first content of a table that a source feeds
 	FillTotal     int64 // about how many it has
 	Partitions    []PartitionStatus
+	Log           *LogStatus // of a source that reads a log
 	Operators     []OperatorStatus
 	ViewErrors    []ViewError // some of them
 }
@@ -93,6 +94,25 @@ type PartitionStatus struct {
 	Partition int32
 	Next      int64
 	High      int64
+}
+
+// LogStatus is how far a source has read a log, as sources.Position says it.
+type LogStatus struct {
+	Slot                                string
+	Read, Durable, Confirmed, Kept, End int64
+	AskedMS, BehindMS                   int64
+	Open, OpenBytes, SpilledBytes       int64
+}
+
+// Lag is how many bytes of the log there are that were not read.
+func (l *LogStatus) Lag() int64 { return max(l.End-l.Read, 0) }
+
+// Retained is how many bytes of the log the other side keeps for the source.
+func (l *LogStatus) Retained() int64 {
+	if l.Kept == 0 {
+		return 0
+	}
+	return max(l.End-l.Kept, 0)
 }
 
 // OperatorStatus is the work of one operator of a view.

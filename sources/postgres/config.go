@@ -55,6 +55,7 @@ type Source struct {
 	whole    bool   // the other side does not send what is open
 
 	policy atomic.Pointer[sources.ErrorPolicy]
+	seen   watch
 }
 
 // identity is which database system was read last.

@@ -52,6 +52,7 @@ func (s *stream) makePool() {
 	s.spills++
 	opts.Prefix += "-" + strconv.Itoa(s.spills)
 	s.pool, s.opens = spool.New(opts), map[uint32]*openThere{}
+	s.seen.pool.Store(s.pool)
 }
 
 // checkSpace waits, by failing again, for the space that was missing.
@@ -80,6 +81,7 @@ func (s *stream) noSpace(err error) error {
 func (s *stream) dropOpen() {
 	if s.pool != nil {
 		s.pool.Close()
+		s.seen.opens.Store(0)
 	}
 }
 
@@ -122,6 +124,7 @@ func (s *stream) beginBlock(ctx context.Context, xid uint32) error {
 	}
 	if s.opens[xid] == nil {
 		s.opens[xid] = &openThere{changes: s.pool.Open(), undone: map[uint32]bool{}}
+		s.seen.opens.Store(int64(len(s.opens)))
 	}
 	s.block, s.open = s.opens[xid], true
 	return nil
@@ -162,6 +165,7 @@ func (s *stream) abort(xid, sub uint32) {
 func (s *stream) drop(xid uint32) {
 	s.opens[xid].changes.Drop()
 	delete(s.opens, xid)
+	s.seen.opens.Store(int64(len(s.opens)))
 	s.fetched.Store(s.size + s.pool.Held())
 	s.noteSpill()
 }

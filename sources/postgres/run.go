@@ -62,6 +62,7 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 		s.handed = s.at
 		s.durable.Store(uint64(s.at))
 	}
+	r.readTo(s.at)
 	r.reset()
 	r.report(sources.State{Status: statusStarting})
 	for ctx.Err() == nil {
@@ -141,7 +142,7 @@ func (r *reader) undo() {
 		}
 	}
 	r.mu.Unlock()
-	r.at = r.handed
+	r.readTo(r.handed)
 	r.reset()
 }
 
@@ -208,6 +209,9 @@ func (r *reader) slot(ctx context.Context, c *conn) error {
 	}
 	r.at, r.handed, r.identity, r.needed = at, at, who, 0
 	r.durable.Store(0)
+	r.seen.asked.Store(nil)
+	r.seen.end.Store(0) // that of another system may lie elsewhere
+	r.readTo(at)
 	return nil
 }
 

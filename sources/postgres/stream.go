@@ -39,6 +39,7 @@ type stream struct {
 	told   time.Time
 	noted  time.Time
 	looked time.Time
+	asked  time.Time // how far the log goes
 	heard  time.Time // from the other side
 	vals   [2][]value
 
@@ -115,6 +116,12 @@ func (s *stream) step(ctx context.Context) error {
 	default:
 		s.heard = now
 		if err := s.take(ctx, msg); err != nil {
+			return err
+		}
+	}
+	if s.cfg.Clock.Now().Sub(s.asked) >= lookEvery {
+		s.asked = s.cfg.Clock.Now()
+		if err := s.askPosition(ctx, s.ask); err != nil {
 			return err
 		}
 	}
@@ -219,6 +226,9 @@ func (s *stream) data(ctx context.Context, b []byte) error {
 		if err != nil {
 			return err
 		}
+		if uint64(k.ServerWALEnd) > s.seen.end.Load() {
+			s.endsAt(k.ServerWALEnd)
+		}
 		if !s.open && k.ServerWALEnd > s.at {
 			s.advance(k.ServerWALEnd)
 		}
@@ -239,7 +249,8 @@ func (s *stream) data(ctx context.Context, b []byte) error {
 
 // advance notes that everything up to a position was read, and which tables are complete by that.
 func (s *stream) advance(to pglogrepl.LSN) {
-	s.at, s.moved, s.wait = max(s.at, to), true, retryWait
+	s.moved, s.wait = true, retryWait
+	s.readTo(max(s.at, to))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.tables {

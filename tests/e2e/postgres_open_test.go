@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,6 +110,7 @@ func TestPostgresOpen(t *testing.T) {
 	}
 	last := o.begin(t, fill(900_000, 20_000))
 	o.spilled(t, true)
+	o.server.wait(t, "SELECT open_transactions, spilled_bytes > 0 FROM mz_internal.mz_postgres_source_positions WHERE name = 's'", "1|t")
 	o.server.must(t, "DROP SOURCE s CASCADE")
 	o.spilled(t, false)
 	mustExec(t.Context(), t, last, "ROLLBACK")
@@ -195,5 +198,66 @@ func (o *opens) faults(t *testing.T) {
 		o.spilled(t, false)
 		mustExec(o.ctx, t, o.begin(t, fmt.Sprintf("DELETE FROM big WHERE id > %d", from+1)), "COMMIT")
 		o.same(t)
+	}
+}
+
+// TestPostgresPositions holds that it can be seen how far the log of the other side was read, where it ends, what the slot keeps of it, and
+// what is open, over the end of a transaction and a restart.
+func TestPostgresPositions(t *testing.T) {
+	need(t)
+	t.Parallel()
+	o := &opens{upstream: &upstream{stack: running(t, stack.Postgres), name: "positions_test"}, ctx: t.Context()}
+	o.upstream.begin(t, "ALTER DATABASE positions_test SET logical_decoding_work_mem = '64kB'", "CREATE TABLE big (id int PRIMARY KEY, v text)",
+		"CREATE PUBLICATION p FOR ALL TABLES")
+	s := o.server
+	s.must(t, "CREATE SOURCE s FROM POSTGRES CONNECTION pg (PUBLICATION 'p') FOR ALL TABLES")
+	position := func(columns string) string {
+		return "SELECT " + columns + " FROM mz_internal.mz_postgres_source_positions WHERE name = 's'"
+	}
+	reached := func(column, lsn string) {
+		t.Helper()
+		eventually(t, 30*time.Second, column, func() error {
+			if at := s.must(t, position(column)); at == "" || o.sql(t, fmt.Sprintf("SELECT '%s'::pg_lsn >= '%s'::pg_lsn", at, lsn)) != "t" {
+				return fmt.Errorf("%s is %s, not %s", column, at, lsn)
+			}
+			return nil
+		})
+	}
+	everywhere := func() {
+		t.Helper()
+		o.sql(t, "INSERT INTO big SELECT coalesce(max(id), 0) + 1, 'x' FROM big")
+		now := o.sql(t, "SELECT pg_current_wal_lsn()")
+		for _, column := range []string{"lsn_current", "lsn_read", "lsn_durable", "lsn_confirmed"} {
+			reached(column, now)
+		}
+		s.wait(t, position("lag_bytes = 0, retained_bytes >= 0, asked_at > now() - INTERVAL '1 minute', open_transactions, open_bytes, spilled_bytes"), "t|t|t|0|0|0")
+	}
+	everywhere()
+	if slot := s.must(t, position("replication_slot")); o.sql(t, "SELECT count(*) FROM pg_replication_slots WHERE slot_name = '"+slot+"'") != "1" {
+		t.Errorf("there is no slot %s", slot)
+	}
+	s.wait(t, "SELECT name, lag FROM mz_internal.mz_source_partitions", "s|0")
+	s.wait(t, "SELECT count(*) FROM mz_internal.mz_source_statistics WHERE offset_committed > 0 AND offset_known >= offset_committed", "2")
+	tx := o.begin(t, fill(1000, 2000))
+	s.wait(t, position("open_transactions, open_bytes + spilled_bytes > 0"), "1|t")
+	mustExec(o.ctx, t, tx, "ROLLBACK")
+	s.wait(t, position("open_transactions, open_bytes, spilled_bytes"), "0|0|0")
+	s.kill(t)
+	o.sql(t, fill(10_000, 100))
+	s.begin(t)
+	eventually(t, 20*time.Second, "server ready again", s.ready)
+	everywhere()
+	metrics, err := http.Get("http://" + s.http + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(metrics.Body)
+	if err = errors.Join(err, metrics.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"millrace_source_log_lag_bytes{source=\"s\"} 0", "millrace_source_log_retained_bytes{source=\"s\"}", "millrace_source_open_bytes{place=\"disk\",source=\"s\"} 0"} {
+		if !strings.Contains(string(text), line) {
+			t.Errorf("the metrics have no line %s", line)
+		}
 	}
 }
