@@ -1,7 +1,6 @@
 package coord
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -23,29 +22,20 @@ type latest struct {
 	n    int
 }
 
-// followKeys reads a topic for the time of a test.
+func (l *latest) take(rec *kgo.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n++
+	if l.rows[string(rec.Key)] = string(rec.Value); rec.Value == nil {
+		delete(l.rows, string(rec.Key))
+	}
+}
+
+// followKeys keeps the last records of a topic for the time of a test.
 func followKeys(t *testing.T, broker, topic string) *latest {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
 	l := &latest{rows: map[string]string{}}
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		for ctx.Err() == nil {
-			client.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
-				l.mu.Lock()
-				defer l.mu.Unlock()
-				l.n++
-				if l.rows[string(rec.Key)] = string(rec.Value); rec.Value == nil {
-					delete(l.rows, string(rec.Key))
-				}
-			})
-		}
-	})
-	t.Cleanup(func() { stop(); wait.Wait(); client.Close() })
+	eachCommitted(t, broker, topic, l.take)
 	return l
 }
 

@@ -51,22 +51,28 @@ func (w *written) is(want map[string]int) error {
 	return nil
 }
 
-// follow reads a topic for the time of a test.
-func follow(t *testing.T, broker, topic string) *written {
+// eachCommitted takes the committed records of a topic for the time of a test.
+func eachCommitted(t *testing.T, broker, topic string, take func(*kgo.Record)) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	w := &written{rows: map[string]int{}}
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		for ctx.Err() == nil {
-			client.PollFetches(ctx).EachRecord(w.take)
+			client.PollFetches(ctx).EachRecord(take)
 		}
 	})
 	t.Cleanup(func() { stop(); wait.Wait(); client.Close() })
+}
+
+// follow adds a topic up for the time of a test.
+func follow(t *testing.T, broker, topic string) *written {
+	t.Helper()
+	w := &written{rows: map[string]int{}}
+	eachCommitted(t, broker, topic, w.take)
 	return w
 }
 

@@ -250,21 +250,10 @@ func TestSinkIntoItsOwnSource(t *testing.T) {
 // TestInferNotice: the columns that were found are told.
 func TestInferNotice(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	w, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...), kgo.DefaultProduceTopic("t"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
-	if err := w.ProduceSync(context.Background(), kgo.StringRecord(`{"id":1,"Name":"x"}`)).FirstErr(); err != nil {
-		t.Fatal(err)
-	}
+	addr, write := topicOf(t)
+	write(`{"id":1,"Name":"x"}`)
 	cl := connect(t, start(t, Options{TickInterval: 10 * time.Millisecond}))
-	cl.must("CREATE SOURCE s FROM KAFKA BROKER '" + fake.ListenAddrs()[0] + "' TOPIC 't' FORMAT JSON (INFER)")
+	cl.must("CREATE SOURCE s FROM KAFKA BROKER '" + addr + "' TOPIC 't' FORMAT JSON (INFER)")
 	if len(cl.notices) != 1 || cl.notices[0].Message != `the columns that the records have: id bigint, "Name" text` {
 		t.Errorf("got %+v", cl.notices)
 	}
