@@ -43,20 +43,9 @@ func (t *target) difference(ctx context.Context, upTo repr.Time, whole sinks.Tic
 	if err != nil {
 		return nil, err
 	}
-	parts, _, err := t.part([]sinks.Tick{whole})
-	if err != nil {
-		return nil, err
-	}
-	for _, folder := range slices.Sorted(maps.Keys(parts)) {
-		// What a file holds of a value may be less than the value: both sides are compared as they are in files.
-		for records := range slices.Chunk(parts[folder], groupRows) {
-			body, err := t.file(records)
-			if err == nil {
-				err = t.read(folder, body, func(row []byte, n int64) { rest.add(row, -n) })
-			}
-			if err != nil {
-				return nil, err
-			}
+	for some := range slices.Chunk(whole.Changes, groupRows) {
+		if err := t.take(rest, sinks.Tick{Time: whole.Time, Changes: some}); err != nil {
+			return nil, err
 		}
 	}
 	t.cfg.Run.Log.Info("sink compares", "place", t.cfg.Run.Place, "after", upTo, "changes", len(rest))
@@ -65,6 +54,26 @@ func (t *target) difference(ctx context.Context, upTo repr.Time, whole sinks.Tic
 		out = append(out, sinks.Change{Row: []byte(row), Diff: -rest[row]})
 	}
 	return out, nil
+}
+
+// take takes rows away from a content. What a file holds of a value may be less than the value, so they are written as a file, and read.
+func (t *target) take(from content, rows sinks.Tick) error {
+	parts, _, err := t.part([]sinks.Tick{rows})
+	if err != nil {
+		return err
+	}
+	for _, folder := range slices.Sorted(maps.Keys(parts)) {
+		for records := range slices.Chunk(parts[folder], groupRows) {
+			body, err := t.file(records)
+			if err == nil {
+				err = t.read(folder, body, func(row []byte, n int64) { from.add(row, -n) })
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // held is what the committed files add up to.

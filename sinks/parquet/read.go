@@ -108,7 +108,8 @@ func parse(t repr.Type, text string) (repr.Datum, error) {
 	return d, nil
 }
 
-// read gives the rows of a file in a folder, packed with all columns of the view, and how often each is there by it.
+// read gives the rows of a file in a folder, packed with all columns of the view, and how often each is there by it. A row is valid until
+// the next.
 func (t *target) read(folder string, body []byte, each func(row []byte, diff int64)) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // of the library, over a file that is damaged
@@ -144,6 +145,7 @@ func readGroup(group *file.RowGroupReader, columns []column, row []repr.Datum, e
 			return fmt.Errorf("column %q: %w", columns[i].name, err)
 		}
 	}
+	var packed []byte
 	for n := range int(group.NumRows()) {
 		diff := int64(1)
 		for i := range columns {
@@ -155,7 +157,8 @@ func readGroup(group *file.RowGroupReader, columns []column, row []repr.Datum, e
 				row[from] = values[i][n]
 			}
 		}
-		each(repr.AppendRow(nil, row), diff)
+		packed = repr.AppendRow(packed[:0], row)
+		each(packed, diff)
 	}
 	return nil
 }
