@@ -102,3 +102,31 @@ func TestDeadLettersElsewhere(t *testing.T) {
 	cl.must("CREATE SOURCE here FROM KAFKA BROKER '" + k.addr + "' TOPIC 'dead' FORMAT TEXT")
 	cl.soon("SELECT text FROM here", "worse")
 }
+
+// TestDeadLettersOfAStop: a source that stops in front of a bad line writes it when it is let go on, by what is said of it then.
+func TestDeadLettersOfAStop(t *testing.T) {
+	t.Parallel()
+	k := newSpoiled(t)
+	f := newFileShelf(t)
+	cl := connect(t, f.c)
+	cl.must("CREATE CONNECTION k TO KAFKA (BROKER '" + k.addr + "')")
+	f.write("a.json", "1\nbad\n2\n")
+	cl.must("CREATE SOURCE s FROM FILE 'a.json' WITH (tail = true) FORMAT JSON WITH (ON ERROR = fail)")
+	const status = "SELECT status FROM mz_internal.mz_source_statuses WHERE name = 's'"
+	comesTo(t, cl, status, "failed")
+	cl.must("ALTER SOURCE s SET (ON ERROR = quarantine, DEAD LETTER TOPIC = 'dead', DEAD LETTER CONNECTION = k)")
+	comesTo(t, cl, sourceLetters, "1|1")
+	cl.must("ALTER SOURCE s SET (ON ERROR = fail, DEAD LETTER TOPIC = 'later')")
+	f.add("a.json", "worse\n3\n")
+	comesTo(t, cl, status, "failed")
+	if err := cl.fails("42704", "CREATE SOURCE dead FROM KAFKA CONNECTION k (TOPIC 'later') FORMAT TEXT"); !strings.Contains(err.Message, "does not exist") {
+		t.Error(err)
+	}
+	f.crash()
+	cl = connect(t, f.c)
+	comesTo(t, cl, status, "failed")
+	cl.must("ALTER SOURCE s RESET (ON ERROR)")
+	comesTo(t, cl, sourceLetters, "2|2")
+	cl.must("CREATE SOURCE dead FROM KAFKA CONNECTION k (TOPIC 'later') FORMAT TEXT")
+	comesTo(t, cl, "SELECT text FROM dead", "worse")
+}

@@ -73,6 +73,11 @@ func (r *sourceRun) Push(ctx context.Context, b *sources.Batch) error {
 	if err := r.admit(ctx, b); err != nil {
 		return err
 	}
+	if b.Bury != nil {
+		if err := b.Bury(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.awaitRoom(ctx); err != nil {
 		return err
 	}

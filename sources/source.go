@@ -31,7 +31,9 @@ type Batch struct {
 	Records  int64      // records read, good and bad
 	Bad      int64      // records that went to Errors
 	Letters  int64      // bad records that were written to the topic of dead letters before this was handed over
-	Bytes    int64      // of keys and values read
+	// Bury writes these, and counts them. Push calls it, if it is there, when the policy has taken the batch and before anybody sees it.
+	Bury  func(ctx context.Context) error
+	Bytes int64 // of keys and values read
 	// Transaction is that of the database which all records are of, and Orders their places among its changes of the table; when the
 	// connector was asked for them.
 	Transaction string
@@ -162,6 +164,9 @@ type ErrorPolicy struct {
 
 	Broker *broker.Options // where that topic is; nil: where the source reads
 }
+
+// Buries says whether dead letters may have to be written: a source that stops at a bad record may be told to while it stands there.
+func (p ErrorPolicy) Buries() bool { return p.DeadLetters != "" || p.OnError == Fail }
 
 // Follower is a connector that is told the policy: it writes the dead letters.
 type Follower interface {

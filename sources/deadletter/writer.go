@@ -23,6 +23,7 @@ const (
 	headRoom        = 64 << 10          // of a letter beside the key and the value that it is about
 	leastMost       = 16<<20 + headRoom // the largest that a topic takes which is created, at least
 	patience        = 20 * time.Second  // how long the broker may take over the letters of a batch
+	bytesEach       = 4 << 20           // of these it may take a second more for each
 	progressTail    = 1000              // records of the topic of progress that are read first
 	mostBuffered    = 20_000            // letters on their way at once
 	clientMost      = 64 << 20          // the client writes no more than 100 MiB at once
@@ -94,7 +95,11 @@ func (w *writer) write(ctx context.Context, letters []Letter) error {
 
 // transact writes records in one transaction.
 func (w *writer) transact(ctx context.Context, records []*kgo.Record) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	size := 0
+	for _, rec := range records {
+		size += len(rec.Key) + len(rec.Value)
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(patience+time.Duration(size/bytesEach)*time.Second, transactionTime))
 	defer cancel()
 	if err := w.cl.BeginTransaction(); err != nil {
 		return err

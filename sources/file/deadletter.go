@@ -41,7 +41,7 @@ func (f *file) letterPlace() string {
 // letter has a bad record written to the topic of dead letters. Its text is that of the buffer, until the batch is handed over.
 func (r *reader) letter(f *file, text []byte, bad *repr.Error, met int64) {
 	p := r.following()
-	if p.DeadLetters == "" {
+	if !p.Buries() {
 		return
 	}
 	where := []deadletter.Fact{{Name: "source", Value: p.Source}, {Name: "file", Value: f.name}}
@@ -52,10 +52,19 @@ func (r *reader) letter(f *file, text []byte, bad *repr.Error, met int64) {
 	r.dead = append(r.dead, deadletter.Letter{Place: f.letterPlace(), At: f.at, Value: text, Where: where, Error: reasonOf(bad), Code: bad.Code, Met: met})
 }
 
+// push hands a batch of a file over, with its letters.
+func (r *reader) push(ctx context.Context, b *sources.Batch, f *file) error {
+	if len(r.dead) > 0 {
+		b.Bury = func(ctx context.Context) error { return r.bury(ctx, b, f) }
+	}
+	return r.out.Push(ctx, b)
+}
+
 // bury writes the bad records of a batch of a file to the topic of dead letters. The number of the file has to be kept before: after a
 // crash the file would have another one, and its letters would be written again.
 func (r *reader) bury(ctx context.Context, b *sources.Batch, f *file) error {
-	if len(r.dead) == 0 {
+	if r.following().DeadLetters == "" {
+		r.dead = r.dead[:0]
 		return nil
 	}
 	if !f.numbered || r.ended >= mostForgotten {

@@ -29,7 +29,12 @@ type keeper struct {
 
 func (*keeper) Report(sources.State) {}
 
-func (k *keeper) Push(_ context.Context, b *sources.Batch) error {
+func (k *keeper) Push(ctx context.Context, b *sources.Batch) error {
+	if b.Bury != nil {
+		if err := b.Bury(ctx); err != nil {
+			return err
+		}
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.bad += b.Bad

@@ -407,10 +407,7 @@ func (d *reading) take(ctx context.Context, last bool) error {
 	if last {
 		b.Progress = append(b.Progress, d.allFound())
 	}
-	if err := d.bury(ctx, b, f); err != nil {
-		return err
-	}
-	if err := d.out.Push(ctx, b); err != nil {
+	if err := d.push(ctx, b, f); err != nil {
 		return err
 	}
 	if last {

@@ -87,10 +87,7 @@ func (r *reader) readTable(ctx context.Context, in *os.File, f *file) error {
 		}
 		b.State = f.state()
 		b.Progress = []sources.Progress{{Partition: f.number, Next: f.at, High: t.Rows()}}
-		if err := r.bury(ctx, b, f); err != nil {
-			return err
-		}
-		if err := r.out.Push(ctx, b); err != nil {
+		if err := r.push(ctx, b, f); err != nil {
 			return err
 		}
 	}

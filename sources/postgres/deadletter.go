@@ -84,17 +84,22 @@ func (s *Source) letterOf(row []byte, place string, at int64) deadletter.Letter 
 
 // letter has a row of errors that the stream has brought written; nil: there is none.
 func (s *stream) letter(row []byte) {
-	if row != nil && s.following().DeadLetters != "" {
+	if row != nil && s.following().Buries() {
 		s.dead = append(s.dead, s.letterOf(row, s.logPlace(), int64(s.tx.commit)))
 	}
 }
 
-// bury writes the letters of the batch to the topic of dead letters.
-func (r *reader) bury(ctx context.Context) error {
-	n, err := r.outbox.Write(ctx, r.dead)
-	r.batch.Letters += n
-	r.dead = nil
-	return err
+// bury has the letters of the batch written to the topic of dead letters when it is taken.
+func (r *reader) bury(b *sources.Batch) {
+	if len(r.dead) == 0 {
+		return
+	}
+	dead := r.dead
+	b.Bury = func(ctx context.Context) error {
+		n, err := r.outbox.Write(ctx, dead)
+		b.Letters += n
+		return err
+	}
 }
 
 // firstLetters is how many letters of a first content are written at once.

@@ -111,7 +111,12 @@ type paused struct {
 	state         map[string]int64
 }
 
-func (p *paused) Push(_ context.Context, b *sources.Batch) error {
+func (p *paused) Push(ctx context.Context, b *sources.Batch) error {
+	if b.Bury != nil {
+		if err := b.Bury(ctx); err != nil {
+			return err
+		}
+	}
 	if p.pushes++; p.pushes == p.until {
 		return context.Canceled
 	}

@@ -341,9 +341,7 @@ func (r *reader) push(ctx context.Context) error {
 		}
 	}
 	b.Progress = append(b.Progress, sources.Progress{Partition: 0, Next: int64(r.at), High: int64(r.at)})
-	if err := r.bury(ctx); err != nil {
-		return err
-	}
+	r.bury(b)
 	at := r.at
 	r.reset()
 	if err := r.out.Push(ctx, b); err != nil {
