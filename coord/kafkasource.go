@@ -166,9 +166,6 @@ func (spec *kafkaSource) connector(c *Coordinator) (sources.Described, *repr.Err
 		return nil, err
 	}
 	cfg.KeepState, cfg.FetchBytes = c.opts.Journal != nil, c.fetchBytes()
-	if cfg.StartMillis < 0 {
-		cfg.StartMillis += c.opts.Clock.Now().UnixMilli()
-	}
 	if cfg.Registry, err = c.registryFor(spec.registry); err != nil {
 		return nil, err
 	}

@@ -77,6 +77,9 @@ func TestMuteSource(t *testing.T) {
 		if _, err := cl.run(ctx, "SELECT n FROM behind"); err == nil {
 			t.Error("it is read before its source has read anything")
 		}
+		if len(cl.notices) == 0 || cl.notices[0].Code != "MR001" || !strings.HasPrefix(cl.notices[0].Message, "waiting for slow (Kafka slow: ") {
+			t.Errorf("who waits is told %+v", cl.notices)
+		}
 		mute = false
 		m.crash()
 		synctest.Wait()

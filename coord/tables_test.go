@@ -3,6 +3,7 @@ package coord
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"millrace/repr"
 	"millrace/sources"
 	"millrace/sql/ast"
+	"millrace/sql/parse"
 )
 
 // severalStub is a source of two tables of one number each, whose batches the test pushes. At its end it pushes one of its own, late.
@@ -135,5 +137,31 @@ func TestFedTables(t *testing.T) {
 	}
 	if got := cl.must("SELECT count(*) FROM mz_tables WHERE name IN ('a', 'b')"); !slices.Equal(got, []string{"0"}) {
 		t.Errorf("after DROP there are %q of the tables", got)
+	}
+}
+
+// TestWantedTables: FOR ALL TABLES, FOR SCHEMAS and FOR TABLES.
+func TestWantedTables(t *testing.T) {
+	t.Parallel()
+	offers := []sources.Offer{{Schema: "public", Name: "a"}, {Schema: "sales", Name: "b"}, {Schema: "sales", Name: "a"}, {Schema: "more", Name: "c"}}
+	for clause, want := range map[string]string{
+		"FOR ALL TABLES":                    "public.a sales.b sales.a more.c",
+		"FOR SCHEMAS (sales)":               "sales.b sales.a",
+		"FOR SCHEMAS (more, public)":        "public.a more.c",
+		"FOR SCHEMAS (none)":                "",
+		"FOR TABLES (sales.a AS x, more.c)": "sales.a more.c",
+	} {
+		parsed, err := parse.Parse("CREATE SOURCE s FROM POSTGRES CONNECTION pg (PUBLICATION 'p') " + clause)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, failed := wanted(parsed[0].Stmt.(*ast.CreateSource).Tables, offers)
+		var names []string
+		for _, a := range got {
+			names = append(names, a.Upstream.String())
+		}
+		if strings.Join(names, " ") != want || (failed == nil) != (want != "") {
+			t.Errorf("%s: %v, %v", clause, names, failed)
+		}
 	}
 }

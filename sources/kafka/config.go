@@ -90,7 +90,8 @@ type Config struct {
 	InlineErrors string
 
 	// StartOffsets are where partitions begin that Run is given no offset for; a partition not named begins at its
-	// beginning. StartMillis, when above 0, begins those at the first record that is not older.
+	// beginning. StartMillis, when above 0, begins those at the first record that is not older; below 0 it is a time before the first Run,
+	// and partitions that come behind that are read from their beginning.
 	StartOffsets map[int32]int64
 	StartMillis  int64
 

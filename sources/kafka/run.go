@@ -60,6 +60,8 @@ type reader struct {
 	state   sources.State
 	extra   []string // fields that no column has
 
+	startMillis int64 // see startMillisOf
+
 	own    *broker.Options     // where it reads
 	dead   []deadletter.Letter // bad records of the batch
 	outbox *deadletter.Outbox
@@ -69,7 +71,7 @@ type reader struct {
 func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
 	r := &reader{Source: s, out: out, health: broker.NewHealth(s.cfg.Clock), next: map[int32]int64{}, high: map[int32]int64{}}
 	own := s.cfg.Broker
-	r.own, r.outbox = &own, r.newOutbox()
+	r.own, r.outbox, r.startMillis = &own, r.newOutbox(), s.startMillisOf(from)
 	r.reset()
 	defer r.outbox.Close()
 	for {
@@ -96,6 +98,18 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 		if len(r.next) > 0 {
 			from = maps.Clone(r.next) // all before it was handed over
 		}
+	}
+}
+
+// startMillisOf is the time at which partitions begin that have no offset yet; 0 for their beginning.
+func (s *Source) startMillisOf(from map[int32]int64) int64 {
+	switch {
+	case s.cfg.StartMillis >= 0:
+		return s.cfg.StartMillis
+	case len(from) > 0:
+		return 0 // these came since the first Run, so none of their records is older than it allows
+	default:
+		return s.cfg.Clock.Now().UnixMilli() + s.cfg.StartMillis
 	}
 }
 
@@ -188,9 +202,9 @@ func (r *reader) announce(ctx context.Context) error {
 	defer cancel()
 	adm := kadm.NewClient(r.cl)
 	list := adm.ListStartOffsets
-	if r.cfg.StartMillis > 0 {
+	if r.startMillis > 0 {
 		list = func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
-			return adm.ListOffsetsAfterMilli(ctx, r.cfg.StartMillis, topics...)
+			return adm.ListOffsetsAfterMilli(ctx, r.startMillis, topics...)
 		}
 	}
 	starts, err := list(ctx, r.cfg.Topic)
@@ -225,8 +239,8 @@ func (r *reader) startOf(p int32) kgo.Offset {
 	if n, ok := r.cfg.StartOffsets[p]; ok {
 		return kgo.NewOffset().At(n)
 	}
-	if r.cfg.StartMillis > 0 {
-		return kgo.NewOffset().AfterMilli(r.cfg.StartMillis)
+	if r.startMillis > 0 {
+		return kgo.NewOffset().AfterMilli(r.startMillis)
 	}
 	return kgo.NewOffset().AtStart()
 }
