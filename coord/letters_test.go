@@ -64,6 +64,7 @@ func TestDeadLetterConnection(t *testing.T) {
 	if text := cl.one("SHOW CREATE SOURCE s"); !strings.Contains(text, "DEAD LETTER TOPIC = 'dead', DEAD LETTER CONNECTION = k") {
 		t.Errorf("the source is shown as %s", text)
 	}
+	same(t, "the order of a dump", cl.must("SELECT string_agg(name, ' ' ORDER BY position) FROM mz_internal.mz_definitions WHERE name IN ('s', 'k')"), "k s")
 	f.add("a.txt", "\xff1\n")
 	comesTo(t, cl, sourceLetters, "2|1")
 	f.crash()

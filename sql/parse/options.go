@@ -84,10 +84,13 @@ func (p *parser) optionWordNext(inside bool) bool {
 		return true
 	}
 	// A word that closes the option and isn't behind = is its value when it is a truth value, or when the
-	// word before it wants a name.
+	// word before it wants a name; so does one that is qualified then.
 	next := p.peekAt(1)
 	closes := next.is(",") || next.is(")") || next.kind == tokEOF
 	before := p.toks[p.pos-1].text
+	if nameOptions[before] && next.is(".") {
+		return false
+	}
 	onError := before == "error" && p.pos > 1 && p.toks[p.pos-2].isWord("on")
 	if closes && (t.isWord("true") || t.isWord("false") || t.isWord("on") || t.isWord("off")) {
 		return false
