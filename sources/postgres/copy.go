@@ -100,7 +100,7 @@ func (f *filling) table(ctx context.Context, c *conn, t *table, list []*upstream
 
 // joins notes that the content of a table is complete.
 func (f *filling) joins(t *table) {
-	t.joined, t.due = f.moment, 0
+	t.joined, t.due, f.loose = f.moment, 0, true
 	if f.following().Buries() && t.refused.len() > 0 {
 		t.due = f.moment
 	}

@@ -96,6 +96,11 @@ func (r *reader) bury(b *sources.Batch) {
 	}
 	dead := r.dead
 	b.Bury = func(ctx context.Context) error {
+		if r.loose && r.following().DeadLetters != "" { // or the first content of another moment would have these rows again
+			if err := r.settle(ctx); err != nil {
+				return err
+			}
+		}
 		n, err := r.outbox.Write(ctx, dead)
 		b.Letters += n
 		return err
@@ -159,8 +164,11 @@ func (r *reader) dueLetters(t *table) []deadletter.Letter {
 // settle waits until what was handed over is kept.
 func (r *reader) settle(ctx context.Context) error {
 	if s, ok := r.out.(sources.Settler); ok {
-		return s.Settle(ctx)
+		if err := s.Settle(ctx); err != nil {
+			return err
+		}
 	}
+	r.loose = false
 	return nil
 }
 

@@ -212,6 +212,35 @@ func (r *reader) tale(t *testing.T, tab *table, rows map[int]string, moment int6
 	return r.push(t.Context())
 }
 
+// TestLettersBehindFirst: no letter of the stream is written before a first content that it follows is kept.
+func TestLettersBehindFirst(t *testing.T) {
+	t.Parallel()
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	s, err := New(Config{Publication: "p", Slot: "slot"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Follow(sources.ErrorPolicy{DeadLetters: "dead", Writer: "w", Broker: &broker.Options{Brokers: fake.ListenAddrs()}})
+	out := &paused{gatherer: newGatherer(), state: map[string]int64{}}
+	r := &reader{Source: s, out: out}
+	r.outbox = r.newOutbox()
+	defer r.outbox.Close()
+	tab := example(true)
+	s.tables[tab.id] = tab
+	for round, settled := range []int{1, 1} { // once, for then it is kept
+		if err := r.tale(t, tab, nil, 100); err != nil {
+			t.Fatal(err)
+		}
+		if out.settled != settled || out.letters != int64(round+1) {
+			t.Errorf("round %d: settled %d times, %d letters", round, out.settled, out.letters)
+		}
+	}
+}
+
 // lettersAt are the keys of the letters that are committed, and where they say that they stood.
 func lettersAt(t *testing.T, to *broker.Options) []string {
 	t.Helper()

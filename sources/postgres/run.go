@@ -44,6 +44,7 @@ type reader struct {
 
 	dead   []deadletter.Letter // of the batch
 	outbox *deadletter.Outbox
+	loose  bool // a first content was handed over that may not be kept yet
 }
 
 // waitsHint is what making a slot may wait for.
