@@ -25,6 +25,7 @@ var states = map[string]Readiness{
 	}},
 	"busy": {Serving: true, Memory: Memory{Limit: 3 << 30, Holders: []Holder{{"v", 900}, {"(journal)", 5 << 20}, {"s (envelope)", 0}}}, Objects: []ObjectStatus{
 		{Kind: "source", Name: "s", Detail: "stalled: cannot reach the broker", Hint: "check the address", Counts: Counts{Records: 1234567, Bad: 2, Kept: 2, Behind: 1000, Rows: 10, Bytes: 3 << 19}},
+		{Kind: "source", Name: "shop", Ready: true, Detail: "running", Counts: Counts{Records: 5, BehindBytes: 3 << 20}},
 		{Kind: "source", Name: "s_errors", Ready: true, Part: true, Detail: "running", Counts: Counts{Rows: 2}},
 		{Kind: "table", Name: "t", Ready: true, Detail: "running", Counts: Counts{Rows: 999, Bytes: 1000}},
 		{Kind: "index", Name: "i", Ready: true, Detail: "running"},
