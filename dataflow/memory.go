@@ -40,11 +40,13 @@ func OutOfMemory(b *budget.Budget, largest string) *repr.Error {
 			WithHint("Try again when they have ended; one statement that needs much memory runs at a time.")
 	}
 	hint := "Read fewer rows, or try again when other statements have ended; the limit follows from --memory-limit."
+	needed := e.Held
 	if e.Name == StatementMemory {
+		needed = max(needed, e.All) // its result, too
 		hint = "Read fewer rows, by a filter or LIMIT, or keep the result as a materialized view. The limit is the setting query_memory."
 	}
 	return repr.NewError(repr.CodeOutOfMemory, fmt.Sprintf("out of memory: %s would hold more than %s", e.Name, mebibytes(e.Most))).
-		WithDetail(fmt.Sprintf("It needed %s when it was stopped, most of it for %s.", mebibytes(e.Held), largest)).WithHint(hint)
+		WithDetail(fmt.Sprintf("It needed %s when it was stopped, most of it for %s.", mebibytes(needed), largest)).WithHint(hint)
 }
 
 // StatementMemory is the name of the budget of one statement.

@@ -22,6 +22,7 @@ type Excess struct {
 	Own  bool   // it is the limit of the budget itself
 	Most int64
 	Held int64  // what the budget held, and what more was asked for
+	All  int64  // the same of the one whose limit it is; 0: the limit was not reached by counting
 	Why  string // what was waited for in vain; empty: it is the limit
 }
 
@@ -77,7 +78,7 @@ func (b *Budget) limited(n int64) bool {
 	for x := b; x != nil; x = x.up {
 		held := x.held.Load() + n
 		if x.most > 0 && held > x.most {
-			return b.exceed(Excess{Name: x.name, Own: x == b, Most: x.most}, n)
+			return b.exceed(Excess{Name: x.name, Own: x == b, Most: x.most, All: held}, n)
 		}
 		if x.up != nil && x.upMost > 0 && x.up.held.Load()+n > x.upMost {
 			return b.exceed(Excess{Name: x.up.name, Most: x.upMost}, n)
@@ -103,8 +104,8 @@ func (b *Budget) Passing(n int64) bool {
 			continue
 		}
 		if x.most > 0 {
-			if x.held.Load()+n > x.most {
-				return b.exceed(Excess{Name: x.name, Most: x.most}, n)
+			if held := x.held.Load() + n; held > x.most {
+				return b.exceed(Excess{Name: x.name, Most: x.most, All: held}, n)
 			}
 			continue // what is left of the whole for it is its to use
 		}

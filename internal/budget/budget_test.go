@@ -156,3 +156,18 @@ func TestMomentsAndMoves(t *testing.T) {
 		t.Error("the nil budget has a limit")
 	}
 }
+
+// TestExcessOfAPart: what a part has met of the whole says what the whole would hold, and what the part would.
+func TestExcessOfAPart(t *testing.T) {
+	t.Parallel()
+	whole := New("whole", 100)
+	beside, part := whole.Part("beside", 0, 0), whole.Part("part", 0, 0)
+	beside.Take(70)
+	part.Take(20)
+	if part.Room(15) {
+		t.Fatal("there is room for 105 of 100")
+	}
+	if e := part.Excess(); e.Name != "whole" || e.Most != 100 || e.Held != 35 || e.All != 105 || e.Own {
+		t.Errorf("it met %+v", e)
+	}
+}

@@ -67,7 +67,12 @@ func (s *Source) checkStart(ctx context.Context, cl *kgo.Client) error {
 	}
 	for _, p := range slices.Sorted(maps.Keys(s.cfg.StartOffsets)) {
 		n := s.cfg.StartOffsets[p]
-		if end, ok := ends.Lookup(s.cfg.Topic, p); ok && end.Err == nil && n > end.Offset {
+		end, ok := ends.Lookup(s.cfg.Topic, p)
+		if !ok {
+			return repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("START OFFSET has an offset for partition %d, and topic %q has %d partitions", p, s.cfg.Topic, len(ends[s.cfg.Topic]))).
+				WithHint("Give one offset for each partition, in order; those that are left out begin at their beginning.")
+		}
+		if end.Err == nil && n > end.Offset {
 			return repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("START OFFSET %d is behind the end of partition %d of topic %q, %d", n, p, s.cfg.Topic, end.Offset)).
 				WithHint(fmt.Sprintf("START OFFSET %d begins with the next record that is written.", end.Offset))
 		}
