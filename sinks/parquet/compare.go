@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"millrace/internal/s3"
@@ -78,21 +79,26 @@ func (t *target) take(from content, rows sinks.Tick) error {
 
 // held is what the committed files add up to.
 func (t *target) held(ctx context.Context, upTo repr.Time) (content, error) {
-	out := content{}
 	manifests, err := t.manifests(ctx, upTo)
 	if err != nil {
 		return nil, err
 	}
+	var names []string
+	largest := 1
 	for _, m := range manifests {
 		for _, f := range m.Files {
-			body, err := t.get(ctx, f.Name)
-			if err != nil {
-				return nil, err
-			}
-			if err := t.read(t.folderIn(f.Name), body, out.add); err != nil {
-				return nil, t.cannotCompare(fmt.Sprintf("its file %s cannot be read: %s", f.Name, err))
-			}
+			names, largest = append(names, f.Name), max(largest, f.Size)
 		}
+	}
+	out := content{}
+	err = t.each(ctx, names, readAhead/largest, func(name string, body []byte) error {
+		if err := t.read(t.folderIn(name), body, out.add); err != nil {
+			return t.cannotCompare(fmt.Sprintf("its file %s cannot be read: %s", name, err))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, n := range out {
 		if n < 0 {
@@ -121,27 +127,25 @@ func (t *target) manifests(ctx context.Context, upTo repr.Time) ([]manifest, err
 	for _, l := range t.left {
 		late[l.Name] = true
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return late[name] || !strings.HasSuffix(name, ".json") })
 	var out []manifest
 	rows := int64(0)
-	for _, name := range names {
-		if late[name] || !strings.HasSuffix(name, ".json") {
-			continue
-		}
-		text, err := t.get(ctx, name)
-		if err != nil {
-			return nil, err
-		}
+	err = t.each(ctx, names, mostReaders, func(name string, text []byte) error {
 		var m manifest
 		if err := json.Unmarshal(text, &m); err != nil {
-			return nil, t.cannotCompare("its manifest " + name + " is none")
+			return t.cannotCompare("its manifest " + name + " is none")
 		}
 		if m.Time > upTo {
-			continue
+			return nil
 		}
 		out = append(out, m)
 		for _, f := range m.Files {
 			rows += int64(f.Rows)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(out, func(a, b manifest) int { return cmp.Compare(a.Time, b.Time) })
 	for i := 1; i < len(out); i++ {
@@ -154,6 +158,72 @@ func (t *target) manifests(ctx context.Context, upTo repr.Time) ([]manifest, err
 	}
 	t.rows = rows
 	return out, nil
+}
+
+const (
+	mostReaders = 16
+	readAhead   = 64 << 20 // bytes of files that are held
+)
+
+// each reads files and takes them in their order. Of a store that is far away, which answers many at once, it asks for some ahead.
+func (t *target) each(ctx context.Context, names []string, ahead int, take func(name string, body []byte) error) error {
+	if _, far := t.store.(guarded); !far || ahead <= 1 {
+		for _, name := range names {
+			body, err := t.get(ctx, name)
+			if err == nil {
+				err = take(name, body)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	slots := make([]chan gotten, min(ahead, mostReaders))
+	for k := range slots {
+		slots[k] = make(chan gotten)
+		readers.Go(func() { t.readEvery(ctx, names, k, len(slots), slots[k]) })
+	}
+	for i, name := range names {
+		var got gotten
+		select {
+		case got = <-slots[i%len(slots)]:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if got.err == nil {
+			got.err = take(name, got.body)
+		}
+		if got.err != nil {
+			return got.err
+		}
+	}
+	return nil
+}
+
+// gotten is a file that was read, or why it was not.
+type gotten struct {
+	body []byte
+	err  error
+}
+
+// readEvery reads each file that is step behind the one before, until one cannot be read.
+func (t *target) readEvery(ctx context.Context, names []string, from, step int, to chan<- gotten) {
+	for i := from; i < len(names); i += step {
+		body, err := t.get(ctx, names[i])
+		select {
+		case to <- gotten{body, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 // How often a file is asked for before all of them are read anew, and how long it waits between, at first.
