@@ -39,6 +39,6 @@ func runDemo(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	fmt.Print(demo.Banner(d, s.addr, s.web))
-	fmt.Println("\nCtrl-C stops the demo.")
+	fmt.Println("\nCtrl-C stops the demo, which keeps nothing: --data-dir is for millrace serve.")
 	return s.wait(ctx)
 }
