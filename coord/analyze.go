@@ -76,6 +76,7 @@ func (s *Session) analyzeQuery(ctx context.Context, q *ast.Query) (*Result, *rep
 	if err != nil {
 		return nil, err
 	}
+	s.leaveOut(r)
 	memory, err := s.statementBudget(ctx)
 	if err != nil {
 		return nil, err

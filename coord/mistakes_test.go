@@ -23,6 +23,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"ALTER SOURCE s SET (ON ERRR = fail)", "0A000", "ON ERRR in ALTER of a source", "DEAD LETTER TOPIC, MAX ERROR RATE, ON ERROR, RETAIN ERRORS"},
 		{"ALTER MATERIALIZED VIEW v SET (ON ERRR = quarantine)", "0A000", "ON ERRR in ALTER of a materialized view", "ON ERROR and RETAIN HISTORY FOR"},
 		{"ALTER TABLE t SET (ON ERROR = fail)", "0A000", "ON ERROR in ALTER of a table", "RETAIN HISTORY FOR"},
+		{"ALTER TABLE t ADD COLUMN b int", "0A000", "ALTER TABLE … ADD COLUMN is not supported", ""},
+		{"ALTER MATERIALIZED VIEW v CLUSTER ON x", "0A000", "ALTER MATERIALIZED VIEW … CLUSTER ON is not supported", ""},
 		{"CREATE CONNECTION x TO CONFLUENT SCHEMA REGISTRY (URL 'localhost:8081')", "22023", `"localhost:8081"`, "http://localhost:8081"},
 		{"CREATE CONNECTION x TO CONFLUENT SCHEMA REGISTRY (URL 'ann:hidden@localhost:8081')", "22023", `"localhost:8081"`, "http://localhost:8081"},
 		{"CREATE CONNECTION x TO OPENSEARCH (URL 'ann:hidden@localhost')", "22023", `"localhost"`, "http://localhost:9200"},

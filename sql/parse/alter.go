@@ -1,6 +1,8 @@
 package parse
 
 import (
+	"strings"
+
 	"millrace/sql/ast"
 )
 
@@ -96,8 +98,34 @@ func (p *parser) alter() ast.Statement {
 	if p.peek().kind == tokEOF {
 		p.unexpected()
 	}
+	action := p.words(2)
 	p.pos = start
-	return p.unsupportedStatement(2)
+	return p.unsupportedAction(action)
+}
+
+// words are the next words in capitals, most at most.
+func (p *parser) words(most int) string {
+	var out []string
+	for i := range most {
+		if p.peekAt(i).kind != tokWord {
+			break
+		}
+		out = append(out, strings.ToUpper(p.peekAt(i).text))
+	}
+	return strings.Join(out, " ")
+}
+
+// unsupportedAction is unsupportedStatement of an ALTER, which names what it is to do.
+func (p *parser) unsupportedAction(action string) ast.Statement {
+	verb := 2
+	if p.peekAt(1).isWord("materialized") {
+		verb = 3
+	}
+	out := p.unsupportedStatement(verb)
+	if u, ok := out.(*ast.Unsupported); ok && action != "" {
+		u.Verb += " … " + action
+	}
+	return out
 }
 
 // rename reads TO new, and COLUMN a TO b, behind RENAME.
