@@ -429,8 +429,13 @@ func (r *reader) records(b *sources.Batch, f *file, l *lines, last bool) error {
 		if err := r.record(b, f, record); err != nil {
 			return err
 		}
-		if f.at += int64(len(record)); !f.uncounted {
+		f.at += int64(len(record))
+		switch {
+		case f.uncounted:
+		case l.quotes: // there may be several in one
 			f.kept.Line += max(int64(bytes.Count(record, []byte("\n"))), 1)
+		default:
+			f.kept.Line++
 		}
 	}
 }
