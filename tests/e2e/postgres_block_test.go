@@ -84,6 +84,7 @@ func TestPostgresOpenBlock(t *testing.T) {
 	}
 	s.kill(t)
 	s.begin(t)
+	eventually(t, 20*time.Second, "server ready again", s.ready)
 	s.wait(t, "SELECT count(*) FROM goods_kept", "2")
 	if n := strings.Count(s.log.String(), "dropped the replication slot"); n != 1 {
 		t.Errorf("the slot was dropped %d times", n)
