@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/tidwall/btree"
 
@@ -24,6 +25,7 @@ const (
 	limitRuns    = 24            // nothing is inserted before there are fewer
 	pressingWork = 1 << 12       // rows of merging for each run too many
 	smallMerge   = 1 << 13       // rows of a merge that does not wait for a larger one
+	largeRun     = 1 << 15       // rows of a run that is folded with others rather than merged, if it only adds rows
 	workPerRow   = foldRatio + 6 // rows of merging that each inserted row pays for: folding, and merging before it
 	denseRatio   = 2             // rows of the base that are rewritten at once for a row
 	nearRows     = 1 << 11       // rows that are merged before their keys are looked at again: they are still near
@@ -104,11 +106,26 @@ type merging struct {
 	filter *filter // of the output
 }
 
-// folding is a run that is being folded into the base: rows before done are in the base already.
+// folding is runs that are being folded into the base together.
 type folding struct {
+	parts []folded
+	room  *output    // where blocks are made before they are stored
+	mixed [2]*output // and before that rows of several runs
+}
+
+// folded is a run of a folding: rows before done are in the base already.
+type folded struct {
 	run  Batch
 	done int
-	room *output // where blocks are made before they are stored
+}
+
+// foldOf begins to fold runs.
+func foldOf(runs ...Batch) *folding {
+	f := &folding{parts: make([]folded, len(runs))}
+	for i := range runs {
+		f.parts[i].run = runs[i]
+	}
+	return f
 }
 
 // New makes an empty arrangement.
@@ -133,7 +150,7 @@ func (a *Arrangement) Insert(b Batch) {
 		return
 	}
 	if a.dense(&b) {
-		a.fold = &folding{run: b}
+		a.fold = foldOf(b)
 	} else {
 		b.filter = filterOf(&b)
 		a.runs = append(a.runs, b)
@@ -159,8 +176,8 @@ func (a *Arrangement) Bytes() int64 { return a.bytes }
 func (a *Arrangement) Work(fuel int) (done bool) {
 	for fuel > 0 {
 		switch {
-		case a.foldDue():
-			a.beginFold()
+		case a.foldDue() > 0:
+			a.beginFold(a.foldDue())
 		case a.mergeAt() >= 0:
 			a.beginMerge(a.mergeAt())
 		case len(a.merges) > 0:
@@ -171,11 +188,11 @@ func (a *Arrangement) Work(fuel int) (done bool) {
 			return true
 		}
 	}
-	return len(a.merges) == 0 && a.fold == nil && !a.foldDue() && a.mergeAt() < 0
+	return len(a.merges) == 0 && a.fold == nil && a.foldDue() == 0 && a.mergeAt() < 0
 }
 
 // mergeAt is the place of two neighbouring runs, behind those that are being merged, that should be one: of like size, or too
-// many.
+// many. Large ones that only add rows are not merged as long as they are few: they are folded together.
 func (a *Arrangement) mergeAt() int {
 	best, size, from := -1, 0, 0
 	if n := len(a.merges); n > 0 {
@@ -186,7 +203,8 @@ func (a *Arrangement) mergeAt() int {
 		if from > 0 && x+y > smallMerge {
 			continue
 		}
-		if x <= 2*y || len(a.runs)-from > mostRuns {
+		many := len(a.runs)-from > mostRuns
+		if many || x <= 2*y && !(x >= largeRun && a.runs[i].diffs == nil && a.runs[i+1].diffs == nil) {
 			if best < 0 || x+y < size {
 				best, size = i, x+y
 			}
@@ -195,23 +213,37 @@ func (a *Arrangement) mergeAt() int {
 	return best
 }
 
-// foldDue says whether the oldest run, which is not being merged, is large enough to be folded.
-func (a *Arrangement) foldDue() bool {
+// foldDue says how many of the oldest runs, which are not being merged, are large enough to be folded together; 0: they are not.
+func (a *Arrangement) foldDue() int {
 	if a.fold != nil || len(a.runs) == 0 || len(a.merges) > 0 && a.merges[0].at == 0 {
-		return false
+		return 0
 	}
-	ratio := foldRatio
-	if a.runs[0].diffs == nil {
-		ratio = growRatio
+	if a.runs[0].diffs != nil {
+		if a.runs[0].Len() < max(foldLeast, a.baseRows/foldRatio) {
+			return 0
+		}
+		return 1
 	}
-	return a.runs[0].Len() >= max(foldLeast, a.baseRows/ratio)
+	sum, most := 0, len(a.runs)
+	if len(a.merges) > 0 {
+		most = a.merges[0].at
+	}
+	for i := range a.runs[:min(most, mostRuns)] {
+		if i > 0 && (a.runs[i].diffs != nil || a.runs[i].Len() < largeRun) {
+			break
+		}
+		if sum += a.runs[i].Len(); sum >= max(foldLeast, a.baseRows/growRatio) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
-func (a *Arrangement) beginFold() {
-	a.fold = &folding{run: a.runs[0]}
-	a.runs = append([]Batch(nil), a.runs[1:]...)
+func (a *Arrangement) beginFold(n int) {
+	a.fold = foldOf(a.runs[:n]...)
+	a.runs = append([]Batch(nil), a.runs[n:]...)
 	for _, m := range a.merges {
-		m.at--
+		m.at -= n
 	}
 	a.snapshot = nil
 }
@@ -240,7 +272,7 @@ func (a *Arrangement) stepMerge(fuel int) (used int) {
 	switch {
 	case merged.Len() == 0:
 	case a.dense(&merged):
-		a.fold = &folding{run: merged}
+		a.fold = foldOf(merged)
 	default:
 		runs = append(runs, merged)
 	}
@@ -273,57 +305,104 @@ func (a *Arrangement) dense(b *Batch) bool {
 	return rows <= denseRatio*b.n
 }
 
-// stepFold folds rows of the run into the base, a block at a time.
+// stepFold folds rows of the runs into the base, a block at a time.
 func (a *Arrangement) stepFold(fuel int) (used int) {
 	f := a.fold
 	a.snapshot = nil
-	for used < fuel && f.done < f.run.Len() {
+	for used < fuel && f.next() != nil {
 		used += a.foldBlock(f)
 	}
-	if f.done == f.run.Len() {
-		a.bytes -= int64(f.run.Bytes())
+	if f.next() == nil {
+		for i := range f.parts {
+			a.bytes -= int64(f.parts[i].run.Bytes())
+		}
 		a.fold = nil
 		used++
 	}
 	return used
 }
 
-// foldBlock folds the rows that belong to one block, at most a few blocks' worth.
+// next is the run that has the least row of those that are left; nil when none is.
+func (f *folding) next() *folded {
+	var least *folded
+	for i := range f.parts {
+		p := &f.parts[i]
+		if p.done < p.run.n && (least == nil || bytes.Compare(p.run.row(p.done), least.run.row(least.done)) < 0) {
+			least = p
+		}
+	}
+	return least
+}
+
+// foldBlock folds the rows that belong to one block, at most a few blocks' worth of each run.
 func (a *Arrangement) foldBlock(f *folding) int {
-	row := f.run.row(f.done)
+	p := f.next()
+	row := p.run.row(p.done)
 	old, found := a.blockOf(row)
-	if n := f.run.n - f.done; n >= blockRows && (!found || a.endsBefore(&old.body.rows, row)) {
-		a.storePart(&f.run, f.done, f.run.n)
-		f.done = f.run.n
+	if n := p.run.n - p.done; len(f.parts) == 1 && n >= blockRows && (!found || a.endsBefore(&old.body.rows, row)) {
+		a.storePart(&p.run, p.done, p.run.n)
+		p.done = p.run.n
 		return n
 	}
-	end, rows := f.run.n, &Batch{}
+	rows := &Batch{}
+	var until []byte
 	if found {
 		rows = &old.body.rows
 		if next, ok := a.after(old); ok {
-			end = f.run.seek(f.done, next.body.first)
+			until = next.body.first
 		}
 	}
-	end = min(end, f.done+4*blockRows)
-	out := f.makeRoom(rows, rows.n+end-f.done)
-	m := newMerger(rows, &f.run)
-	m.j = f.done
+	y, from, end := f.take(until)
+	out := f.makeRoom(rows, y, rows.n+end-from)
+	m := newMerger(rows, y)
+	m.j = from
 	work := m.step(out, end, rows.n+end)
 	if found {
 		a.remove(old)
 	}
-	f.done = end
 	return work + a.storeJoined(out.b)
 }
 
-// makeRoom is an empty output for rows of a block and of the run, some in all.
-func (f *folding) makeRoom(old *Batch, rows int) *output {
-	if f.room == nil {
-		f.room = mergedOutput(old, &f.run, rows, len(old.data)+min(len(f.run.data), 4*blockBytes))
-	} else {
-		f.room.reset(old, &f.run)
+// take gives rows of the runs up to a key, at most a few blocks' worth of each, as a range of a batch; nil is no key. They are done with.
+func (f *folding) take(until []byte) (b *Batch, from, end int) {
+	turn := 0
+	for i := range f.parts {
+		p := &f.parts[i]
+		stop := p.run.n
+		if until != nil {
+			stop = p.run.seek(p.done, until)
+		}
+		stop = min(stop, p.done+4*blockRows)
+		if b == nil || from == end {
+			b, from, end = &p.run, p.done, stop
+		} else if p.done < stop {
+			x := *b
+			x.n = end
+			out := roomFor(&f.mixed[turn], &x, &p.run, end-from+stop-p.done)
+			m := newMerger(&x, &p.run)
+			m.i, m.j = from, p.done
+			m.step(out, stop, end+stop)
+			b, from, end = &out.b, 0, out.b.n
+			turn ^= 1
+		}
+		p.done = stop
 	}
-	return f.room
+	return b, from, end
+}
+
+// makeRoom is an empty output for rows of a block and of runs, some in all.
+func (f *folding) makeRoom(old, runs *Batch, rows int) *output {
+	return roomFor(&f.room, old, runs, rows)
+}
+
+// roomFor is an empty output for some rows of two batches: one that is used again.
+func roomFor(room **output, x, y *Batch, rows int) *output {
+	if *room == nil {
+		*room = mergedOutput(x, y, rows, min(len(x.data), 4*blockBytes)+min(len(y.data), 4*blockBytes))
+	} else {
+		(*room).reset(x, y)
+	}
+	return *room
 }
 
 // endsBefore says whether a block that is not small is the last of the base, and its rows come before a row.
@@ -428,9 +507,11 @@ func (a *Arrangement) Snapshot() *Snapshot {
 	if a.snapshot == nil {
 		check.That(a.filling == nil, "a snapshot of an arrangement that is being filled")
 		s := &Snapshot{base: a.base.Copy(), runs: a.runs, rows: a.count, bytes: a.bytes, updates: a.baseRows}
-		if a.fold != nil && a.fold.done < a.fold.run.Len() {
-			s.folding, s.from = a.fold.run, a.fold.done
-			s.updates += s.folding.Len() - s.from
+		if a.fold != nil {
+			s.folding = slices.Clone(a.fold.parts)
+			for i := range s.folding {
+				s.updates += s.folding[i].run.n - s.folding[i].done
+			}
 		}
 		for _, run := range a.runs {
 			s.updates += run.Len()
@@ -444,8 +525,7 @@ func (a *Arrangement) Snapshot() *Snapshot {
 // Snapshot is the content of an arrangement at one moment. It never changes and may be read by many at once.
 type Snapshot struct {
 	base    *btree.BTreeG[block]
-	folding Batch // rows from on are not in the base yet
-	from    int
+	folding []folded
 	runs    []Batch
 	rows    int64
 	updates int // what is stored for them, at most one for each distinct row in each place
@@ -476,7 +556,7 @@ func (s *Snapshot) plus(b Batch) *Snapshot {
 }
 
 // Empty says whether nothing is in it, not even rows whose counts cancel out.
-func (s *Snapshot) Empty() bool { return s.base.Len() == 0 && s.folding.Len() == 0 && len(s.runs) == 0 }
+func (s *Snapshot) Empty() bool { return s.base.Len() == 0 && len(s.folding) == 0 && len(s.runs) == 0 }
 
 // Rows is the number of rows, each as often as it counts, those from a limit on too.
 func (s *Snapshot) Rows() int64 { return s.rows }

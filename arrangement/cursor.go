@@ -31,7 +31,7 @@ type Cursor struct {
 	group    *ahead // the keys of Ahead; nil before that
 }
 
-// place is a position in the block of the base (the first place), the run that is being folded, or a run.
+// place is a position in the block of the base (the first place), a run that is being folded, or a run.
 type place struct {
 	b   *Batch
 	i   int
@@ -44,10 +44,10 @@ var noRows Batch
 
 // Cursor makes a cursor; Seek or SeekKey comes first.
 func (s *Snapshot) Cursor() *Cursor {
-	c := &Cursor{snapshot: s, tree: s.base.Iter(), limit: s.limit, near: nearBlocks, places: make([]place, 1, len(s.runs)+2)}
+	c := &Cursor{snapshot: s, tree: s.base.Iter(), limit: s.limit, near: nearBlocks, places: make([]place, 1, 1+len(s.folding)+len(s.runs))}
 	c.places[0].b = &noRows
-	if s.folding.n > 0 {
-		c.places = append(c.places, place{b: &s.folding, i: s.from})
+	for i := range s.folding {
+		c.places = append(c.places, place{b: &s.folding[i].run, i: s.folding[i].done})
 	}
 	for i := range s.runs {
 		c.places = append(c.places, place{b: &s.runs[i]})

@@ -63,7 +63,7 @@ func (a *Arrangement) foldWhole(b Batch) {
 	if b.n == 0 {
 		return
 	}
-	a.fold = &folding{run: b}
+	a.fold = foldOf(b)
 	a.bytes += int64(b.Bytes())
 	for a.fold != nil {
 		a.stepFold(pieceRows)

@@ -56,7 +56,9 @@ func (s *Snapshot) greatestBelow(limit []byte) []byte {
 			best = b.row(i - 1)
 		}
 	}
-	try(&s.folding, s.from)
+	for i := range s.folding {
+		try(&s.folding[i].run, s.folding[i].done)
+	}
 	for i := range s.runs {
 		try(&s.runs[i], 0)
 	}
