@@ -14,8 +14,8 @@ import (
 )
 
 // fill inserts rows of a random key of 40 bits and a number, 10,000 at a time, and gives the longest insertion, in time of
-// the processor: on a busy machine others' time is not ours.
-func fill(a *Arrangement, rows int) (worst time.Duration) {
+// the processor: on a busy machine others' time is not ours; and what a row of the second half took at most.
+func fill(a *Arrangement, rows int) (worst time.Duration, most float64) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	rng, builder := rand.New(rand.NewPCG(1, 2)), NewBuilder()
@@ -29,9 +29,12 @@ func fill(a *Arrangement, rows int) (worst time.Duration) {
 			start := threadTime()
 			a.Insert(batch)
 			worst = max(worst, threadTime()-start)
+			if i >= rows/2 {
+				most = max(most, float64(a.Bytes())/float64(i+1))
+			}
 		}
 	}
-	return worst
+	return worst, most
 }
 
 // threadTime is the processor time of this thread.
@@ -54,15 +57,18 @@ func TestBytesOfRow(t *testing.T) {
 	}
 }
 
-// BenchmarkMemory fills an arrangement with five million rows of two numbers and says what they take: as the arrangement
-// counts, on the heap, and of the memory of the process. Run it alone.
+// BenchmarkMemory fills an arrangement with five million rows of two numbers and says what they take when nothing is left to merge: as
+// the arrangement counts, on the heap, and of the memory of the process; and as it counts while they come, at most. Run it alone.
 func BenchmarkMemory(b *testing.B) {
 	const rows = 5_000_000
 	for b.Loop() {
 		before := heap()
 		a := New()
-		worst := fill(a, rows)
+		worst, most := fill(a, rows)
+		for !a.Work(1 << 20) {
+		}
 		live := heap() - before
+		b.ReportMetric(most, "most-bytes/row")
 		b.ReportMetric(float64(a.Bytes())/rows, "bytes/row")
 		b.ReportMetric(float64(live)/rows, "heap-bytes/row")
 		b.ReportMetric(float64(resident(b))/float64(live), "rss/live")
