@@ -15,8 +15,6 @@ import (
 
 // numbered is a source of two partitions that numbers its rows: the row at an offset says the offset. It pushes while its gate is open.
 type numbered struct {
-	rng *rand.Rand
-
 	mu   sync.Mutex // guards from, gate
 	from map[int32]int64
 	gate chan struct{}
@@ -33,6 +31,7 @@ func (s *numbered) Describe(context.Context) (repr.RowDesc, [][]int, error) {
 func (s *numbered) Run(ctx context.Context, from map[int32]int64, out sources.Events) error {
 	out.Report(sources.State{Status: "running"})
 	next := [2]int64{from[0], from[1]}
+	rng := rand.New(rand.NewPCG(uint64(next[0]), uint64(next[1])))
 	s.mu.Lock()
 	s.from = from
 	gate := s.gate
@@ -47,17 +46,17 @@ func (s *numbered) Run(ctx context.Context, from map[int32]int64, out sources.Ev
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		time.Sleep(time.Duration(s.rng.IntN(5)) * time.Millisecond)
-		b = s.batch(&next)
+		time.Sleep(time.Duration(rng.IntN(5)) * time.Millisecond)
+		b = batchOf(rng, &next)
 	}
 	return ctx.Err()
 }
 
-// batch is some rows of either partition, or of both.
-func (s *numbered) batch(next *[2]int64) *sources.Batch {
+// batchOf is some rows of either partition, or of both.
+func batchOf(rng *rand.Rand, next *[2]int64) *sources.Batch {
 	b := &sources.Batch{}
 	for p := range next {
-		k := int64(s.rng.IntN(20))
+		k := int64(rng.IntN(20))
 		for n := next[p]; n < next[p]+k; n++ {
 			b.Updates = append(b.Updates, sources.Update{Row: repr.AppendRow(nil, []repr.Datum{repr.Int8(int64(p)), repr.Int8(n)}), Diff: 1})
 		}
@@ -70,15 +69,19 @@ func (s *numbered) batch(next *[2]int64) *sources.Batch {
 // TestRowsAndOffsets: what a source is told to go on behind is exactly what is there, whenever the power went: the rows of a batch and
 // its offsets are in one tick, and in one record of the log.
 func TestRowsAndOffsets(t *testing.T) {
+	lives := 40
+	if testing.Short() {
+		lives = 8
+	}
 	rng := rand.New(rand.NewPCG(5, 5))
-	src := &numbered{rng: rng}
+	src := &numbered{}
 	opts := Options{TickInterval: 20 * time.Millisecond}
 	opts.Source = func(string) sources.Described { return src }
 	lifeOf(t, opts, func(t *testing.T, m *machine) {
 		src.shut()
 		connect(t, m.c).must("CREATE SOURCE s FROM KAFKA BROKER 'b:9092' TOPIC 't' FORMAT JSON")
 		most := int64(0)
-		for life := range 40 {
+		for life := range lives {
 			src.open()
 			time.Sleep(time.Duration(rng.IntN(200)) * time.Millisecond)
 			m.disk.CrashAfter(rng.IntN(12))
@@ -97,7 +100,7 @@ func TestRowsAndOffsets(t *testing.T) {
 			}
 			same(t, fmt.Sprintf("life %d", life), connect(t, m.c).must("SELECT p, count(*), count(DISTINCT n), max(n) FROM s GROUP BY p ORDER BY p"), want...)
 		}
-		if most < 1000 {
+		if most < int64(20*lives) {
 			t.Errorf("only %d rows were read", most)
 		}
 	})
