@@ -36,34 +36,28 @@ func (f *filling) Run(ctx context.Context, from map[int32]int64, out sources.Eve
 	}
 }
 
-// TestHistoryBeginsWithContent: a source keeps no history while its first content comes, which nobody is shown, also when it is told to
-// keep much; from then on it does, and what a time showed it shows again.
-func TestHistoryBeginsWithContent(t *testing.T) {
-	t.Parallel()
+// newFilling is such a source of ten numbers, and a server with it that keeps history.
+func newFilling(t *testing.T) (*filling, *Coordinator) {
 	f := &filling{echo: echo{first: 10}, next: make(chan int64)}
 	opts := quiet()
 	opts.Source = func(string) sources.Described { return f }
 	opts.RetainHistory = time.Hour
-	cl := connect(t, newMachine(t, opts).c)
+	return f, newMachine(t, opts).c
+}
+
+// TestHistoryBeginsWithContent: a source keeps no history while its first content comes, which nobody is shown, also when it is told to
+// keep much; from then on it does, and what a time showed it shows again.
+func TestHistoryBeginsWithContent(t *testing.T) {
+	t.Parallel()
+	f, c := newFilling(t)
+	cl := connect(t, c)
 	cl.must("CREATE SOURCE s FROM KAFKA BROKER 'b:9092' TOPIC 's' FORMAT JSON WITH (RETAIN HISTORY FOR '1 day')")
-	await := func(query, want string) {
-		t.Helper()
-		for end := time.Now().Add(20 * time.Second); ; {
-			got := cl.one(query)
-			if got == want {
-				return
-			}
-			if time.Now().After(end) {
-				t.Fatalf("%s gives %s, want %s", query, got, want)
-			}
-		}
-	}
 	const kept = "SELECT ticks FROM mz_internal.mz_object_history WHERE name = 's'"
 	const received = "SELECT max(messages_received) FROM mz_internal.mz_source_statistics WHERE name = 's'"
 	for _, to := range []int64{2, 5, 9} {
 		f.next <- to
-		await(received, strconv.FormatInt(to, 10))
-		await(kept, "0")
+		comesTo(t, cl, received, strconv.FormatInt(to, 10))
+		comesTo(t, cl, kept, "0")
 	}
 	f.next <- 10
 	if got := cl.one("SELECT count(*) FROM s"); got != "10" {
@@ -71,8 +65,8 @@ func TestHistoryBeginsWithContent(t *testing.T) {
 	}
 	then := cl.one("SELECT mz_now()::bigint FROM s LIMIT 1")
 	f.next <- 12
-	await("SELECT count(*) FROM s", "12")
-	await(kept, "1")
+	comesTo(t, cl, "SELECT count(*) FROM s", "12")
+	comesTo(t, cl, kept, "1")
 	if got := cl.one("SELECT count(*) FROM s AS OF " + then); got != "10" {
 		t.Errorf("%s rows as of the first content, want 10", got)
 	}
@@ -81,11 +75,7 @@ func TestHistoryBeginsWithContent(t *testing.T) {
 // TestHistoryOfWhatWasShown: what was shown of a source that had stopped before its first content was complete is shown again.
 func TestHistoryOfWhatWasShown(t *testing.T) {
 	t.Parallel()
-	f := &filling{echo: echo{first: 10}, next: make(chan int64)}
-	opts := quiet()
-	opts.Source = func(string) sources.Described { return f }
-	opts.RetainHistory = time.Hour
-	c := newMachine(t, opts).c
+	f, c := newFilling(t)
 	cl := connect(t, c)
 	cl.must("CREATE SOURCE s FROM KAFKA BROKER 'b:9092' TOPIC 's' FORMAT JSON")
 	report := func(status string) {
@@ -97,11 +87,7 @@ func TestHistoryOfWhatWasShown(t *testing.T) {
 	}
 	f.next <- 4
 	report("stalled")
-	for end := time.Now().Add(20 * time.Second); cl.one("SELECT count(*) FROM s") != "4"; {
-		if time.Now().After(end) {
-			t.Fatal("the source did not read 4 records")
-		}
-	}
+	comesTo(t, cl, "SELECT count(*) FROM s", "4")
 	then := cl.one("SELECT mz_now()::bigint FROM s LIMIT 1")
 	report("running")
 	f.next <- 10

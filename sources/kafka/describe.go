@@ -69,7 +69,7 @@ func (s *Source) checkStart(ctx context.Context, cl *kgo.Client) error {
 		n := s.cfg.StartOffsets[p]
 		end, ok := ends.Lookup(s.cfg.Topic, p)
 		if !ok {
-			return repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("START OFFSET has an offset for partition %d, and topic %q has %d partitions", p, s.cfg.Topic, len(ends[s.cfg.Topic]))).
+			return repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("START OFFSET has an offset for partition %d, and the last of topic %q is %d", p, s.cfg.Topic, len(ends[s.cfg.Topic])-1)).
 				WithHint("Give one offset for each partition, in order; those that are left out begin at their beginning.")
 		}
 		if end.Err == nil && n > end.Offset {

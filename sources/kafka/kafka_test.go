@@ -366,7 +366,7 @@ func TestDescribeErrors(t *testing.T) {
 		{"no Kafka", []string{silent.Addr().String()}, "t", "08001", silent.Addr().String(), "TLS"},
 		{"no topic", []string{c.addr}, "pageview", "42704", `topic "pageview" does not exist on Kafka broker ` + c.addr, `"pageviews"`},
 		{"bad topic", []string{c.addr}, "a b", "42704", `"a b"`, ""},
-		{"no such partition", []string{c.addr}, "users", "22023", `START OFFSET has an offset for partition 1, and topic "users" has 1 partitions`, "one offset for each partition"},
+		{"no such partition", []string{c.addr}, "users", "22023", `START OFFSET has an offset for partition 1, and the last of topic "users" is 0`, "one offset for each partition"},
 		{"behind the end", []string{c.addr}, "users", "22023", `START OFFSET 5 is behind the end of partition 0 of topic "users", 2`, "START OFFSET 2 begins"},
 	}
 	c.write(t, "users", 0, "a", "b")
