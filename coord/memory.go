@@ -22,7 +22,7 @@ const (
 	shareStatements = 35 // all of them together
 	shareRelieved   = 75 // what is kept and maintained: below it a server that was pressed goes on as before
 	sharePressed    = 80 // the same: beyond it sources are held back, and rows and new views refused
-	shareReaders    = 94 // of all that is held: beyond it a statement gets no more
+	shareReaders    = 94 // of all that is held, as counted and as found in use: beyond it a statement gets no more
 	shareFlows      = 98 // the same for a maintained view, which then breaks
 )
 
@@ -53,12 +53,14 @@ func newMemory(limit int64, live, inUse func() int64) *memory {
 	m.kept = m.server.Part("the collections", 0, 0)
 	m.queued = m.server.Part("rows on their way", 0, 0)
 	m.flows = m.server.Part("the views", 0, m.share(shareFlows))
-	m.flows.Lasts()
 	m.filling = m.server.Part("new views", 0, m.share(sharePressed))
 	m.filled = m.server.Part("the rows of new views", 0, 0)
 	m.arriving = m.server.Part("batches on their way", 0, 0)
 	m.sessions = m.server.Part("all sessions together", limitSessions.of(limit), m.share(shareReaders))
 	m.statements = m.server.Part("all statements together", m.share(shareStatements), m.share(shareReaders))
+	for _, b := range []*budget.Budget{m.kept, m.queued, m.arriving, m.flows} {
+		b.Lasts()
+	}
 	return m
 }
 
@@ -74,13 +76,10 @@ func (m *memory) share(percent int64) int64 { return m.limit / 100 * percent }
 // mostValue is what one value, and one row, that an expression makes may take: on its way to a client it is copied some times.
 func (m *memory) mostValue() int64 { return limitValue.of(m.limit) }
 
-// inUseOver is by how much, in percent, more may be in use than the limit before statements are given up for it.
-const inUseOver = 2
-
-// inUseFits says whether there is room for n bytes more beside all that the process has in use. When it seems that there is not,
-// a collection finds out what of that is still needed.
+// inUseFits says whether there is room for n bytes more beside all that the process has in use: what the limit leaves is for the program,
+// stacks, and what the allocator has free. When it seems that there is not, a collection finds out what of that is still needed.
 func (m *memory) inUseFits(n int64, inUse func() int64) bool {
-	most := m.limit / 100 * (100 + inUseOver)
+	most := m.share(shareReaders)
 	if m.limit == 0 || inUse()+n <= most {
 		return true
 	}

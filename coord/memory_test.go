@@ -366,3 +366,31 @@ func TestLargeInputsInChunks(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAStatementReadsAtOnceIsCounted: the rows that a statement is given in one step are copies, which count while the step runs, and are few
+// enough for many statements to have theirs at once.
+func TestWhatAStatementReadsAtOnceIsCounted(t *testing.T) {
+	t.Parallel()
+	c := start(t, limited(64<<20))
+	cl := connect(t, c)
+	cl.must("CREATE TABLE t (n int, x text)")
+	if err := cl.grow("t", 40_000); err != nil {
+		t.Fatal(err)
+	}
+	var most int64 // the gate asks one at a time
+	c.memory.statements.Gate(0, func(held int64) (int64, string) {
+		most = max(most, held)
+		return held, ""
+	})
+	if got := cl.one("SELECT count(*) FROM t"); got != "40000" {
+		t.Errorf("%s rows", got)
+	}
+	c.memory.statements.Gate(0, nil)
+	chunk := c.memory.share(shareStatement) / chunkShare
+	if most < chunk || most > 8*chunk {
+		t.Errorf("at most %d bytes are held, and a step is given about %d", most, chunk)
+	}
+	if n := c.memory.statements.Held(); n != 0 {
+		t.Errorf("%d bytes are held at the end", n)
+	}
+}

@@ -69,7 +69,13 @@ func (r *oneShot) on(ctx context.Context, flow *dataflow.Dataflow, in map[uint64
 	defer r.errs.b.Free()
 	flow.Postpone(true) // a recursion is computed once
 	for given := range r.ahead(flow) {
-		if err := r.step(ctx, flow, given); err != nil {
+		size := copies(given)
+		err := takeRoom(r.memory, size, "the rows that it reads at once")
+		if err == nil {
+			err = r.step(ctx, flow, given)
+		}
+		r.memory.Take(-size)
+		if err != nil {
 			return arrangement.Batch{}, err
 		}
 	}
@@ -91,7 +97,7 @@ func (r *oneShot) on(ctx context.Context, flow *dataflow.Dataflow, in map[uint64
 func (r *oneShot) ahead(flow *dataflow.Dataflow) iter.Seq[map[uint64]dataflow.Delta] {
 	return func(yield func(map[uint64]dataflow.Delta) bool) {
 		for _, u := range r.units {
-			for given := range flow.Fill(u.numbers, u.contents, hydrateChunk) {
+			for given := range flow.Fill(u.numbers, u.contents, r.chunkOf(u.shards()...)) {
 				if !yield(given) {
 					return
 				}
@@ -108,12 +114,32 @@ func (r *oneShot) ahead(flow *dataflow.Dataflow) iter.Seq[map[uint64]dataflow.De
 }
 
 // chunkShare is which part of what a statement may hold one chunk of a large input may take.
-const chunkShare = 64
+const chunkShare = 128
 
-// chunkOf is how many rows of a collection are given to the dataflow at once.
-func (r *oneShot) chunkOf(s *arrangement.Snapshot) int {
+// chunkOf is how many rows of some content are given to the dataflow at once.
+func (r *oneShot) chunkOf(content ...*arrangement.Snapshot) int {
+	if r.memory.Most() == 0 {
+		return hydrateChunk
+	}
+	var rows, bytes int64
+	for _, s := range content {
+		rows += int64(s.Updates())
+		bytes += s.Bytes()
+	}
 	most := r.memory.Most() / chunkShare
-	return int(min(max(most*int64(s.Updates())/max(s.Bytes(), 1), 1), hydrateChunk))
+	return int(min(max(most*rows/max(bytes, 1), 1), hydrateChunk))
+}
+
+// copies is the memory of the rows that were copied for one step.
+func copies(given map[uint64]dataflow.Delta) int64 {
+	var n int
+	for _, d := range given {
+		n += d.OK.Bytes()
+		for i := range d.Shards {
+			n += d.Shards[i].Delta.Bytes()
+		}
+	}
+	return int64(n)
 }
 
 func (r *oneShot) step(ctx context.Context, flow *dataflow.Dataflow, in map[uint64]dataflow.Delta) *repr.Error {

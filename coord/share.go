@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"millrace/arrangement"
 	"millrace/dataflow"
 	"millrace/repr"
 	"millrace/sql/lower"
@@ -70,6 +71,15 @@ func (u unit) rows() int64 {
 		n += c.Rows()
 	}
 	return n
+}
+
+// shards are the rows of all its contents.
+func (u unit) shards() []*arrangement.Snapshot {
+	var out []*arrangement.Snapshot
+	for _, c := range u.contents {
+		out = append(out, c.Shards()...)
+	}
+	return out
 }
 
 // inUnits is the order in which a dataflow is given what it imports: units of several first, for what comes of them late takes

@@ -10,6 +10,7 @@ type Budget struct {
 	upMost int64 // what up may hold when this one takes more; 0: no such limit
 	lasts  bool
 	held   atomic.Int64
+	taken  atomic.Int64 // since it was last found out what is really in use
 	over   atomic.Pointer[Excess]
 	onOver func()
 	fits   func(n int64) bool // of the whole: whether there is room beside what is really in use; nil: it is not known
@@ -36,10 +37,10 @@ func (b *Budget) Part(name string, most, upMost int64) *Budget {
 }
 
 // Watch tells a whole how to find out whether there is room for n bytes more beside what is really in use: what is counted is
-// never all. It is asked when a part asks for much. It is set before the budget is used.
+// never all. It is asked when a part asks for much, at once or by and by. It is set before the budget is used.
 func (b *Budget) Watch(fits func(n int64) bool) { b.fits = fits }
 
-// watchBytes is how much has to be asked for at once for it to be found out what is in use, which is dear.
+// watchBytes is how much has to be asked for, at once or since the last time, for it to be found out what is in use, which is dear.
 const watchBytes = 128 << 10
 
 // watched says whether n bytes more would fit beside what is really in use.
@@ -64,6 +65,9 @@ func (b *Budget) Take(n int64) {
 		x.held.Add(n)
 	}
 	if n > 0 && b.enter(0) && b.limited(0) {
+		if n = b.taken.Add(n); n >= watchBytes {
+			b.taken.Store(0)
+		}
 		b.watched(n) // it is in use by now, or will be
 	}
 }

@@ -120,9 +120,18 @@ func TestWhatIsInUseSpeaksToo(t *testing.T) {
 	if view.Take(watchBytes); query.Excess() != nil || view.Excess() != nil {
 		t.Fatalf("who asks for little, or lasts: %+v, %+v", query.Excess(), view.Excess())
 	}
+	byAndBy := server.Part("another query", 0, 0)
+	for range 4 {
+		if byAndBy.Excess() != nil {
+			t.Fatalf("before it has asked for much: %+v", byAndBy.Excess())
+		}
+		byAndBy.Take(watchBytes / 4)
+	}
 	query.Take(watchBytes)
-	if e := query.Excess(); e == nil || e.Name != "the server" || e.Own {
-		t.Errorf("beyond it: %+v", e)
+	for _, b := range []*Budget{query, byAndBy} {
+		if e := b.Excess(); e == nil || e.Name != "the server" || e.Own {
+			t.Errorf("beyond it: %+v", e)
+		}
 	}
 	if other := server.Part("another", 0, 0); other.Room(1<<20) || !other.Room(0) {
 		t.Error("room for much, or none for nothing")
