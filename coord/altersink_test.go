@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"millrace/internal/broker/brokertest"
 	"millrace/repr"
 	"millrace/sinks"
 )
@@ -35,7 +35,7 @@ func (l *latest) take(rec *kgo.Record) {
 func followKeys(t *testing.T, broker, topic string) *latest {
 	t.Helper()
 	l := &latest{rows: map[string]string{}}
-	eachCommitted(t, broker, topic, l.take)
+	brokertest.Follow(t, broker, topic, l.take)
 	return l
 }
 
@@ -55,29 +55,11 @@ func (l *latest) is(want []string) error {
 	return nil
 }
 
-// folded are id|q lines as a topic of changes adds up to them.
-func folded(t *testing.T, rows []string) map[string]int {
-	t.Helper()
-	want := map[string]int{}
-	for _, row := range rows {
-		var id, q int
-		if _, err := fmt.Sscanf(row, "%d|%d", &id, &q); err != nil {
-			t.Fatal(err)
-		}
-		want[fmt.Sprint(map[string]any{"id": float64(id), "q": float64(q)})]++
-	}
-	return want
-}
-
 // TestSinkSwitches: sinks go over from one view to another and back while both change, and are altered otherwise; each topic then holds
 // the view of the moment, also when the server is killed right behind the statement, before the sinks have written anything.
 func TestSinkSwitches(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
+	fake := brokertest.New(t)
 	broker := fake.ListenAddrs()[0]
 	m := newMachine(t, Options{TickInterval: 5 * time.Millisecond, RetainHistory: 50 * time.Millisecond})
 	cl := connect(t, m.c)
@@ -89,7 +71,7 @@ func TestSinkSwitches(t *testing.T) {
 	cl.must("CREATE CONNECTION k TO KAFKA (BROKER '" + broker + "')")
 	cl.must("CREATE SINK d FROM v0 INTO KAFKA CONNECTION k (TOPIC 'changes') FORMAT JSON")
 	cl.must("CREATE SINK u FROM v0 INTO KAFKA CONNECTION k (TOPIC 'newest') KEY (id) FORMAT JSON ENVELOPE UPSERT")
-	changes, newest := follow(t, broker, "changes"), followKeys(t, broker, "newest")
+	changes, newest := brokertest.FollowChanges(t, broker, "changes"), followKeys(t, broker, "newest")
 	rng := rand.New(rand.NewPCG(7, 7))
 	reads := map[string]string{"d": "v0", "u": "v0"}
 	for round := range 14 {
@@ -115,9 +97,9 @@ func TestSinkSwitches(t *testing.T) {
 		if rng.IntN(2) == 0 {
 			cl.must(fmt.Sprintf("UPDATE t SET d = d + 1 WHERE id %% 5 = %d", rng.IntN(5)))
 		}
-		wantChanges := folded(t, cl.must("SELECT id, q FROM "+reads["d"]))
+		wantChanges := cl.rowsOf(reads["d"])
 		wantNewest := cl.must("SELECT id, q FROM " + reads["u"])
-		awaits(t, fmt.Sprintf("the changes of round %d", round), func() error { return changes.is(wantChanges) })
+		awaits(t, fmt.Sprintf("the changes of round %d", round), func() error { return changes.Is(wantChanges) })
 		awaits(t, fmt.Sprintf("the keys of round %d", round), func() error { return newest.is(wantNewest) })
 	}
 	before := newest.n

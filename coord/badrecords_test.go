@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/internal/broker/brokertest"
 )
 
 // spoiled is a broker whose topic t has good and bad records.
@@ -20,16 +22,9 @@ type spoiled struct {
 
 func newSpoiled(t *testing.T) *spoiled {
 	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
+	fake := brokertest.New(t, kfake.SeedTopics(1, "t"))
 	k := &spoiled{t: t, addr: fake.ListenAddrs()[0]}
-	if k.w, err = kgo.NewClient(kgo.SeedBrokers(k.addr), kgo.DefaultProduceTopic("t")); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.w.Close)
+	k.w = brokertest.Client(t, k.addr, kgo.DefaultProduceTopic("t"))
 	return k
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"millrace/internal/broker/brokertest"
 	"millrace/sinks"
 	"millrace/sources"
 )
@@ -85,19 +86,11 @@ type secured struct {
 func newSecured(t *testing.T) *secured {
 	t.Helper()
 	p := newPapers(t)
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "ann", "hunter22"), kfake.SeedTopics(1, "t"),
+	fake := brokertest.New(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "ann", "hunter22"), kfake.SeedTopics(1, "t"),
 		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{p.pair}, ClientCAs: p.pool, ClientAuth: tls.RequireAndVerifyClientCert}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
 	k := &secured{t: t, addr: fake.ListenAddrs()[0], cl: connect(t, start(t, Options{TickInterval: 10 * time.Millisecond}))}
-	k.w, err = kgo.NewClient(kgo.SeedBrokers(k.addr), kgo.DefaultProduceTopic("t"), kgo.SASL(scram.Auth{User: "ann", Pass: "hunter22"}.AsSha512Mechanism()),
+	k.w = brokertest.Client(t, k.addr, kgo.DefaultProduceTopic("t"), kgo.SASL(scram.Auth{User: "ann", Pass: "hunter22"}.AsSha512Mechanism()),
 		kgo.DialTLSConfig(&tls.Config{RootCAs: p.pool, Certificates: []tls.Certificate{p.pair}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(k.w.Close)
 	k.cl.must("CREATE SECRET pass AS 'hunter21'")
 	k.cl.must("CREATE SECRET k AS '" + p.key + "'")
 	k.cl.must("CREATE SECRET ca AS '" + p.authority + "'")

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"millrace/internal/broker/brokertest"
 )
 
 // formerly are the options of a login in the words of 2021, the password and the key as they are given.
@@ -99,11 +101,7 @@ func newGuardedRegistry(t *testing.T) (url, broker string) {
 		_, _ = io.WriteString(w, `{"subject": "guarded-value", "version": 1, "id": 1, "schema": "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\",\"type\":\"int\"}]}"}`)
 	}))
 	t.Cleanup(srv.Close)
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "guarded"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
+	fake := brokertest.New(t, kfake.SeedTopics(1, "guarded"))
 	return srv.URL, fake.ListenAddrs()[0]
 }
 

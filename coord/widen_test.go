@@ -9,23 +9,18 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/internal/broker/brokertest"
 )
 
 // topicOf is a broker with a topic t, and what writes values to it, each under its place as a key.
 func topicOf(t *testing.T) (addr string, write func(values ...string)) {
 	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	w, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...), kgo.DefaultProduceTopic("t"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	fake := brokertest.New(t, kfake.SeedTopics(1, "t"))
+	addr = fake.ListenAddrs()[0]
+	w := brokertest.Client(t, addr, kgo.DefaultProduceTopic("t"))
 	n := 0
-	return fake.ListenAddrs()[0], func(values ...string) {
+	return addr, func(values ...string) {
 		t.Helper()
 		for _, v := range values {
 			n++

@@ -9,22 +9,16 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/internal/broker/brokertest"
 )
 
 // TestDumpOfAddedColumns: a view over a column that came later than the statement of its source finds it is restored.
 func TestDumpOfAddedColumns(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
+	fake := brokertest.New(t, kfake.SeedTopics(1, "t"))
 	addr := fake.ListenAddrs()[0]
-	w, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic("t"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := brokertest.Client(t, addr, kgo.DefaultProduceTopic("t"))
 	records := make([]*kgo.Record, 1200) // more than are looked at
 	for i := range records {
 		records[i] = kgo.StringRecord(fmt.Sprintf(`{"a": %d}`, i))

@@ -114,7 +114,7 @@ var repository = Rules{
 		{Path: "github.com/tidwall/btree", In: []string{"arrangement"}},
 		{
 			Path:  "github.com/twmb/franz-go/pkg/kfake",
-			In:    []string{"cmd", "internal/demo", "bench", "tests"},
+			In:    []string{"cmd", "internal/demo", "internal/broker/brokertest", "bench", "tests"},
 			Tests: []string{"internal/broker", "sources", "sinks/kafka", "coord"},
 		},
 		{

@@ -22,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"millrace/internal/broker/brokertest"
 	"millrace/internal/clock"
 	demo "millrace/internal/demo/registry"
 	"millrace/internal/dial"
@@ -42,11 +43,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
+	cluster := brokertest.New(t)
 	web := httptest.NewServer(demo.New())
 	t.Cleanup(web.Close)
 	reg, err := registry.New(registry.Options{URL: web.URL})

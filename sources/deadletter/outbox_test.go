@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/internal/broker"
+	"millrace/internal/broker/brokertest"
 	"millrace/internal/clock"
 	"millrace/sources"
 )
@@ -28,11 +28,7 @@ type post struct {
 
 func newPost(t *testing.T) *post {
 	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(2))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
+	fake := brokertest.New(t, kfake.DefaultNumPartitions(2))
 	return &post{t: t, fake: fake, policy: sources.ErrorPolicy{DeadLetters: "dead", Writer: "w", Broker: &broker.Options{Brokers: fake.ListenAddrs()}}}
 }
 
@@ -64,20 +60,9 @@ func (p *post) write(o *Outbox, list ...[]Letter) {
 // there are the values of the letters that are committed.
 func (p *post) there(want string) {
 	p.t.Helper()
-	cl, err := p.policy.Broker.Client()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer cl.Close()
 	var got []string
-	for partition := range int32(2) {
-		r, err := broker.NewCommitted(p.t.Context(), cl, "dead", partition)
-		if err == nil {
-			err = r.Each(p.t.Context(), r.Start, func(rec *kgo.Record) { got = append(got, string(rec.Value)) })
-		}
-		if err != nil {
-			p.t.Fatal(err)
-		}
+	for _, rec := range brokertest.Committed(p.t, p.fake.ListenAddrs()[0], "dead") {
+		got = append(got, string(rec.Value))
 	}
 	slices.Sort(got)
 	if text := strings.Join(got, " "); text != want {

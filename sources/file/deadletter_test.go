@@ -5,15 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"millrace/internal/broker"
+	"millrace/internal/broker/brokertest"
 	"millrace/internal/clock"
 	"millrace/sources"
 )
@@ -82,12 +79,7 @@ func (k *keeper) until(t *testing.T, cfg Config, to *broker.Options, so func() b
 // TestLettersWaitForNumbers: no letter of a file is written before its number is kept, for after a crash another file may have it.
 func TestLettersWaitForNumbers(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	to := &broker.Options{Brokers: fake.ListenAddrs()}
+	to := &broker.Options{Brokers: brokertest.New(t).ListenAddrs()}
 	dir := t.TempDir()
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -108,27 +100,13 @@ func TestLettersWaitForNumbers(t *testing.T) {
 	if again.letters != 3 {
 		t.Errorf("%d letters are told", again.letters)
 	}
-	cl, err := to.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	r, err := broker.NewCommitted(t.Context(), cl, "dead", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got []string
-	err = r.Each(t.Context(), r.Start, func(rec *kgo.Record) {
+	for _, rec := range brokertest.Committed(t, to.Brokers[0], "dead") {
 		text := string(rec.Value)
-		for _, h := range rec.Headers {
-			if strings.Contains("millrace.file millrace.line millrace.offset", h.Key) {
-				text += " " + string(h.Value)
-			}
+		for _, name := range []string{"file", "line", "offset"} {
+			text += " " + brokertest.Header(rec, "millrace."+name)
 		}
 		got = append(got, text)
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	slices.Sort(got)
 	if want := []string{"bad a a 2 2", "bad b b 1 0", "worse a a 3 8"}; !slices.Equal(got, want) {

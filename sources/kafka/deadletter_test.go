@@ -13,47 +13,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"millrace/internal/broker"
+	"millrace/internal/broker/brokertest"
 	"millrace/sources"
 )
 
-// committed reads what is committed of a topic.
-func (c *cluster) committed(t *testing.T, topic string) []*kgo.Record {
+// letters are the dead letters that are committed.
+func (c *cluster) letters(t *testing.T) []*kgo.Record {
 	t.Helper()
-	var out []*kgo.Record
-	details, err := c.adm.ListTopics(context.Background(), topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range details[topic].Partitions.Numbers() {
-		r, err := broker.NewCommitted(context.Background(), c.cl, topic, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Each(context.Background(), r.Start, func(rec *kgo.Record) { out = append(out, rec) }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
+	return brokertest.Committed(t, c.addr, "dead")
 }
 
 // positions are where the records stood that dead letters are about.
 func positions(records []*kgo.Record) []string {
 	var out []string
 	for _, r := range records {
-		out = append(out, header(r, "millrace.partition")+"/"+header(r, "millrace.offset"))
+		out = append(out, brokertest.Header(r, "millrace.partition")+"/"+brokertest.Header(r, "millrace.offset"))
 	}
 	slices.Sort(out)
 	return out
-}
-
-func header(r *kgo.Record, name string) string {
-	for _, h := range r.Headers {
-		if h.Key == name {
-			return string(h.Value)
-		}
-	}
-	return ""
 }
 
 func (c *cluster) deadConfig() Config {
@@ -92,19 +69,19 @@ func TestDeadLetters(t *testing.T) {
 	}
 	first := newSink()
 	runUntil(t, c.deadConfig(), first, 4)
-	got := c.committed(t, "dead")
+	got := c.letters(t)
 	if where := positions(got); !slices.Equal(where, []string{"0/1", "1/0"}) {
 		t.Fatalf("there are letters of %v", where)
 	}
 	i := slices.IndexFunc(got, func(r *kgo.Record) bool { return string(r.Key) == "k" })
-	if i < 0 || string(got[i].Value) != "no json" || header(got[i], "trace") != "x" || header(got[i], "millrace.topic") != "t" ||
-		header(got[i], "millrace.error_code") != "22P02" || !strings.Contains(header(got[i], "millrace.error"), "json") {
+	if i < 0 || string(got[i].Value) != "no json" || brokertest.Header(got[i], "trace") != "x" || brokertest.Header(got[i], "millrace.topic") != "t" ||
+		brokertest.Header(got[i], "millrace.error_code") != "22P02" || !strings.Contains(brokertest.Header(got[i], "millrace.error"), "json") {
 		t.Errorf("the letter of the record with a key is %+v", got)
 	}
 	c.write(t, "t", 0, `}`)
 	again := newSink()
 	runUntil(t, c.deadConfig(), again, 5)
-	if where := positions(c.committed(t, "dead")); !slices.Equal(where, []string{"0/1", "0/3", "1/0"}) {
+	if where := positions(c.letters(t)); !slices.Equal(where, []string{"0/1", "0/3", "1/0"}) {
 		t.Errorf("after reading again there are letters of %v", where)
 	}
 	if len(again.errors) != 3 {
@@ -130,8 +107,7 @@ func TestDeadLettersAreThereFirst(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, nil, to) }()
 	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		details, err := c.adm.ListTopics(ctx, "dead")
-		if err == nil && details["dead"].Err == nil && len(c.committed(t, "dead")) == 1 {
+		if len(c.letters(t)) == 1 {
 			break
 		}
 		if time.Since(began) > 20*time.Second {
@@ -144,7 +120,7 @@ func TestDeadLettersAreThereFirst(t *testing.T) {
 		t.Fatalf("%d records were handed over", to.records)
 	}
 	runUntil(t, c.deadConfig(), newSink(), 2)
-	if where := positions(c.committed(t, "dead")); !slices.Equal(where, []string{"0/0"}) {
+	if where := positions(c.letters(t)); !slices.Equal(where, []string{"0/0"}) {
 		t.Errorf("there are letters of %v", where)
 	}
 }
@@ -159,8 +135,8 @@ func TestDeadLettersThatAreTooLarge(t *testing.T) {
 	}
 	c.write(t, "t", 0, strings.Repeat("x", 200_000), "{", `1`)
 	runUntil(t, c.deadConfig(), newSink(), 3)
-	got := c.committed(t, "dead")
-	if len(got) != 2 || got[0].Value != nil || !strings.Contains(header(got[0], "millrace.left_out"), "value of 200000 bytes") || string(got[1].Value) != "{" {
+	got := c.letters(t)
+	if len(got) != 2 || got[0].Value != nil || !strings.Contains(brokertest.Header(got[0], "millrace.left_out"), "value of 200000 bytes") || string(got[1].Value) != "{" {
 		t.Errorf("the letters are %+v", got)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/internal/broker"
+	"millrace/internal/broker/brokertest"
 	"millrace/internal/dial"
 	"millrace/repr"
 	"millrace/sources"
@@ -35,17 +36,9 @@ type cluster struct {
 
 func newCluster(t *testing.T, partitions int32, topics ...string) *cluster {
 	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
+	fake := brokertest.New(t, kfake.SeedTopics(partitions, topics...))
 	addr := fake.ListenAddrs()[0]
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
+	cl := brokertest.Client(t, addr, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	return &cluster{fake: fake, addr: addr, cl: cl, adm: kadm.NewClient(cl)}
 }
 

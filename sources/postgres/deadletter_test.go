@@ -9,10 +9,9 @@ import (
 	"testing"
 
 	"github.com/jackc/pglogrepl"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/internal/broker"
+	"millrace/internal/broker/brokertest"
 	"millrace/repr"
 	"millrace/sources"
 )
@@ -135,12 +134,7 @@ func (p *paused) Settle(context.Context) error { p.settled++; return nil }
 // when they come.
 func TestFirstLetters(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	to := &broker.Options{Brokers: fake.ListenAddrs()}
+	to := &broker.Options{Brokers: brokertest.New(t).ListenAddrs()}
 	rows := map[int]string{1: tooMuch, 2: tooMuch, 3: tooMuch}
 	out := &paused{gatherer: newGatherer(), state: map[string]int64{}}
 	for attempt := 1; ; attempt++ { // a server that starts again with what was kept, and ends at the next push
@@ -215,16 +209,12 @@ func (r *reader) tale(t *testing.T, tab *table, rows map[int]string, moment int6
 // TestLettersBehindFirst: no letter of the stream is written before a first content that it follows is kept.
 func TestLettersBehindFirst(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
+	to := &broker.Options{Brokers: brokertest.New(t).ListenAddrs()}
 	s, err := New(Config{Publication: "p", Slot: "slot"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Follow(sources.ErrorPolicy{DeadLetters: "dead", Writer: "w", Broker: &broker.Options{Brokers: fake.ListenAddrs()}})
+	s.Follow(sources.ErrorPolicy{DeadLetters: "dead", Writer: "w", Broker: to})
 	out := &paused{gatherer: newGatherer(), state: map[string]int64{}}
 	r := &reader{Source: s, out: out}
 	r.outbox = r.newOutbox()
@@ -244,25 +234,9 @@ func TestLettersBehindFirst(t *testing.T) {
 // lettersAt are the keys of the letters that are committed, and where they say that they stood.
 func lettersAt(t *testing.T, to *broker.Options) []string {
 	t.Helper()
-	cl, err := to.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	r, err := broker.NewCommitted(t.Context(), cl, "dead", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []string
-	err = r.Each(t.Context(), r.Start, func(rec *kgo.Record) {
-		for _, h := range rec.Headers {
-			if h.Key == "millrace.lsn" {
-				out = append(out, string(rec.Key)+" "+string(h.Value))
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, rec := range brokertest.Committed(t, to.Brokers[0], "dead") {
+		out = append(out, string(rec.Key)+" "+brokertest.Header(rec, "millrace.lsn"))
 	}
 	slices.Sort(out)
 	return out

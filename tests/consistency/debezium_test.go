@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/internal/broker/brokertest"
 )
 
 // transfer is a row of the database that Debezium captures.
@@ -82,16 +84,8 @@ func (c *capture) step(ctx context.Context) error {
 
 func TestTransfersFromDebezium(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "transfers"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()[0]), kgo.ProducerLinger(0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
+	fake := brokertest.New(t, kfake.SeedTopics(3, "transfers"))
+	cl := brokertest.Client(t, fake.ListenAddrs()[0], kgo.ProducerLinger(0))
 	b := &bank{t: t, addr: start(t)}
 	setup := connect(t.Context(), t, b.addr)
 	statements := append([]string{

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/coord"
+	"millrace/internal/broker/brokertest"
 	"millrace/internal/journal"
 	"millrace/tests/inside"
 )
@@ -44,16 +45,8 @@ func newWorld(t *testing.T, workers int, more ...string) *world {
 		}
 		seeds = append(seeds, kfake.SeedTopics(partitions, topic))
 	}
-	fake, err := kfake.NewCluster(append(seeds, kfake.NumBrokers(1))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	w.broker = fake.ListenAddrs()[0]
-	if w.kafka, err = kgo.NewClient(kgo.SeedBrokers(w.broker), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.kafka.Close)
+	w.broker = brokertest.New(t, seeds...).ListenAddrs()[0]
+	w.kafka = brokertest.Client(t, w.broker, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	w.serve(coord.Options{Workers: workers})
 	return w
 }

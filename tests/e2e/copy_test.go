@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"millrace/internal/broker/brokertest"
 )
 
 // TestCopiedDirectory: a server on a copy of a data directory takes over the sinks. The original says that they are taken, also
@@ -37,11 +39,11 @@ func TestCopiedDirectory(t *testing.T) {
 	} {
 		first.must(t, statement)
 	}
-	topic := foldTopic(t, r.stack.KafkaAddr, "copied")
+	topic := brokertest.FollowChanges(t, r.stack.KafkaAddr, "copied")
 	agrees := func(s *server) {
 		t.Helper()
 		rows := s.must(t, `SELECT to_jsonb(s) FROM sums s`)
-		eventually(t, 30*time.Second, "the topic adds up to the view", func() error { return topic.is(rows) })
+		eventually(t, 30*time.Second, "the topic adds up to the view", func() error { return topic.Is(rows) })
 	}
 	agrees(first)
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {

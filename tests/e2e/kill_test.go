@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"millrace/internal/broker/brokertest"
 	"millrace/internal/sim"
 )
 
@@ -57,7 +58,7 @@ type killLoop struct {
 	load    *killLoad
 	watches []*watch
 	keeper  *keeper
-	topic   *topicFold
+	topic   *brokertest.Changes
 	trigger atomic.Pointer[trigger]
 
 	killed   int
@@ -100,7 +101,7 @@ func newKillLoop(t *testing.T, r *servers, seed uint64) *killLoop {
 	}
 	k.keeper = newKeeper("tallies", "segments", seed)
 	k.keeper.run(t, k.server)
-	k.topic = foldTopic(t, r.stack.KafkaAddr, "kill-out")
+	k.topic = brokertest.FollowChanges(t, r.stack.KafkaAddr, "kill-out")
 	return k
 }
 
@@ -183,7 +184,7 @@ func (k *killLoop) check(t *testing.T) {
 	defer cancel()
 	k.load.check(ctx, t, k.server)
 	rows := k.server.must(t, `SELECT to_jsonb(s) FROM segments s`)
-	eventually(t, 60*time.Second, "the topic of the sink adds up to its view", func() error { return k.topic.is(rows) })
+	eventually(t, 60*time.Second, "the topic of the sink adds up to its view", func() error { return k.topic.Is(rows) })
 	for _, w := range k.watches {
 		w.check(t, k.server)
 	}
@@ -206,7 +207,7 @@ func (k *killLoop) finish(t *testing.T) {
 	if k.keeper.acks == 0 || k.keeper.streams <= k.killed-k.again {
 		t.Error("the subscription was not followed through the kills")
 	}
-	k.topic.end()
+	k.topic.Stop()
 	t.Logf("%d kills, %d of them during a start; %d inserts acknowledged, %d events; ready after %s at most, %s on average",
 		k.killed, k.again, k.load.acknowledged(), k.load.events.Load(), k.slowest.Round(time.Millisecond),
 		(k.readyAll / time.Duration(max(k.killed-k.again, 1))).Round(time.Millisecond))

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // counts are rows with how often each is there.
@@ -267,70 +265,4 @@ func agree(t *testing.T, s *server, view, what string, followed func() (content 
 	for _, e := range wrong {
 		t.Error(e)
 	}
-}
-
-// topicFold adds up the committed records of a topic as they come.
-type topicFold struct {
-	client *kgo.Client
-	stop   context.CancelFunc
-	wait   sync.WaitGroup
-	mu     sync.Mutex // guards rows
-	rows   counts
-}
-
-func foldTopic(t *testing.T, broker, topic string) *topicFold {
-	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	f := &topicFold{client: client, stop: stop, rows: counts{}}
-	t.Cleanup(f.end)
-	f.wait.Go(func() {
-		for ctx.Err() == nil {
-			client.PollFetches(ctx).EachRecord(f.take)
-		}
-	})
-	return f
-}
-
-func (f *topicFold) end() { f.stop(); f.wait.Wait(); f.client.Close() }
-
-func (f *topicFold) take(rec *kgo.Record) {
-	var change struct{ Before, After map[string]any }
-	d := json.NewDecoder(bytes.NewReader(rec.Value))
-	d.UseNumber()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := d.Decode(&change); err != nil {
-		f.rows.add(err.Error(), 1)
-		return
-	}
-	if change.Before != nil {
-		f.rows.add(fmt.Sprint(change.Before), -1)
-	}
-	if change.After != nil {
-		f.rows.add(fmt.Sprint(change.After), 1)
-	}
-}
-
-// is compares with rows in JSON.
-func (f *topicFold) is(rows string) error {
-	want := counts{}
-	for line := range strings.Lines(rows) {
-		var row map[string]any
-		d := json.NewDecoder(strings.NewReader(line))
-		d.UseNumber()
-		if err := d.Decode(&row); err != nil {
-			return err
-		}
-		want.add(fmt.Sprint(row), 1)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !maps.Equal(f.rows, want) {
-		return fmt.Errorf("the topic adds up to %v, the view is %v", f.rows, want)
-	}
-	return nil
 }

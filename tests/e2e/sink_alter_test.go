@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"millrace/internal/broker/brokertest"
 	"millrace/tests/stack"
 )
 
@@ -42,11 +43,11 @@ func TestSinkAltered(t *testing.T) {
 	s.must(t, fmt.Sprintf(`CREATE SINK k FROM v0 INTO KAFKA CONNECTION kafka (TOPIC '%s') FORMAT JSON ENVELOPE DEBEZIUM`, topicName))
 	s.must(t, `CREATE SINK p FROM v0 INTO POSTGRES CONNECTION pg (TABLE 'altered_out') KEY (id)`)
 	s.must(t, `CREATE SINK o FROM v0 INTO OPENSEARCH CONNECTION os (INDEX 'altered') KEY (id)`)
-	topic := foldTopic(t, real.KafkaAddr, topicName)
+	topic := brokertest.FollowChanges(t, real.KafkaAddr, topicName)
 	const columns = `SELECT id, q FROM %s ORDER BY 1`
 	equal := func(view string) func() error {
 		return func() error {
-			if err := topic.is(s.must(t, `SELECT to_jsonb(v) FROM `+view+` v`)); err != nil {
+			if err := topic.Is(s.must(t, `SELECT to_jsonb(v) FROM `+view+` v`)); err != nil {
 				return err
 			}
 			want := strings.TrimSpace(s.must(t, fmt.Sprintf(columns, view)))

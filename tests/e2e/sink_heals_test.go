@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"millrace/internal/broker/brokertest"
 )
 
 // TestSinkHeals: on a real broker a sink stalls visibly while its view has an error, also after SIGKILL, and goes on by itself when
@@ -21,8 +23,8 @@ func TestSinkHeals(t *testing.T) {
 	s.must(t, `CREATE MATERIALIZED VIEW v AS SELECT id, 100 / d AS q FROM t`)
 	s.must(t, `INSERT INTO t SELECT g, g FROM generate_series(1, 50) g`)
 	s.must(t, `CREATE SINK s FROM v INTO KAFKA BROKER 'kafka:9092' TOPIC 'heals-out' FORMAT JSON`)
-	topic := foldTopic(t, r.stack.KafkaAddr, "heals-out")
-	equal := func() error { return topic.is(s.must(t, `SELECT to_jsonb(v) FROM v`)) }
+	topic := brokertest.FollowChanges(t, r.stack.KafkaAddr, "heals-out")
+	equal := func() error { return topic.Is(s.must(t, `SELECT to_jsonb(v) FROM v`)) }
 	status := func(want string) func() error {
 		return func() error {
 			if got := s.must(t, `SELECT status FROM mz_internal.mz_sink_statuses`); strings.TrimSpace(got) != want {

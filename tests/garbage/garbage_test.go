@@ -19,7 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/coord"
-	"millrace/internal/broker"
+	"millrace/internal/broker/brokertest"
 	demo "millrace/internal/demo/registry"
 	"millrace/internal/registry"
 	"millrace/tests/inside"
@@ -80,19 +80,10 @@ func newWorld(t *testing.T) *world {
 		w.topics = append(w.topics, &written{kind: k, values: map[string][]byte{}, sums: [partitions][]int64{{0}, {0}}})
 		names = append(names, k.topic)
 	}
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, names...),
-		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "33554432"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
+	fake := brokertest.New(t, kfake.SeedTopics(partitions, names...), kfake.BrokerConfigs(map[string]string{"message.max.bytes": "33554432"}))
 	w.broker, w.registry = fake.ListenAddrs()[0], web.URL
-	w.cl, err = kgo.NewClient(kgo.SeedBrokers(w.broker), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(32<<20),
+	w.cl = brokertest.Client(t, w.broker, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(32<<20),
 		kgo.ProducerBatchCompression(kgo.NoCompression()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.cl.Close)
 	if w.server, err = inside.Serve(coord.Options{TickInterval: 50 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
@@ -257,31 +248,22 @@ func patience(topic *written) time.Duration {
 func (w *world) letters(topic *written) {
 	w.t.Helper()
 	seen := map[string]bool{}
-	for p := range int32(16) {
-		r, err := broker.NewCommitted(w.t.Context(), w.cl, topic.topic+"-dead", p)
-		if err != nil || r.End == 0 {
-			continue // there is no such partition
+	for _, rec := range brokertest.Committed(w.t, w.broker, topic.topic+"-dead") {
+		said := map[string]string{}
+		for _, h := range rec.Headers {
+			said[h.Key] = string(h.Value)
 		}
-		err = r.Each(w.t.Context(), r.Start, func(rec *kgo.Record) {
-			said := map[string]string{}
-			for _, h := range rec.Headers {
-				said[h.Key] = string(h.Value)
-			}
-			at := said["millrace.partition"] + "/" + said["millrace.offset"]
-			value, known := topic.values[at]
-			switch {
-			case !known || said["millrace.topic"] != topic.topic || said["millrace.error_code"] == "" || said["millrace.error"] == "":
-				w.t.Errorf("%s: a letter of the record at %s says %v", topic.topic, at, said)
-			case seen[at]:
-				w.t.Errorf("%s: there are two letters of the record at %s", topic.topic, at)
-			case value != nil && !bytes.Equal(value, rec.Value), value == nil && len(rec.Value) != largeBytes:
-				w.t.Errorf("%s: the letter of the record at %s is %.100q, want %.100q", topic.topic, at, rec.Value, value)
-			}
-			seen[at] = true
-		})
-		if err != nil {
-			w.t.Fatal(err)
+		at := said["millrace.partition"] + "/" + said["millrace.offset"]
+		value, known := topic.values[at]
+		switch {
+		case !known || said["millrace.topic"] != topic.topic || said["millrace.error_code"] == "" || said["millrace.error"] == "":
+			w.t.Errorf("%s: a letter of the record at %s says %v", topic.topic, at, said)
+		case seen[at]:
+			w.t.Errorf("%s: there are two letters of the record at %s", topic.topic, at)
+		case value != nil && !bytes.Equal(value, rec.Value), value == nil && len(rec.Value) != largeBytes:
+			w.t.Errorf("%s: the letter of the record at %s is %.100q, want %.100q", topic.topic, at, rec.Value, value)
 		}
+		seen[at] = true
 	}
 	if len(seen) == int(topic.bad) {
 		return
