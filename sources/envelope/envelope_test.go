@@ -306,7 +306,7 @@ func TestNone(t *testing.T) {
 	t.Parallel()
 	topics, schemas := loadTopics(t), loadSchemas(t)
 	const topic = "pg_flat.public.users"
-	schema, err := avro.Parse(schemas.latest[topic+"-value"])
+	schema, err := avro.Parse(schemas.latest[topic+"-value"].Schema)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,24 +125,6 @@ func TestReplayAvro(t *testing.T) {
 	}
 }
 
-// window repeats runs of records as a connector does that lost its place: back some way, then on from there.
-func window(r *rand.Rand, messages []*Message) []*Message {
-	seen := map[int32][]*Message{}
-	var out []*Message
-	for _, m := range messages {
-		out = append(out, m)
-		seen[m.Partition] = append(seen[m.Partition], m)
-		if r.IntN(10) < 3 {
-			back, most := seen[m.Partition], 12
-			if r.IntN(4) == 0 {
-				most = len(back)
-			}
-			out = append(out, back[len(back)-1-r.IntN(min(most, len(back))):]...)
-		}
-	}
-	return out
-}
-
 // TestRepeats holds a replay with repetitions to the one without, update for update: a repetition changes nothing,
 // not even for a while.
 func TestRepeats(t *testing.T) {

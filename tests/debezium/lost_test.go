@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"millrace/sources/envelope/samples"
 )
 
 // loss is a value that does not arrive as the database has it, by no fault of the consumer.
@@ -20,7 +22,7 @@ type loss struct {
 // losses are all places where the producer lost or changed data.
 var losses = []loss{
 	{"*/*/*", "users/1/country", "NL", "NULL is replaced by the default of the column"},
-	{"*/declared/*", "users/old/country", null, "rows older than the column have no field for it; a schema has its default"},
+	{"*/declared/*", "users/old/country", samples.Null, "rows older than the column have no field for it; a schema has its default"},
 	{"pg/*/*", "types/1/c_timetz", "21:59:59.123456Z", "a time with a zone comes in UTC"},
 	{"pg/*/*", "types/1/c_json", `{"a": 3}`, "json is told from jsonb by nothing, and jsonb keeps one of equal keys"},
 	{"pg/*/main", "types/1/c_interval", "10303:05:06.789", "interval.handling.mode=numeric, the default, has microseconds, at 30.4375 days a month"},
@@ -35,10 +37,10 @@ var losses = []loss{
 	{"mysql/*/string", "types/1/c_ubig", "-1", "bigint.unsigned.handling.mode=long, the default, has no room for it"},
 	{"mysql/*/double", "types/1/c_dec0", "1.2345678901234568e+29", "decimal.handling.mode=double"},
 	{"mysql/*/double", "types/1/c_dt6", "2026-02-28 23:59:59.123", "time.precision.mode=connect has milliseconds"},
-	{"mysql/*/double", "types/1/c_time6", null, "time.precision.mode=connect has no time beyond a day"},
-	{"mysql/*/double", "types/5/c_time6", null, "time.precision.mode=connect has no time beyond a day"},
-	{"mysql/*/string", "types/1/c_time6", null, "time.precision.mode=isostring has no time beyond a day"},
-	{"mysql/*/string", "types/5/c_time6", null, "time.precision.mode=isostring has no time beyond a day"},
+	{"mysql/*/double", "types/1/c_time6", samples.Null, "time.precision.mode=connect has no time beyond a day"},
+	{"mysql/*/double", "types/5/c_time6", samples.Null, "time.precision.mode=connect has no time beyond a day"},
+	{"mysql/*/string", "types/1/c_time6", samples.Null, "time.precision.mode=isostring has no time beyond a day"},
+	{"mysql/*/string", "types/5/c_time6", samples.Null, "time.precision.mode=isostring has no time beyond a day"},
 }
 
 // snapshotUsers is how many users there were before their table got a column; those that did not change since are old.
@@ -78,7 +80,7 @@ func (c *capture) same(column, got, want string) bool {
 	switch {
 	case got == want:
 		return true
-	case got == null || want == null:
+	case got == samples.Null || want == samples.Null:
 		return false
 	case slices.Contains(bytesColumns, column):
 		return c.bytes(got) == want || strings.HasPrefix(want, `\x`) && c.bytes(got) == c.bytes(want)

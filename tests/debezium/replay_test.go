@@ -17,6 +17,7 @@ import (
 	"millrace/coord"
 	"millrace/internal/broker/brokertest"
 	"millrace/internal/journal"
+	"millrace/sources/envelope/samples"
 	"millrace/tests/inside"
 )
 
@@ -30,13 +31,13 @@ type world struct {
 	registry string
 	kafka    *kgo.Client
 	sql      *inside.Conn
-	topics   map[string][]record
+	topics   map[string][]samples.Record
 }
 
 // newWorld has the captured topics, and those named besides.
 func newWorld(t *testing.T, workers int, more ...string) *world {
 	t.Helper()
-	w := &world{t: t, registry: newRegistry(t), topics: loadTopics(t)}
+	w := &world{t: t, registry: newRegistry(t), topics: samples.Topics(t)}
 	seeds := []kfake.Opt{kfake.SeedTopics(1, append(more, "_more")...)}
 	for topic, records := range w.topics {
 		partitions := int32(1)
@@ -89,7 +90,7 @@ func (w *world) do(sql string) {
 }
 
 // write sends records in the order they come in.
-func (w *world) write(records ...record) {
+func (w *world) write(records ...samples.Record) {
 	w.t.Helper()
 	out := make([]*kgo.Record, len(records))
 	for i, r := range records {
@@ -103,19 +104,9 @@ func (w *world) write(records ...record) {
 	}
 }
 
-// window repeats runs of records as a connector does that lost its place: back some way, then on from there.
-func window(r *rand.Rand, records []record) []record {
-	seen := map[int32][]record{}
-	var out []record
-	for _, rec := range records {
-		out = append(out, rec)
-		seen[rec.Partition] = append(seen[rec.Partition], rec)
-		if r.IntN(10) < 3 {
-			back := seen[rec.Partition]
-			out = append(out, back[len(back)-1-r.IntN(len(back)):]...)
-		}
-	}
-	return out
+// window repeats runs of records, as a connector does.
+func window(r *rand.Rand, records []samples.Record) []samples.Record {
+	return samples.Window(r, records, func(rec samples.Record) int32 { return rec.Partition })
 }
 
 // read is the content of a relation, with the columns of the table upstream.
@@ -124,7 +115,7 @@ func (w *world) read(relation string, cols []string) ([][]string, *inside.Error)
 	for _, row := range a.Rows {
 		for i := range row {
 			if row[i] == inside.Null {
-				row[i] = null
+				row[i] = samples.Null
 			}
 		}
 	}
@@ -144,7 +135,7 @@ func keyOf(cols, row []string) string {
 
 // differences are what a relation has otherwise than it must.
 func (w *world) differences(c *capture, relation string) []string {
-	cols, want := expected(w.t, c.table)
+	cols, want := samples.Table(w.t, c.table)
 	got, failed := w.read(relation, cols)
 	if failed != nil {
 		return []string{failed.Error()}
@@ -234,7 +225,7 @@ func TestReplayInPieces(t *testing.T) {
 			list := captures(w.topics)
 			w.create(list, true)
 			r := rand.New(rand.NewPCG(uint64(workers), 5))
-			left := map[string][]record{}
+			left := map[string][]samples.Record{}
 			for i := range list {
 				left[list[i].topic] = window(r, w.topics[list[i].topic])
 			}

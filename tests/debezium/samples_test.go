@@ -1,93 +1,22 @@
 package debezium
 
 import (
-	"bufio"
-	"compress/gzip"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"millrace/sources/envelope/samples"
 )
-
-const samplesDir = "../../sources/envelope/testdata/debezium/"
-
-// record is a captured record. Keys and values that are not there are nil.
-type record struct {
-	Topic     string
-	Partition int32
-	Offset    int64
-	Key       []byte
-	Value     []byte
-	Headers   []struct {
-		Key   string
-		Value []byte
-	}
-}
-
-func open(t testing.TB, name string) io.Reader {
-	t.Helper()
-	f, err := os.Open(samplesDir + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = f.Close() })
-	r, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// eachLine reads lines of JSON.
-func eachLine[T any](t testing.TB, name string, take func(T)) {
-	t.Helper()
-	lines := bufio.NewScanner(open(t, name))
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		var v T
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
-		take(v)
-	}
-}
-
-// loadTopics reads the topics, records in the order of partitions and offsets.
-func loadTopics(t testing.TB) map[string][]record {
-	t.Helper()
-	topics := map[string][]record{}
-	eachLine(t, "topics.jsonl.gz", func(r record) { topics[r.Topic] = append(topics[r.Topic], r) })
-	if len(topics) != 90 {
-		t.Fatalf("%d topics, want 90", len(topics))
-	}
-	return topics
-}
 
 // newRegistry serves the captured schemas by the ids that are in the messages.
 func newRegistry(t testing.TB) string {
 	t.Helper()
-	type subject struct {
-		ID      int    `json:"id"`
-		Subject string `json:"subject"`
-		Version int    `json:"version"`
-		Schema  string `json:"schema"`
-	}
-	latest := map[string]subject{}
-	eachLine(t, "subjects.jsonl.gz", func(s subject) {
-		if s.Version >= latest[s.Subject].Version {
-			latest[s.Subject] = s
-		}
-	})
-	var byID map[string]string
-	if err := json.NewDecoder(open(t, "schemas_by_id.json.gz")).Decode(&byID); err != nil {
-		t.Fatal(err)
-	}
+	byID, latest := samples.Schemas(t), samples.Latest(t)
 	answer := func(w http.ResponseWriter, found bool, v any) {
 		if !found {
 			w.WriteHeader(http.StatusNotFound)
@@ -97,7 +26,11 @@ func newRegistry(t testing.TB) string {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /schemas/ids/{id}", func(w http.ResponseWriter, q *http.Request) {
-		text, ok := byID[q.PathValue("id")]
+		id, err := strconv.Atoi(q.PathValue("id"))
+		if err != nil {
+			t.Error(err)
+		}
+		text, ok := byID[id]
 		answer(w, ok, map[string]string{"schema": text})
 	})
 	mux.HandleFunc("GET /subjects/{subject}/versions/latest", func(w http.ResponseWriter, q *http.Request) {
@@ -107,41 +40,6 @@ func newRegistry(t testing.TB) string {
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	return srv.URL
-}
-
-// null stands for NULL in a table.
-const null = `\N`
-
-// expected reads a table as the database printed it: the columns, and the rows. The two print NULL and escapes each in
-// their way.
-func expected(t testing.TB, name string) (cols []string, rows [][]string) {
-	t.Helper()
-	var lines [][]string
-	if strings.HasPrefix(name, "pg.") {
-		var err error
-		if lines, err = csv.NewReader(open(t, "expected/"+name+".csv.gz")).ReadAll(); err != nil {
-			t.Fatal(err)
-		}
-	} else {
-		text, err := io.ReadAll(open(t, "expected/"+name+".tsv.gz"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		unescape := strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\t`, "\t", `\0`, "\x00")
-		for _, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
-			cells := strings.Split(line, "\t")
-			for i := range cells {
-				if cells[i] = unescape.Replace(cells[i]); cells[i] == "NULL" {
-					cells[i] = null
-				}
-			}
-			lines = append(lines, cells)
-		}
-	}
-	if len(lines) < 1 {
-		t.Fatalf("table %s: %d lines", name, len(lines))
-	}
-	return lines[0], lines[1:]
 }
 
 // capture is one topic of a table: how it was written, and into which table it goes.
@@ -158,7 +56,7 @@ type capture struct {
 }
 
 // captures are all topics with changes of tables.
-func captures(topics map[string][]record) []capture {
+func captures(topics map[string][]samples.Record) []capture {
 	var out []capture
 	for topic := range topics {
 		prefix, table, ok := strings.Cut(topic, ".")

@@ -12,6 +12,7 @@ import (
 
 	"millrace/coord"
 	"millrace/internal/journal"
+	"millrace/sources/envelope/samples"
 )
 
 // TestTransactionsReplayed reads the captured tables with their topics of transactions: they end as they do without, though
@@ -21,7 +22,7 @@ func TestTransactionsReplayed(t *testing.T) {
 	w := newWorld(t, 1)
 	r := rand.New(rand.NewPCG(9, 9))
 	var list []capture
-	left := map[string][]record{}
+	left := map[string][]samples.Record{}
 	for _, c := range captures(w.topics) {
 		if c.mode == "main" {
 			c.transactions = true
