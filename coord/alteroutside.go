@@ -79,11 +79,19 @@ func (c *Coordinator) tryUser(ctx context.Context, it *catalog.Item) *repr.Error
 		if err != nil {
 			return err
 		}
+		if b, ok := src.(beginner); ok {
+			b.Begun()
+		}
 		if _, _, err := src.Describe(ctx); err != nil {
 			return asError(err)
 		}
 	}
 	return nil
+}
+
+// beginner is a connector that is told where to begin, which counts no more once it has.
+type beginner interface {
+	Begun()
 }
 
 // sameOption says whether two names are of one option.

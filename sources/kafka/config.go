@@ -90,8 +90,8 @@ type Config struct {
 	InlineErrors string
 
 	// StartOffsets are where partitions begin that Run is given no offset for; a partition not named begins at its
-	// beginning. StartMillis, when above 0, begins those at the first record that is not older; below 0 it is a time before the first Run,
-	// and partitions that come behind that are read from their beginning.
+	// beginning, wherever that is by now, and so does one with 0. StartMillis, when above 0, begins those at the first record
+	// that is not older; below 0 it is a time before the first Run, and partitions that come behind that are read from their beginning.
 	StartOffsets map[int32]int64
 	StartMillis  int64
 
@@ -113,7 +113,9 @@ type Config struct {
 type Source struct {
 	cfg  Config
 	seen *described // nil before Describe
-	kept []keptRow  // given to Restore, for an envelope that is not there yet
+	// begun: Describe does not ask whether the source can begin where it should.
+	begun bool
+	kept  []keptRow // given to Restore, for an envelope that is not there yet
 	// content was given to Recall, for the same.
 	content iter.Seq2[[]byte, repr.Diff]
 

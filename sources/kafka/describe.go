@@ -51,15 +51,20 @@ func (s *Source) Describe(ctx context.Context) (cols repr.RowDesc, keys [][]int,
 	return s.seen.cols, s.seen.keys, nil
 }
 
-// checkStart refuses offsets to start at that no record has, nor the next one will have.
+// Begun says that the source has begun before, so that Describe does not ask any more whether it can begin where it should.
+func (s *Source) Begun() { s.begun = true }
+
+// checkStart refuses offsets to start at that no record has any more, nor the next one will have.
 func (s *Source) checkStart(ctx context.Context, cl *kgo.Client) error {
-	if len(s.cfg.StartOffsets) == 0 {
+	if len(s.cfg.StartOffsets) == 0 || s.begun {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, broker.PatienceOnce)
 	defer cancel()
-	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, s.cfg.Topic)
-	if err != nil {
+	adm := kadm.NewClient(cl)
+	starts, err := adm.ListStartOffsets(ctx, s.cfg.Topic)
+	ends, e := adm.ListEndOffsets(ctx, s.cfg.Topic)
+	if err = errors.Join(err, e); err != nil {
 		if p := s.cfg.Broker.Explain(err); p != nil {
 			return p
 		}
@@ -68,6 +73,10 @@ func (s *Source) checkStart(ctx context.Context, cl *kgo.Client) error {
 	for _, p := range slices.Sorted(maps.Keys(s.cfg.StartOffsets)) {
 		n := s.cfg.StartOffsets[p]
 		end, ok := ends.Lookup(s.cfg.Topic, p)
+		if start, has := starts.Lookup(s.cfg.Topic, p); has && start.Err == nil && n > 0 && n < start.Offset {
+			return repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("START OFFSET %d of partition %d of topic %q is not there any more: it has %d to %d", n, p, s.cfg.Topic, start.Offset, end.Offset)).
+				WithHint("START OFFSET 0 begins with the oldest record that is there.")
+		}
 		if !ok {
 			return repr.NewError(repr.CodeInvalidParameter, fmt.Sprintf("START OFFSET has an offset for partition %d, and the last of topic %q is %d", p, s.cfg.Topic, len(ends[s.cfg.Topic])-1)).
 				WithHint("Give one offset for each partition, in order; those that are left out begin at their beginning.")

@@ -342,7 +342,11 @@ func TestBadRecords(t *testing.T) {
 
 func TestDescribeErrors(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 1, "pageviews", "users")
+	c := newCluster(t, 1, "pageviews", "users", "trimmed")
+	c.write(t, "trimmed", 0, "a", "b", "c", "d", "e", "f", "g")
+	if err := c.fake.DeleteRecords("trimmed", 0, 6); err != nil {
+		t.Fatal(err)
+	}
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
@@ -360,6 +364,7 @@ func TestDescribeErrors(t *testing.T) {
 		{"no topic", []string{c.addr}, "pageview", "42704", `topic "pageview" does not exist on Kafka broker ` + c.addr, `"pageviews"`},
 		{"bad topic", []string{c.addr}, "a b", "42704", `"a b"`, ""},
 		{"no such partition", []string{c.addr}, "users", "22023", `START OFFSET has an offset for partition 1, and the last of topic "users" is 0`, "one offset for each partition"},
+		{"before the beginning", []string{c.addr}, "trimmed", "22023", `START OFFSET 5 of partition 0 of topic "trimmed" is not there any more: it has 6 to 7`, "START OFFSET 0"},
 		{"behind the end", []string{c.addr}, "users", "22023", `START OFFSET 5 is behind the end of partition 0 of topic "users", 2`, "START OFFSET 2 begins"},
 	}
 	c.write(t, "users", 0, "a", "b")

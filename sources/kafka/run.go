@@ -226,7 +226,7 @@ func (r *reader) announce(ctx context.Context) error {
 		}
 		if _, resumed := r.next[p]; !resumed {
 			r.next[p] = start.Offset
-			if n, ok := r.cfg.StartOffsets[p]; ok {
+			if n := r.cfg.StartOffsets[p]; n > 0 {
 				r.next[p] = n
 			}
 		}
@@ -236,7 +236,7 @@ func (r *reader) announce(ctx context.Context) error {
 }
 
 func (r *reader) startOf(p int32) kgo.Offset {
-	if n, ok := r.cfg.StartOffsets[p]; ok {
+	if n := r.cfg.StartOffsets[p]; n > 0 {
 		return kgo.NewOffset().At(n)
 	}
 	if r.startMillis > 0 {

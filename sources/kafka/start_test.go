@@ -62,3 +62,37 @@ func TestStartMillis(t *testing.T) {
 		}
 	}
 }
+
+// TestStartOfWhatIsLeft: offset 0 is the beginning, also when records were deleted there; at any other offset the record must be there,
+// but only before the source has begun.
+func TestStartOfWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1, "t")
+	c.write(t, "t", 0, "a", "b", "c", "d")
+	if err := c.fake.DeleteRecords("t", 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	for first, want := range map[int64]string{0: "c +1, d +1", 2: "c +1, d +1", 3: "d +1"} {
+		cfg := c.config("t")
+		cfg.StartOffsets = map[int32]int64{0: first}
+		s, stop, _ := start(t, cfg, nil)
+		s.until(t, fmt.Sprintf("from %d", first), func() bool { return s.next[0] == 4 && len(s.rows) > 0 })
+		stop()
+		if got := strings.Join(s.rows, ", "); got != want {
+			t.Errorf("from %d: got %s", first, got)
+		}
+	}
+	cfg := c.config("t")
+	cfg.StartOffsets = map[int32]int64{0: 1}
+	src, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := src.Describe(t.Context()); err == nil {
+		t.Error("a record that was deleted was not missed")
+	}
+	src.Begun()
+	if _, _, err := src.Describe(t.Context()); err != nil {
+		t.Errorf("of a source that has begun: %v", err)
+	}
+}

@@ -56,7 +56,11 @@ func files(of map[uint32]leaf) map[uint32]int64 {
 }
 
 // moved says what has become of the partitions that the stream does not tell; empty: nothing. Partitions that were made are written down.
+// now is nil of a table that is not read as one any more, of which the publication tells.
 func (t *table) moved(now map[uint32]leaf) string {
+	if now == nil {
+		return ""
+	}
 	if t.up.Leaves == nil {
 		t.up.Leaves = files(now)
 		return ""

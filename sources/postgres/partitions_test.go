@@ -16,6 +16,8 @@ func TestMoved(t *testing.T) {
 	}{
 		{nil, map[uint32]leaf{1: {file: 10}}, "", 1},
 		{nil, nil, "", 0},
+		{map[uint32]int64{1: 10}, nil, "", 1},
+		{map[uint32]int64{1: 10}, map[uint32]leaf{}, "detached", 1},
 		{map[uint32]int64{}, map[uint32]leaf{1: {file: 10}}, "attached", 0},
 		{map[uint32]int64{}, map[uint32]leaf{1: {file: 10, made: true}}, "", 1},
 		{map[uint32]int64{1: 10}, map[uint32]leaf{1: {file: 10}, 2: {file: 11, made: true}}, "", 2},

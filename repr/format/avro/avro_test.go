@@ -172,6 +172,11 @@ func TestEvolution(t *testing.T) {
 		{`{"name":"a","type":["null","int"]}`, varint(0), `{"name":"a","type":"int"}`, `!field a: null value in a column that is not null`},
 		{`{"name":"a","type":"boolean"}`, "\x01", `{"name":"a","type":"int"}`, `!field "a": the record's schema has Avro boolean where the column is integer`},
 		{`{"name":"a","type":"int"}`, varint(7), `{"name":"a","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}}`, `{"a": 7}`},
+		{`{"name":"full","aliases":["a"],"type":"int"}`, varint(7), `{"name":"a","type":"int"}`, `{"a": 7}`},
+		{`{"name":"a","type":"int"}`, varint(7), `{"name":"full","aliases":["z","a"],"type":"int"}`, `{"full": 7}`},
+		{`{"name":"b","type":"int"},{"name":"a","type":"int"}`, varint(1) + varint(2), `{"name":"a","type":"int"},{"name":"c","aliases":["b"],"type":"int"}`, `{"a": 2, "c": 1}`},
+		{`{"name":"a","type":"int"},{"name":"full","aliases":["a"],"type":"int"}`, varint(1) + varint(2), `{"name":"a","type":"int"}`, `{"a": 1}`},
+		{`{"name":"x","aliases":["a"],"type":"int"},{"name":"y","aliases":["a"],"type":"int"}`, varint(1) + varint(2), `{"name":"a","type":"int"}`, `{"a": 1}`},
 		{`{"name":"b","type":"int"},{"name":"x","type":{"type":"map","values":"string"}},{"name":"a","type":"int"}`,
 			varint(1) + varint(1) + str("k") + str("v") + varint(0) + varint(2), `{"name":"a","type":"int"},{"name":"b","type":"int"}`, `{"a": 2, "b": 1}`},
 	}
@@ -202,6 +207,9 @@ func TestFrame(t *testing.T) {
 	id, record, err := Unframe(append(AppendFrame(nil, 1234), "abc"...))
 	if id != 1234 || string(record) != "abc" || err != nil {
 		t.Errorf("got %d %q %v", id, record, err)
+	}
+	if _, _, err := Unframe(nil); err == nil || !strings.HasSuffix(err.Error(), ": it is empty") {
+		t.Errorf("got %v", err)
 	}
 	for _, bad := range []string{"", "\x00\x00\x00\x01", "{\"a\":1}", "\x01\x00\x00\x00\x01x"} {
 		if _, _, err := Unframe([]byte(bad)); err == nil || err.(*repr.Error).Code != repr.CodeInvalidBinary {

@@ -2,6 +2,7 @@ package avro
 
 import (
 	"fmt"
+	"slices"
 
 	"millrace/repr"
 )
@@ -85,9 +86,9 @@ func (c *compiler) row(n *node, cols []Column) (decode, error) {
 	steps := make([]step, 0, len(n.fields)+len(cols))
 	ordered := true
 	last := -1
-	for i := range n.fields {
+	given := make([]bool, len(cols))
+	for i, col := range n.match(cols) {
 		f := &n.fields[i]
-		col := indexOf(cols, f.name)
 		if col < 0 {
 			skip, err := c.skip(f.node)
 			if err != nil {
@@ -101,14 +102,14 @@ func (c *compiler) row(n *node, cols []Column) (decode, error) {
 			return nil, inField(f.name, err)
 		}
 		ordered = ordered && col > last
-		last = col
+		last, given[col] = col, true
 		steps = append(steps, step{f.name, dec, col, c.shortValue(f.node, cols[col].Type, cols[col].NotNull)})
 	}
 	if ordered {
-		return orderedRow(insertMissing(n, steps, cols)), nil
+		return orderedRow(insertMissing(given, steps, cols)), nil
 	}
 	for i := range cols {
-		if n.field(cols[i].Name) == nil {
+		if !given[i] {
 			steps = append(steps, step{name: cols[i].Name, dec: missing(&cols[i]), col: i})
 		}
 	}
@@ -116,12 +117,12 @@ func (c *compiler) row(n *node, cols []Column) (decode, error) {
 }
 
 // insertMissing puts the columns that the writer lacks between those it has, in the reader's order.
-func insertMissing(n *node, steps []step, cols []Column) []step {
+func insertMissing(given []bool, steps []step, cols []Column) []step {
 	out := make([]step, 0, len(steps)+len(cols))
 	next := 0
 	fill := func(upTo int) {
 		for ; next < upTo; next++ {
-			if n.field(cols[next].Name) == nil {
+			if !given[next] {
 				out = append(out, step{name: cols[next].Name, dec: missing(&cols[next]), col: next})
 			}
 		}
@@ -401,13 +402,32 @@ func (c *compiler) skipBlocks(n *node) (decode, error) {
 	}, nil
 }
 
-func indexOf(cols []Column, name string) int {
-	for i := range cols {
-		if cols[i].Name == name {
-			return i
+// match finds the column of each field of a record: that of its name, or else, for a field that was renamed, one of which either of the
+// two schemas says that both are the same. -1: the columns lack it.
+func (n *node) match(cols []Column) []int {
+	at := make([]int, len(n.fields))
+	taken := make([]bool, len(cols))
+	for i := range n.fields {
+		at[i] = slices.IndexFunc(cols, func(c Column) bool { return c.Name == n.fields[i].name })
+		if at[i] >= 0 {
+			taken[at[i]] = true
 		}
 	}
-	return -1
+	for i := range n.fields {
+		if at[i] >= 0 {
+			continue
+		}
+		f := &n.fields[i]
+		at[i] = slices.IndexFunc(cols, func(c Column) bool {
+			return n.field(c.Name) == nil && (slices.Contains(c.Aliases, f.name) || slices.Contains(f.aliases, c.Name))
+		})
+		if at[i] >= 0 && taken[at[i]] { // two fields have been the one column: the first one is it
+			at[i] = -1
+		} else if at[i] >= 0 {
+			taken[at[i]] = true
+		}
+	}
+	return at
 }
 
 func mismatch(n *node, target repr.Type) *repr.Error {

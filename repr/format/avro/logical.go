@@ -212,7 +212,8 @@ func widens(from, to repr.Kind) bool {
 // Column is a column that a schema gives, with the value it has where a record lacks the field.
 type Column struct {
 	repr.Column
-	Default []byte // packed; nil when there is none, so that a missing field is NULL
+	Default []byte   // packed; nil when there is none, so that a missing field is NULL
+	Aliases []string // the names that its field had in schemas before
 }
 
 // Columns are the columns that a record becomes, in order. A schema that is no record becomes one column, data.
@@ -224,7 +225,7 @@ func (s *Schema) Columns() ([]Column, error) {
 	cols := make([]Column, 0, len(n.fields))
 	for i := range n.fields {
 		f := &n.fields[i]
-		c := Column{Column: repr.Column{Name: f.name, Type: s.natural(f.node), NotNull: !f.node.mayBeNull()}}
+		c := Column{Column: repr.Column{Name: f.name, Type: s.natural(f.node), NotNull: !f.node.mayBeNull()}, Aliases: f.aliases}
 		def, err := s.packDefault(f, c.Type)
 		if err != nil {
 			return nil, err

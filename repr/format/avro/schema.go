@@ -57,6 +57,7 @@ type node struct {
 
 type field struct {
 	name       string
+	aliases    []string // the names that it had
 	node       *node
 	hasDefault bool
 	def        any // the default as JSON, numbers as json.Number
@@ -270,11 +271,7 @@ func (p *parser) fill(n *node, what string, o map[string]any, namespace string, 
 	switch what {
 	case "enum":
 		n.kind, n.form = kindEnum, formEnum
-		symbols, _ := o["symbols"].([]any)
-		for _, s := range symbols {
-			text, _ := s.(string)
-			n.symbols = append(n.symbols, text)
-		}
+		n.symbols = texts(o["symbols"])
 		return nil
 	case "fixed":
 		n.kind, n.form = kindFixed, formFixed
@@ -294,9 +291,21 @@ func (p *parser) fill(n *node, what string, o map[string]any, namespace string, 
 			return err
 		}
 		def, has := m["default"]
-		n.fields = append(n.fields, field{name: name, node: sub, hasDefault: has, def: def})
+		n.fields = append(n.fields, field{name: name, aliases: texts(m["aliases"]), node: sub, hasDefault: has, def: def})
 	}
 	return nil
+}
+
+// texts are the strings of a list.
+func texts(v any) []string {
+	list, _ := v.([]any)
+	var out []string
+	for _, one := range list {
+		if text, ok := one.(string); ok {
+			out = append(out, text)
+		}
+	}
+	return out
 }
 
 func fullName(name, namespace string) string {
