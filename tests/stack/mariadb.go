@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,8 +9,8 @@ import (
 
 func (s *Stack) startMariaDB(ctx context.Context) error {
 	dir := s.cfg.path("mariadb")
-	if _, err := os.Stat(filepath.Join(dir, "complete")); err != nil {
-		if err := initMariaDB(ctx, dir); err != nil {
+	if _, err := os.Stat(dir); err != nil {
+		if err := made(dir, "mysql", func(dir string) error { return initMariaDB(ctx, dir) }); err != nil {
 			return err
 		}
 	}
@@ -32,12 +31,9 @@ func (s *Stack) startMariaDB(ctx context.Context) error {
 }
 
 func initMariaDB(ctx context.Context, dir string) error {
-	if err := ownedFolder(dir, "mysql"); err != nil {
-		return err
-	}
 	_, err := run(ctx, "mysql", "mariadb-install-db", "--no-defaults", "--datadir="+dir,
 		"--auth-root-authentication-method=normal", "--skip-test-db")
-	return errors.Join(err, os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644))
+	return err
 }
 
 func (s *Stack) mariadbReady(ctx context.Context) error {

@@ -29,7 +29,7 @@ timezone = 'UTC'
 func (s *Stack) startPostgres(ctx context.Context) error {
 	dir := s.cfg.path("postgres")
 	if _, err := os.Stat(filepath.Join(dir, "PG_VERSION")); err != nil {
-		if err := s.initPostgres(ctx, dir); err != nil {
+		if err := made(dir, "postgres", func(dir string) error { return initPostgres(ctx, dir) }); err != nil {
 			return err
 		}
 	}
@@ -39,10 +39,7 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 	})
 }
 
-func (s *Stack) initPostgres(ctx context.Context, dir string) error {
-	if err := ownedFolder(dir, "postgres"); err != nil {
-		return err
-	}
+func initPostgres(ctx context.Context, dir string) error {
 	if _, err := run(ctx, "postgres", postgresBin+"/initdb", "-D", dir, "-U", "postgres", "-A", "trust",
 		"-E", "UTF8", "--locale=C.UTF-8", "--no-sync"); err != nil {
 		return err
@@ -69,11 +66,12 @@ func (s *Stack) postgresAnswers(ctx context.Context, port int) error {
 func (s *Stack) startStandby(ctx context.Context) error {
 	dir := s.cfg.path("standby")
 	if _, err := os.Stat(filepath.Join(dir, "PG_VERSION")); err != nil {
-		if err := ownedFolder(dir, "postgres"); err != nil {
+		err := made(dir, "postgres", func(dir string) error {
+			_, err := run(ctx, "postgres", postgresBin+"/pg_basebackup", "-D", dir, "-h", "127.0.0.1", "-p", s.cfg.port(postgresPort),
+				"-U", "postgres", "-R", "-c", "fast", "--no-sync")
 			return err
-		}
-		if _, err := run(ctx, "postgres", postgresBin+"/pg_basebackup", "-D", dir, "-h", "127.0.0.1", "-p", s.cfg.port(postgresPort),
-			"-U", "postgres", "-R", "-c", "fast", "--no-sync"); err != nil {
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -81,6 +79,22 @@ func (s *Stack) startStandby(ctx context.Context) error {
 		name: string(Standby), user: "postgres", dir: dir,
 		args: []string{postgresBin + "/postgres", "-D", dir, "-p", s.cfg.port(standbyPort)},
 	})
+}
+
+// made has fill fill a folder of an account. The folder is there only when that has been done: another service that fails ends it
+// half-way, and a server that is started on half a folder fails in stranger ways than one that is started on none.
+func made(dir, account string, fill func(dir string) error) error {
+	part := dir + ".part"
+	if err := ownedFolder(part, account); err != nil {
+		return err
+	}
+	if err := fill(part); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("clear %s: %w", dir, err)
+	}
+	return os.Rename(part, dir)
 }
 
 // ownedFolder makes an empty folder that only account may enter; when we are not root, account is us.

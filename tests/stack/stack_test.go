@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -169,6 +170,30 @@ func TestCacheIsWholeOrAbsent(t *testing.T) {
 	}
 	if other, err := s.cached("thing", []byte("new recipe"), fill(nil)); err != nil || other == dir {
 		t.Fatalf("another recipe gives %s, %v", other, err)
+	}
+}
+
+// TestDataFolderIsWholeOrAbsent: a data folder whose making ends half-way is made again by the next start.
+func TestDataFolderIsWholeOrAbsent(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	fill := func(name string, fail error) func(string) error {
+		return func(dir string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, name), nil, 0o644), fail)
+		}
+	}
+	if err := made(dir, "root", fill("half", os.ErrClosed)); !errors.Is(err, os.ErrClosed) {
+		t.Fatalf("the error of the making is lost: %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("half a folder is there: %v", err)
+	}
+	if err := made(dir, "root", fill("whole", nil)); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 1 || files[0].Name() != "whole" {
+		t.Fatalf("the folder holds %v, %v", files, err)
 	}
 }
 
