@@ -13,10 +13,16 @@ import (
 
 const sourceStatus = "SELECT status FROM mz_internal.mz_source_statuses WHERE name = '%s'"
 
-// failed waits until a source has failed with an error that says why.
+// failed waits until a source has failed and holds that it says why. A source that has no room for a transaction waits for some, 20 s
+// long, before it fails.
 func (u *upstream) failed(t *testing.T, source, why string) {
 	t.Helper()
-	u.server.wait(t, fmt.Sprintf(sourceStatus, source), "failed")
+	eventually(t, 2*time.Minute, "source "+source+" fails", func() error {
+		if got := u.server.must(t, fmt.Sprintf(sourceStatus, source)); got != "failed" {
+			return fmt.Errorf("it is %s", got)
+		}
+		return nil
+	})
 	if said := u.server.must(t, "SELECT error FROM mz_internal.mz_source_statuses WHERE name = '"+source+"'"); !strings.Contains(said, why) {
 		t.Errorf("source %s has failed and says %q, want %q", source, said, why)
 	}
