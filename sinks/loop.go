@@ -14,7 +14,7 @@ const (
 	defaultInterval = 100 * time.Millisecond
 	defaultGathered = 8 << 20
 	minBackoff      = 100 * time.Millisecond
-	maxBackoff      = 5 * time.Second
+	maxBackoff      = 2 * time.Second
 )
 
 // Steps are what a Loop does, in one goroutine.
