@@ -118,3 +118,18 @@ func TestHealth(t *testing.T) {
 	clk.Advance(staleAfter + time.Second)
 	check("nobody asks for it any more", nil)
 }
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	last := time.Duration(0)
+	for fails := range 100 {
+		wait := Backoff(fails)
+		if wait < last || wait < minBackoff || wait > maxBackoff {
+			t.Errorf("%s behind %d failures, and %s behind one fewer", wait, fails, last)
+		}
+		last = wait
+	}
+	if last != maxBackoff {
+		t.Errorf("%s at last", last)
+	}
+}

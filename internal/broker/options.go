@@ -21,6 +21,10 @@ const (
 	defaultPort = "9092"
 	// PatienceOnce bounds a single question to a broker, such as whether a topic exists.
 	PatienceOnce = 4 * time.Second
+	// minBackoff and maxBackoff bound how long a client waits until it tries a broker again; the library's own most is five seconds, which a
+	// source would stay behind when the broker is there again.
+	minBackoff = 250 * time.Millisecond
+	maxBackoff = time.Second
 )
 
 // Options say where the brokers are and how to reach them.
@@ -58,13 +62,22 @@ func (o *Options) Client(more ...kgo.Opt) (*kgo.Client, error) {
 		return nil, fmt.Errorf("no Kafka broker is given")
 	}
 	opts := []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.ClientID(clientID),
-		kgo.RetryTimeout(PatienceOnce), kgo.RequestTimeoutOverhead(PatienceOnce),
+		kgo.RetryTimeout(PatienceOnce), kgo.RequestTimeoutOverhead(PatienceOnce), kgo.RetryBackoffFn(Backoff),
 		kgo.MetadataMaxAge(10 * time.Second), kgo.MetadataMinAge(250 * time.Millisecond)}
 	secure, err := o.Security()
 	if err != nil {
 		return nil, err
 	}
 	return kgo.NewClient(append(append(opts, secure...), more...)...)
+}
+
+// Backoff is how long a client of a broker waits behind so many failures in a row.
+func Backoff(fails int) time.Duration {
+	wait := minBackoff
+	for ; fails > 1 && wait < maxBackoff; fails-- {
+		wait *= 2
+	}
+	return wait
 }
 
 // Security are the options of a client that say how it dials and logs in.

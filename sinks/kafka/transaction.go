@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"millrace/internal/broker"
 	"millrace/repr"
 	"millrace/sinks"
 )
@@ -88,7 +89,7 @@ func (s *Sink) dial(more ...kgo.Opt) (*connection, error) {
 	}
 	opts = append(append(opts,
 		kgo.SeedBrokers(s.cfg.Brokers...), kgo.ClientID("millrace"),
-		kgo.WithHooks(c.trouble), kgo.RetryTimeout(s.patience), kgo.RequestTimeoutOverhead(s.patience),
+		kgo.WithHooks(c.trouble), kgo.RetryTimeout(s.patience), kgo.RequestTimeoutOverhead(s.patience), kgo.RetryBackoffFn(broker.Backoff),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(maxBuffered),
 		kgo.ProducerBatchCompression(codecs[s.cfg.Compression], kgo.NoCompression()),
 		kgo.MetadataMinAge(250*time.Millisecond), kgo.ProducerLinger(0)), more...)

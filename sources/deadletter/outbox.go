@@ -58,7 +58,7 @@ func New(cfg Config) *Outbox { return &Outbox{cfg: cfg} }
 // How long to wait before the next attempt, at first and at most.
 const (
 	retryWait    = 500 * time.Millisecond
-	maxRetryWait = 5 * time.Second
+	maxRetryWait = 2 * time.Second
 )
 
 // Write writes letters, however long that takes, unless the policy names no topic any more; it gives how many are in the topic, those

@@ -30,7 +30,7 @@ const (
 	pollWait     = time.Second
 	lookEvery    = 3 * time.Second // at partitions and the topic's identity
 	retryWait    = 500 * time.Millisecond
-	maxRetryWait = 5 * time.Second
+	maxRetryWait = 2 * time.Second
 )
 
 // The states that a source reports.

@@ -27,7 +27,7 @@ const (
 // How long to wait before the next attempt, at first and at most.
 const (
 	retryWait    = 200 * time.Millisecond
-	maxRetryWait = 5 * time.Second
+	maxRetryWait = 2 * time.Second
 )
 
 // reader is one Run.
