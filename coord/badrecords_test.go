@@ -47,22 +47,6 @@ func (k *spoiled) source(options string) string {
 	return text
 }
 
-// soon waits until a query has an answer.
-func (cl *client) soon(query, want string) {
-	cl.t.Helper()
-	var got string
-	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
-		rows, err := cl.run(context.Background(), query)
-		if got = strings.Join(rows, "\n"); err != nil {
-			got = err.Error()
-		}
-		if got == want {
-			return
-		}
-	}
-	cl.t.Fatalf("%s\ngives %s\nwanted %s", query, got, want)
-}
-
 const (
 	sourceState = "SELECT status, error FROM mz_internal.mz_source_statuses WHERE name = 's'"
 	sourceCount = "SELECT messages_received, records_bad, errors_kept, errors_dropped FROM mz_internal.mz_source_statistics WHERE name = 's'"

@@ -1,6 +1,7 @@
 package coord
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -11,7 +12,7 @@ import (
 )
 
 // awaits waits until something is so.
-func awaits(t *testing.T, what string, is func() error) {
+func awaits(t testing.TB, what string, is func() error) {
 	t.Helper()
 	var err error
 	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
@@ -20,6 +21,21 @@ func awaits(t *testing.T, what string, is func() error) {
 		}
 	}
 	t.Fatalf("%s: %v", what, err)
+}
+
+// soon waits until a query has these rows; that it fails until then does not matter.
+func (cl *client) soon(query string, want ...string) {
+	cl.t.Helper()
+	awaits(cl.t, query, func() error {
+		rows, err := cl.run(context.Background(), query)
+		if err != nil {
+			return err
+		}
+		if got, want := strings.Join(rows, "\n"), strings.Join(want, "\n"); got != want {
+			return fmt.Errorf("it gives %s, wanted %s", got, want)
+		}
+		return nil
+	})
 }
 
 // rowsOf are the rows of a view in JSON, one a line.
