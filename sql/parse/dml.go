@@ -51,15 +51,11 @@ func (p *parser) insert(with *ast.With) ast.Statement {
 		return out
 	}
 	end := p.findWord(p.pos, p.end(), "returning")
-	if conflict := p.find(p.pos, end, func(i int) bool {
-		return p.toks[i].isWord("on") && p.toks[i+1].isWord("conflict")
-	}); conflict < end {
-		out.OnConflict = true
-		defer func() { p.returning(&out.Returning, end) }()
-		p.insertRows(out, conflict)
-		return out
+	conflict := p.find(p.pos, end, func(i int) bool { return p.toks[i].isWord("on") && p.toks[i+1].isWord("conflict") })
+	p.insertRows(out, conflict)
+	if out.OnConflict = conflict < end; out.OnConflict && p.err == nil && p.pos == conflict {
+		p.pos = end // what is to be done then is passed over
 	}
-	p.insertRows(out, end)
 	p.returning(&out.Returning, end)
 	return out
 }
@@ -87,7 +83,7 @@ func (p *parser) returning(out *[]ast.Target, at int) {
 	if p.err != nil || at >= p.end() {
 		return
 	}
-	if p.pos != at && !p.toks[p.pos].isWord("on") {
+	if p.pos != at {
 		p.unexpected()
 		return
 	}
