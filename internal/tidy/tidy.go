@@ -69,6 +69,8 @@ var ruleTable = []struct {
 	{"panic", (*tree).checkPanics},
 	{"link", (*tree).checkLinks},
 	{"proof", (*tree).checkProofs},
+	{"place", (*tree).checkPlaces},
+	{"decision", (*tree).checkDecisions},
 }
 
 // Check reads the tree at root and returns what breaks the rules, in the order of paths and lines.
