@@ -8,103 +8,103 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// fetched has the memory that the client decompresses record batches into, and that of the records themselves: it is used again when
-// all records of a batch are done with, so that reading on takes no new memory.
-type fetched struct {
-	bytes   shelf[byte]
-	records shelf[kgo.Record]
-	few     int // polls behind one another that brought few records
+// pools keep the memory of records that are done with for those that are fetched next: what the client decompresses batches into, and
+// the records themselves. The client asks for both, and gives them back when all records of a batch are recycled, so reading on takes no
+// new memory.
+type pools struct {
+	bytes   pool[byte]
+	records pool[kgo.Record]
+	quiet   int // polls in a row that brought few records
 }
 
-// What is kept for the next fetch goes when so many polls behind one another bring fewer records than fewRecords.
+// After quietPolls polls in a row with fewer than fewRecords records each, the memory that is kept goes.
 const (
 	fewRecords = 1000
-	fewPolls   = 10
+	quietPolls = 10
 )
 
-// mostUnpacked is how large a batch of records is when it is unpacked for room to be made for it as it says itself.
+// mostUnpacked is the most room that is made on the word of a batch, before it is unpacked: its length is not checked by then.
 const mostUnpacked = 4 << 20
 
-// GetDecompressBytes is for the client, which takes a larger one of its own when this is too small.
-func (f *fetched) GetDecompressBytes(src []byte, codec kgo.CompressionCodecType) []byte {
+// GetDecompressBytes gives the client room to decompress src into. When that is too small the client takes more by itself.
+func (p *pools) GetDecompressBytes(src []byte, codec kgo.CompressionCodecType) []byte {
 	need := 4 * len(src)
-	if codec == kgo.CodecSnappy { // it begins with its length, unless it is in many frames: then this says anything
+	if codec == kgo.CodecSnappy { // it begins with its length; where it is in frames, this reads some other number
 		if n, w := binary.Uvarint(src); w > 0 {
 			need = int(min(n, mostUnpacked))
 		}
 	}
-	return f.bytes.get(min(need, mostUnpacked))
+	return p.bytes.get(min(need, mostUnpacked))
 }
 
-// PutDecompressBytes is for the client.
-func (f *fetched) PutDecompressBytes(b []byte) { f.bytes.put(b) }
+// PutDecompressBytes takes back what GetDecompressBytes gave, or what the client had by itself.
+func (p *pools) PutDecompressBytes(b []byte) { p.bytes.put(b) }
 
-// GetRecords is for the client.
-func (f *fetched) GetRecords(n int) []kgo.Record { return f.records.get(n) }
+// GetRecords gives the client room for n records.
+func (p *pools) GetRecords(n int) []kgo.Record { return p.records.get(n) }
 
-// PutRecords is for the client.
-func (f *fetched) PutRecords(r []kgo.Record) { f.records.put(r) }
+// PutRecords takes back what GetRecords gave.
+func (p *pools) PutRecords(r []kgo.Record) { p.records.put(r) }
 
-// polled lets go of all when little has come for a while.
-func (f *fetched) polled(records int) {
+// polled is told how many records each poll brought, and lets go of all memory when that was little for a while.
+func (p *pools) polled(records int) {
 	if records >= fewRecords {
-		f.few = 0
+		p.quiet = 0
 		return
 	}
-	if f.few++; f.few == fewPolls {
-		f.bytes.clear()
-		f.records.clear()
+	if p.quiet++; p.quiet == quietPolls {
+		p.bytes.clear()
+		p.records.clear()
 	}
 }
 
-// shelf has slices that are used again. Unlike those of a sync.Pool they are not gone with each collection of garbage, and the one that
-// fits best is taken.
-type shelf[T any] struct {
-	mu   sync.Mutex
-	free [][]T // by capacity
+// pool keeps slices to be used again. Unlike those of a sync.Pool they outlive a collection of garbage, and of several the one that fits
+// best is given.
+type pool[T any] struct {
+	mu   sync.Mutex // guards free
+	free [][]T      // the least capacity first
 }
 
-// A shelf keeps so many slices, and gives none that has more than so many times the room that is asked for.
 const (
-	shelfMost = 32
-	shelfFits = 8
+	poolSlices = 32 // a pool keeps this many slices, the largest
+	poolSpare  = 8  // a slice is given to who needs an eighth of it at least, so that large ones stay for large batches
 )
 
-// get is an empty slice with room for n.
-func (s *shelf[T]) get(n int) []T {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i := s.at(n); i < len(s.free) && cap(s.free[i]) <= shelfFits*n {
-		b := s.free[i]
-		s.free = slices.Delete(s.free, i, i+1)
+// get gives an empty slice with room for n.
+func (p *pool[T]) get(n int) []T {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := p.firstWithRoom(n); i < len(p.free) && cap(p.free[i]) <= poolSpare*n {
+		b := p.free[i]
+		p.free = slices.Delete(p.free, i, i+1)
 		return b[:0]
 	}
-	return make([]T, 0, n+n/8) // the next one may be a little larger
+	return make([]T, 0, n+n/8) // batches differ a little: with some room to spare it serves the next one, too
 }
 
 // put takes a slice back.
-func (s *shelf[T]) put(b []T) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.free = slices.Insert(s.free, s.at(cap(b)), b)
-	if len(s.free) > shelfMost {
-		s.free = slices.Delete(s.free, 0, 1)
+func (p *pool[T]) put(b []T) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = slices.Insert(p.free, p.firstWithRoom(cap(b)), b)
+	if len(p.free) > poolSlices {
+		p.free = slices.Delete(p.free, 0, 1)
 	}
 }
 
-// at is the place of the first slice with room for n.
-func (s *shelf[T]) at(n int) int {
-	i, _ := slices.BinarySearchFunc(s.free, n, func(b []T, n int) int { return cap(b) - n })
+// firstWithRoom is the place of the first slice with room for n.
+func (p *pool[T]) firstWithRoom(n int) int {
+	i, _ := slices.BinarySearchFunc(p.free, n, func(b []T, n int) int { return cap(b) - n })
 	return i
 }
 
-func (s *shelf[T]) clear() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.free = nil
+func (p *pool[T]) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = nil
 }
 
-// recycle gives back what was polled. Nothing of a record may be kept behind it.
+// recycle gives the memory of what was polled back to its pools. Nothing of a record may be used from then on.
 func recycle(fetches kgo.Fetches) {
 	fetches.EachRecord(func(r *kgo.Record) { r.Recycle() })
 }

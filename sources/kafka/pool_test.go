@@ -6,10 +6,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TestShelf: a slice comes back to who asks for about as much, and no other; few are kept, the largest.
-func TestShelf(t *testing.T) {
+// TestPool: a slice comes back to who asks for about as much, and no other; few are kept, the largest.
+func TestPool(t *testing.T) {
 	t.Parallel()
-	var s shelf[byte]
+	var s pool[byte]
 	a, b := s.get(1000), s.get(9000)
 	if cap(a) < 1000 || cap(b) < 9000 || len(a)+len(b) > 0 {
 		t.Fatalf("room for %d and %d, want 1000 and 9000", cap(a), cap(b))
@@ -25,31 +25,31 @@ func TestShelf(t *testing.T) {
 	if got := s.get(8000); cap(got) != cap(b) {
 		t.Errorf("room for %d, want that of the second, %d", cap(got), cap(b))
 	}
-	for n := range 2 * shelfMost {
+	for n := range 2 * poolSlices {
 		s.put(make([]byte, 0, 1000+n))
 	}
-	if len(s.free) != shelfMost || cap(s.free[0]) < 1000+shelfMost {
-		t.Errorf("%d are kept, the least of %d, want %d", len(s.free), cap(s.free[0]), shelfMost)
+	if len(s.free) != poolSlices || cap(s.free[0]) < 1000+poolSlices {
+		t.Errorf("%d are kept, the least of %d, want %d", len(s.free), cap(s.free[0]), poolSlices)
 	}
 }
 
 // TestFetchedMemory: what was fetched is kept while much comes, and goes when little does.
 func TestFetchedMemory(t *testing.T) {
 	t.Parallel()
-	var f fetched
-	f.PutRecords(f.GetRecords(5000))
+	var p pools
+	p.PutRecords(p.GetRecords(5000))
 	snappy := []byte{0x80, 0x80, 0x40, 0} // a megabyte
-	f.PutDecompressBytes(f.GetDecompressBytes(snappy, kgo.CodecSnappy))
-	for range 3 * fewPolls {
-		f.polled(fewRecords)
+	p.PutDecompressBytes(p.GetDecompressBytes(snappy, kgo.CodecSnappy))
+	for range 3 * quietPolls {
+		p.polled(fewRecords)
 	}
-	if got := f.GetDecompressBytes(snappy, kgo.CodecSnappy); cap(got) < 1<<20 || len(f.bytes.free) != 0 || len(f.records.free) != 1 {
-		t.Errorf("room for %d, and %d and %d left, want what was put back", cap(got), len(f.bytes.free), len(f.records.free))
+	if got := p.GetDecompressBytes(snappy, kgo.CodecSnappy); cap(got) < 1<<20 || len(p.bytes.free) != 0 || len(p.records.free) != 1 {
+		t.Errorf("room for %d, and %d and %d left, want what was put back", cap(got), len(p.bytes.free), len(p.records.free))
 	}
-	for range fewPolls {
-		f.polled(1)
+	for range quietPolls {
+		p.polled(1)
 	}
-	if len(f.records.free) != 0 {
+	if len(p.records.free) != 0 {
 		t.Error("the records of a fetch are kept while little comes")
 	}
 }

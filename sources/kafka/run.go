@@ -52,7 +52,7 @@ type reader struct {
 	next    map[int32]int64
 	batch   *sources.Batch
 	batches sources.Pool
-	fetched fetched
+	pools   pools
 	coming  []*kgo.Record   // of the poll that is taken
 	moved   map[int32]int64 // partition → high watermark, of the batch
 	high    map[int32]int64 // partition → high watermark, when it was last fetched from
@@ -130,7 +130,7 @@ func (r *reader) run(ctx context.Context, from map[int32]int64) error {
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic: {}}), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 		kgo.FetchMaxBytes(int32(r.cfg.FetchBytes)), kgo.FetchMaxPartitionBytes(int32(r.cfg.FetchBytes/fetchParts)), kgo.MaxConcurrentFetches(3),
-		kgo.FetchMaxWait(500*time.Millisecond), kgo.WithHooks(r.health), kgo.WithPools(&r.fetched))
+		kgo.FetchMaxWait(500*time.Millisecond), kgo.WithHooks(r.health), kgo.WithPools(&r.pools))
 	if err != nil {
 		return repr.NewError(repr.CodeInvalidParameter, err.Error())
 	}
@@ -415,7 +415,7 @@ func (r *reader) poll(ctx context.Context) error {
 	if failed != nil {
 		return failed
 	}
-	r.fetched.polled(fetches.NumRecords())
+	r.pools.polled(fetches.NumRecords())
 	if fetches.NumRecords() == 0 {
 		if err := r.health.Err(); err != nil {
 			e := r.explain(err)
