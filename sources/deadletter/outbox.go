@@ -33,14 +33,14 @@ type Fact struct{ Name, Value string }
 // Config says whose letters are written.
 type Config struct {
 	Reads string // what the source reads, as the progress names it
-	// Own are the brokers that the source reads from, for a policy that names none; nil: it reads from none. Like is the topic that is
-	// read there, whose records may be as large as they may be.
+	// Own are the brokers that the source reads from, for a policy that names none; nil: it reads from none. Like is the topic that it
+	// reads there: a topic of letters that is made takes records as large as that one does.
 	Own  func() *broker.Options
 	Like string
 
 	Policy func() sources.ErrorPolicy
 	Report func(sources.State) // while letters cannot be written, and when they can again
-	// Prune takes out of how far the letters of each place are written what is not needed any more; nil: all is.
+	// Prune deletes the places that will never be read again from the positions up to which letters are written; nil: it keeps all.
 	Prune func(written map[string]int64)
 	Clock clock.Clock
 }

@@ -18,18 +18,25 @@ import (
 	"millrace/internal/broker"
 )
 
+// How long things may take.
 const (
-	transactionTime = time.Minute       // how long the broker lets a transaction be open
-	headRoom        = 64 << 10          // of a letter beside the key and the value that it is about
-	leastMost       = 16<<20 + headRoom // the largest that a topic takes which is created, at least
-	patience        = 20 * time.Second  // how long the broker may take over the letters of a batch
-	bytesEach       = 4 << 20           // of these it may take a second more for each
-	progressTail    = 1000              // records of the topic of progress that are read first
-	mostBuffered    = 20_000            // letters on their way at once
-	clientMost      = 64 << 20          // the client writes no more than 100 MiB at once
-	brokerDefault   = 1_000_000         // what brokers take by default, nearly
-	headerPrefix    = "millrace."       // of the headers that are added
+	transactionTime = time.Minute      // the broker lets a transaction be open for so long
+	patience        = 20 * time.Second // for the broker to take the letters of a batch, and a second more
+	bytesPerSecond  = 4 << 20          // for this many bytes of them
 )
+
+// How large things are.
+const (
+	headRoom      = 64 << 10          // of a letter, for headers and what stands around the key and the value
+	topicLeast    = 16<<20 + headRoom // what a topic that is made takes of a letter, at least
+	clientMost    = 64 << 20          // what is sent of a letter at most: the client writes no more than 100 MiB at once
+	brokerDefault = 1_000_000         // what a broker takes that does not say, nearly
+	mostBuffered  = 20_000            // letters on their way at once
+	progressTail  = 1000              // records at the end of the topic of progress that are looked at first
+)
+
+// headerPrefix begins the names of the headers that are added to those of the record.
+const headerPrefix = "millrace."
 
 // writer writes letters to a topic. They are written in a transaction with the positions up to which those of each place are there.
 type writer struct {
@@ -40,11 +47,11 @@ type writer struct {
 	prune           func(map[string]int64)
 
 	cl      *kgo.Client      // nil: to be made
-	written map[string]int64 // by place: positions before are committed
-	most    int              // bytes of a letter that the topic takes
+	written map[string]int64 // by place: the letters of all positions before this one are committed
+	most    int              // bytes that the topic takes of a letter
 }
 
-// progress is what the topic of progress holds of a source.
+// progress is a record of the topic of progress, under the transactional id as its key: that topic is compacted, so the newest stays.
 type progress struct {
 	Source string           `json:"source"`
 	Next   map[string]int64 `json:"next"`
@@ -65,7 +72,7 @@ func (w *writer) write(ctx context.Context, letters []Letter) error {
 			return err
 		}
 	}
-	next := maps.Clone(w.written)
+	next := maps.Clone(w.written) // which counts once it is committed
 	var records []*kgo.Record
 	for i := range letters {
 		l := &letters[i]
@@ -99,7 +106,7 @@ func (w *writer) transact(ctx context.Context, records []*kgo.Record) error {
 	for _, rec := range records {
 		size += len(rec.Key) + len(rec.Value)
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(patience+time.Duration(size/bytesEach)*time.Second, transactionTime))
+	ctx, cancel := context.WithTimeout(ctx, min(patience+time.Duration(size/bytesPerSecond)*time.Second, transactionTime))
 	defer cancel()
 	if err := w.cl.BeginTransaction(); err != nil {
 		return err
@@ -176,7 +183,7 @@ func (w *writer) prepare(ctx context.Context) error {
 	}
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
-	most := leastMost
+	most := topicLeast
 	if w.like != "" {
 		most = max(most, mostBytes(ctx, adm, w.like)+headRoom)
 	}
@@ -222,15 +229,16 @@ func mostBytes(ctx context.Context, adm *kadm.Client, topic string) int {
 	return 0
 }
 
-// readProgress finds out what the last transaction has written.
+// readProgress finds out what the last transaction has written. Its record is near the end of the topic nearly always; where many others
+// write there, more and more of the topic is read.
 func (w *writer) readProgress(ctx context.Context) error {
 	w.written = map[string]int64{}
 	r, err := broker.NewCommitted(ctx, w.cl, w.progress, 0)
 	if err != nil {
 		return err
 	}
-	for n := int64(progressTail); ; n *= 100 {
-		from := max(r.End-n, r.Start)
+	for tail := int64(progressTail); ; tail *= 100 {
+		from := max(r.End-tail, r.Start)
 		var bad error
 		var found *progress
 		err := r.Each(ctx, from, func(rec *kgo.Record) {
@@ -247,7 +255,7 @@ func (w *writer) readProgress(ctx context.Context) error {
 		case found != nil && found.Next != nil:
 			w.written = found.Next
 			return nil
-		case from == r.Start:
+		case from == r.Start: // nothing was written under this id
 			return nil
 		}
 	}

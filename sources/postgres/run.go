@@ -37,7 +37,7 @@ type reader struct {
 	batch *sources.Batch
 	parts map[uint64]*part
 	size  int64 // bytes of what the batch was made of, but for what was gathered of it
-	bad   int64 // bytes of its rows that cannot be had
+	bad   int64 // bytes of its rows that cannot be held, which are rows of errors
 	state sources.State
 	hint  string // of the state running
 	wait  time.Duration
