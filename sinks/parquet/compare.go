@@ -25,40 +25,41 @@ import (
 // manyManifests is how many manifests are read at most: one a minute for two years are fewer.
 const manyManifests = 1 << 20
 
-// content is how often each row, packed, is there.
+// content is how often each row, packed, is there; one that is there no times is left out.
 type content map[string]int64
 
 func (c content) add(row []byte, n int64) {
-	was := c[string(row)]
-	if was+n == 0 {
+	n += c[string(row)]
+	if n == 0 {
 		delete(c, string(row))
 		return
 	}
-	c[string(row)] = was + n
+	c[string(row)] = n
 }
 
 // difference is what leads from the files to a whole content, as changes at its time. Without Changes a row that the content no longer has
 // is an error, or is left out.
 func (t *target) difference(ctx context.Context, upTo repr.Time, whole sinks.Tick) ([]sinks.Change, error) {
-	rest, err := t.held(ctx, upTo)
+	surplus, err := t.held(ctx, upTo)
 	if err != nil {
 		return nil, err
 	}
 	for some := range slices.Chunk(whole.Changes, groupRows) {
-		if err := t.take(rest, sinks.Tick{Time: whole.Time, Changes: some}); err != nil {
+		if err := t.subtract(surplus, sinks.Tick{Time: whole.Time, Changes: some}); err != nil {
 			return nil, err
 		}
 	}
-	t.cfg.Run.Log.Info("sink compares", "place", t.cfg.Run.Place, "after", upTo, "changes", len(rest))
-	out := make([]sinks.Change, 0, len(rest))
-	for _, row := range slices.Sorted(maps.Keys(rest)) {
-		out = append(out, sinks.Change{Row: []byte(row), Diff: -rest[row]})
+	t.cfg.Run.Log.Info("sink compares", "place", t.cfg.Run.Place, "after", upTo, "changes", len(surplus))
+	out := make([]sinks.Change, 0, len(surplus))
+	for _, row := range slices.Sorted(maps.Keys(surplus)) {
+		out = append(out, sinks.Change{Row: []byte(row), Diff: -surplus[row]})
 	}
 	return out, nil
 }
 
-// take takes rows away from a content. What a file holds of a value may be less than the value, so they are written as a file, and read.
-func (t *target) take(from content, rows sinks.Tick) error {
+// subtract takes rows away from a content that was read from files. A file may hold less of a value than the view does, as the text of an
+// interval, so the rows go through a file, too: they are written as one, which nobody keeps, and read from it.
+func (t *target) subtract(from content, rows sinks.Tick) error {
 	parts, _, err := t.part([]sinks.Tick{rows})
 	if err != nil {
 		return err
@@ -117,7 +118,7 @@ func (t *target) folderIn(name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(folder, t.cfg.Prefix), "/")
 }
 
-// manifests are those of what is committed, in order. One that a request of before brought late is not among them.
+// manifests are those of what is committed, in order. One that a request brought late which was given up is not among them.
 func (t *target) manifests(ctx context.Context, upTo repr.Time) ([]manifest, error) {
 	names, err := t.store.List(ctx, t.folder()+"/", manyManifests)
 	if err != nil {
@@ -162,36 +163,43 @@ func (t *target) manifests(ctx context.Context, upTo repr.Time) ([]manifest, err
 
 const (
 	mostReaders = 16
-	readAhead   = 64 << 20 // bytes of files that are held
+	readAhead   = 64 << 20 // bytes of files that wait to be taken, about
 )
 
-// each reads files and takes them in their order. Of a store that is far away, which answers many at once, it asks for some ahead.
+// each reads files, and takes them one by one in the order of their names here. Object storage takes its time over an answer and gives many
+// at once, so there so many files are asked for ahead; in a folder of this machine that would gain nothing.
 func (t *target) each(ctx context.Context, names []string, ahead int, take func(name string, body []byte) error) error {
-	if _, far := t.store.(guarded); !far || ahead <= 1 {
-		for _, name := range names {
-			body, err := t.get(ctx, name)
-			if err == nil {
-				err = take(name, body)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+	if _, far := t.store.(guarded); far && ahead > 1 {
+		return t.eachAhead(ctx, names, min(ahead, mostReaders), take)
 	}
+	for _, name := range names {
+		body, err := t.get(ctx, name)
+		if err == nil {
+			err = take(name, body)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachAhead is each with as many readers. File i is read by reader i modulo their number, which holds it until it is taken: so the files
+// come in order, and no reader is more than one ahead.
+func (t *target) eachAhead(ctx context.Context, names []string, n int, take func(name string, body []byte) error) error {
 	var readers sync.WaitGroup
 	defer readers.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	slots := make([]chan gotten, min(ahead, mostReaders))
-	for k := range slots {
-		slots[k] = make(chan gotten)
-		readers.Go(func() { t.readEvery(ctx, names, k, len(slots), slots[k]) })
+	read := make([]chan fileRead, n) // by reader
+	for k := range read {
+		read[k] = make(chan fileRead)
+		readers.Go(func() { t.readEvery(ctx, names[min(k, len(names)):], n, read[k]) })
 	}
 	for i, name := range names {
-		var got gotten
+		var got fileRead
 		select {
-		case got = <-slots[i%len(slots)]:
+		case got = <-read[i%n]:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -205,18 +213,18 @@ func (t *target) each(ctx context.Context, names []string, ahead int, take func(
 	return nil
 }
 
-// gotten is a file that was read, or why it was not.
-type gotten struct {
+// fileRead is a file that was read, or why it was not.
+type fileRead struct {
 	body []byte
 	err  error
 }
 
-// readEvery reads each file that is step behind the one before, until one cannot be read.
-func (t *target) readEvery(ctx context.Context, names []string, from, step int, to chan<- gotten) {
-	for i := from; i < len(names); i += step {
+// readEvery reads the first file, and from there on each that is step behind the one before, until one cannot be read.
+func (t *target) readEvery(ctx context.Context, names []string, step int, to chan<- fileRead) {
+	for i := 0; i < len(names); i += step {
 		body, err := t.get(ctx, names[i])
 		select {
-		case to <- gotten{body, err}:
+		case to <- fileRead{body, err}:
 		case <-ctx.Done():
 			return
 		}
@@ -226,10 +234,10 @@ func (t *target) readEvery(ctx context.Context, names []string, from, step int, 
 	}
 }
 
-// How often a file is asked for before all of them are read anew, and how long it waits between, at first.
+// A file is asked for readTries times before the sink begins anew with all of them, with pauses between that double from readPause on.
 const (
 	readTries = 5
-	readPause = 100 * time.Millisecond
+	readPause = 200 * time.Millisecond
 )
 
 // get reads a file that must be there.
@@ -245,7 +253,7 @@ func (t *target) get(ctx context.Context, name string) ([]byte, error) {
 		if _, fatal := t.Explain(err); fatal || try == readTries {
 			return nil, err
 		}
-		if err := t.clock().Sleep(ctx, readPause<<try); err != nil {
+		if err := t.clock().Sleep(ctx, readPause<<(try-1)); err != nil {
 			return nil, err
 		}
 	}
