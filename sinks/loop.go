@@ -128,6 +128,26 @@ func next(ctx context.Context, ticks <-chan Tick, due <-chan time.Time) (t Tick,
 	}
 }
 
+// IdleProgress is how many milliseconds the progress of a sink may lag behind the ticks when nothing changes.
+const IdleProgress = 10_000
+
+// TicksAfter are the ticks of a group that come after a time.
+func TicksAfter(group []Tick, after repr.Time) []Tick {
+	for len(group) > 0 && group[0].Time <= after {
+		group = group[1:]
+	}
+	return group
+}
+
+// CountChanges is how many changes the ticks of a group have.
+func CountChanges(group []Tick) int {
+	n := 0
+	for i := range group {
+		n += len(group[i].Changes)
+	}
+	return n
+}
+
 // size is about how many bytes the rows of a tick take, each as often as it counts, as far as that matters.
 func (t *Tick) size(most int) int {
 	n := 0

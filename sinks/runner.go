@@ -56,9 +56,6 @@ type Options struct {
 	Clock clock.Clock  // the machine's when nil
 }
 
-// idleProgress is how many milliseconds the progress of a sink may lag behind the ticks when nothing changes.
-const idleProgress = 10_000
-
 // Runner brings the ticks of a view to a target in commits of whole ticks, goes on after failures, and leaves out what is
 // committed already. It is run once.
 type Runner struct {
@@ -127,24 +124,19 @@ func (r *Runner) write(ctx context.Context, group []Tick) error {
 			return err
 		}
 	}
-	for len(group) > 0 && group[0].Time <= r.progress.Time {
-		group, r.fresh = group[1:], false
-	}
-	if len(group) == 0 {
+	rest := TicksAfter(group, r.progress.Time)
+	r.fresh = r.fresh && len(rest) == len(group) // the whole content is the first tick
+	if len(rest) == 0 {
 		return nil
 	}
-	last := group[len(group)-1].Time
-	rows := 0
-	for i := range group {
-		rows += len(group[i].Changes)
-	}
-	if rows == 0 && !r.fresh && last < r.loop.State.Recorded+idleProgress {
+	last, rows := rest[len(rest)-1].Time, CountChanges(rest)
+	if rows == 0 && !r.fresh && last < r.loop.State.Recorded+IdleProgress {
 		r.loop.State.Written = last
 		return nil
 	}
 	r.loop.Began = r.loop.Clock.Now()
 	r.sent, r.records = last, int64(rows)
-	n, err := r.target.Write(ctx, Group{Ticks: group, Whole: r.fresh, From: r.progress, To: last})
+	n, err := r.target.Write(ctx, Group{Ticks: rest, Whole: r.fresh, From: r.progress, To: last})
 	if err != nil {
 		return err
 	}

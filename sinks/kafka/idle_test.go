@@ -19,8 +19,8 @@ func TestIdle(t *testing.T) {
 	if st := r.written(5000); st.Recorded != 1 {
 		t.Errorf("a time without changes was recorded: it goes on from %d", st.Recorded)
 	}
-	r.send(sinks.Tick{Time: 1 + idleProgress})
-	if st := r.written(1 + idleProgress); st.Recorded != 1+idleProgress || st.Records != 1 {
+	r.send(sinks.Tick{Time: 1 + sinks.IdleProgress})
+	if st := r.written(1 + sinks.IdleProgress); st.Recorded != 1+sinks.IdleProgress || st.Records != 1 {
 		t.Errorf("after a long time it goes on from %d, with %d records", st.Recorded, st.Records)
 	}
 	r.finish()

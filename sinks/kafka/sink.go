@@ -80,12 +80,8 @@ type Config struct {
 	Clock    clock.Clock  // the machine's when nil
 }
 
-const (
-	// idleProgress is how many milliseconds the progress of a sink may lag behind the ticks when nothing changes.
-	idleProgress = 10_000
-	// patience is how long a broker may be silent until the sink says that it is stalled.
-	patience = 4 * time.Second
-)
+// patience is how long a broker may be silent until the sink says that it is stalled.
+const patience = 4 * time.Second
 
 // Sink writes one view to one topic.
 type Sink struct {
@@ -202,23 +198,21 @@ func (s *Sink) write(ctx context.Context, group []sinks.Tick) error {
 			return err
 		}
 	}
-	for len(group) > 0 && s.progress.known && group[0].Time <= s.progress.Time {
-		group, s.fresh = group[1:], false
+	rest := group
+	if s.progress.known {
+		rest = sinks.TicksAfter(group, s.progress.Time)
 	}
-	if len(group) == 0 {
+	s.fresh = s.fresh && len(rest) == len(group) // the whole content is the first tick
+	if len(rest) == 0 {
 		return nil
 	}
-	last := group[len(group)-1].Time
-	rows := 0
-	for i := range group {
-		rows += len(group[i].Changes)
-	}
-	if rows == 0 && s.progress.known && !s.fresh && last < s.loop.State.Recorded+idleProgress {
+	last := rest[len(rest)-1].Time
+	if sinks.CountChanges(rest) == 0 && s.progress.known && !s.fresh && last < s.loop.State.Recorded+sinks.IdleProgress {
 		s.reached(attempt{upTo: last})
 		return nil
 	}
 	s.loop.Began = s.cfg.Clock.Now()
-	if err := s.transact(ctx, group); err != nil {
+	if err := s.transact(ctx, rest); err != nil {
 		return err
 	}
 	s.committed(s.sent)
