@@ -90,9 +90,11 @@ func (r *foldRoom) list() []entry {
 }
 
 // Fold folds all segments that may be, now.
-func (j *Journal) Fold() error {
+func (j *Journal) Fold() error { return j.foldAll(context.Background()) }
+
+func (j *Journal) foldAll(ctx context.Context) error {
 	for {
-		folded, err := j.foldNext(context.Background())
+		folded, err := j.foldNext(ctx)
 		if !folded || err != nil {
 			return err
 		}
@@ -115,7 +117,7 @@ func (j *Journal) foldNext(ctx context.Context) (bool, error) {
 	s, m, each := j.older[0], j.manifest.clone(), j.each
 	held := s.last > j.hold
 	if held {
-		s = j.thick()
+		s = j.toBeThin()
 	}
 	j.mu.Unlock()
 	if s == nil {
@@ -161,16 +163,17 @@ func (j *Journal) discard() error {
 	return nil
 }
 
-// fold is a fold on its way to manifest m.
+// fold is a fold on its way to manifest m: it sees records, writes what they change as runs, and counts once m is written.
 type fold struct {
 	j       *Journal
 	m       *manifest
-	ctx     context.Context // of one fold: it breaks off when this ends
-	rows    int             // written since it looked whether to go on
-	changes map[uint64]*gathered
-	made    []string // files
+	ctx     context.Context      // of one fold: it breaks off when this ends
+	rows    int                  // written since it looked whether to go on
+	changes map[uint64]*gathered // by collection
+	made    []string             // files
 }
 
+// segment folds a segment as a whole.
 func (f *fold) segment(s *segment) error {
 	room := &f.j.room
 	b, err := content(f.j.opts.FS, s.name, room.segment)
@@ -181,11 +184,11 @@ func (f *fold) segment(s *segment) error {
 	if _, _, err := scanSegment(b, s.name, s.first, s.next, f.see); err != nil {
 		return err
 	}
-	return f.fold(s.last, s.next)
+	return f.commit(s.last, s.next)
 }
 
-// fold makes what was seen part of the runs: all up to a time, before a record.
-func (f *fold) fold(last, next uint64) error {
+// commit makes what was seen part of the runs, and has that count: all up to the time last, in the records before next.
+func (f *fold) commit(last, next uint64) error {
 	if err := f.collections(); err != nil {
 		return err
 	}
@@ -301,6 +304,7 @@ func (j *Journal) openRuns(runs []run) (in []stream, done func(), err error) {
 	return in, done, nil
 }
 
+// write writes a run of what streams give.
 func (f *fold) write(id uint64, in []stream) (run, error) {
 	r := run{Collection: id, File: fmt.Sprintf("%s%016x", runPrefix, f.m.NextRun)}
 	f.m.NextRun++

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"millrace/internal/disk"
@@ -39,16 +41,9 @@ func (m *manifest) write(fs disk.FS, dir string) error {
 	}
 	b := fmt.Appendf(nil, "millrace journal %08x\n%s\n", crc32.Checksum(text, castagnoli), text)
 	name := filepath.Join(dir, manifestName(m.Number))
-	f, err := fs.Create(name + temporary)
-	if err != nil {
-		return fmt.Errorf("write the manifest: %w", err)
-	}
-	_, err = f.WriteAt(b, 0)
+	f, err := createWith(fs, name+temporary, b)
 	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
+		err = f.Close()
 	}
 	if err == nil {
 		err = fs.Rename(name+temporary, name)
@@ -102,12 +97,7 @@ func readManifest(fs disk.FS, dir string, names []string) (*manifest, error) {
 // clone is a manifest to be changed into the next one.
 func (m *manifest) clone() *manifest {
 	c := *m
-	c.Notes = make(map[string][]byte, len(m.Notes))
-	for k, v := range m.Notes {
-		c.Notes[k] = v
-	}
-	c.Runs = append([]run(nil), m.Runs...)
-	c.Thin = append([]thinned(nil), m.Thin...)
+	c.Notes, c.Runs, c.Thin = maps.Clone(m.Notes), slices.Clone(m.Runs), slices.Clone(m.Thin)
 	c.Number++
 	return &c
 }

@@ -193,6 +193,24 @@ func content(fs disk.FS, name string, room []byte) ([]byte, error) {
 	return room[:size], nil
 }
 
+// createWith makes a file whose content is durable, though its name is so only when the folder is synced. When that fails it leaves no file,
+// or one that counts for nothing and is swept at the next start.
+func createWith(fs disk.FS, name string, b []byte) (disk.File, error) {
+	f, err := fs.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = f.WriteAt(b, 0); err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = fs.Remove(name)
+		return nil, err
+	}
+	return f, nil
+}
+
 // readSegment goes through the records of a segment, behind which the one that begins with the record follows stands; 0 says that
 // it is the newest. In that a damaged tail is no error: torn says that there is one, behind s.end.
 func readSegment(fs disk.FS, name string, first, follows uint64, see func(found) error) (s *segment, torn bool, err error) {

@@ -74,8 +74,8 @@ func keeps(each map[uint64]uint64, collection, last uint64) bool {
 	return held && t < last
 }
 
-// thick is the oldest segment that is held back for some collections only, and may hold changes of others; nil when there is none.
-func (j *Journal) thick() *segment {
+// toBeThin is the oldest segment that is held back for some collections only, and may hold changes of others; nil when there is none.
+func (j *Journal) toBeThin() *segment {
 	for _, s := range j.older {
 		if s.open || s.last > j.general {
 			return nil
@@ -178,15 +178,9 @@ func (t *thinning) write(s *segment) (name string, err error) {
 	slices.Sort(thin.Kept)
 	name = filepath.Join(t.j.opts.Dir, thin.File)
 	t.made = append(t.made, name)
-	f, err := t.j.opts.FS.Create(name)
-	if err != nil {
-		return "", fmt.Errorf("make a segment thin: %w", err)
-	}
-	if _, err = f.WriteAt(appendSeal(t.out, s.next), 0); err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
+	f, err := createWith(t.j.opts.FS, name, appendSeal(t.out, s.next))
+	if err == nil {
+		err = f.Close()
 	}
 	if err != nil {
 		return "", fmt.Errorf("make a segment thin: %w", err)
