@@ -256,7 +256,7 @@ func (c *Coordinator) loop() {
 	defer close(c.done)
 	t := &timers{heartbeat: c.opts.Clock.After(c.opts.TickInterval), alarmAt: never}
 	for c.ctx.Err() == nil {
-		if due := c.firstDue(); due != t.alarmAt {
+		if due := c.nextAlarm(); due != t.alarmAt {
 			t.alarm, t.alarmAt = c.setAlarm(due), due
 		}
 		if !c.wake(t) {

@@ -40,6 +40,15 @@ func (c *Coordinator) firstDue() repr.Time {
 	return first
 }
 
+// nextAlarm is when a tick is due for the sake of what falls due. While the disk is full there is none: rows that are overdue then would
+// ask for the next tick as soon as one is refused, and keep a processor busy. The heartbeat looks whether there is space.
+func (c *Coordinator) nextAlarm() repr.Time {
+	if c.full {
+		return never
+	}
+	return c.firstDue()
+}
+
 // setAlarm gives a channel that receives when the clock reaches a time; nil for never.
 func (c *Coordinator) setAlarm(at repr.Time) <-chan time.Time {
 	if at == never {

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"millrace/internal/counts"
+	"millrace/internal/sim"
 	"millrace/repr"
 )
 
@@ -74,6 +77,35 @@ func TestFullDisks(t *testing.T) {
 	m.crash()
 	cl = connect(t, m.c)
 	check("at the end")
+}
+
+// TestDueOnAFullDisk: rows that fall due while the disk is full wait for the heartbeat, which looks for space, and are gone when there is
+// some. They do not ask for a tick as soon as one is refused.
+func TestDueOnAFullDisk(t *testing.T) {
+	lifeOf(t, Options{TickInterval: 500 * time.Millisecond, RetainHistory: time.Second}, func(t *testing.T, m *machine) {
+		cl := connect(t, m.c)
+		cl.must("CREATE TABLE t (n int, until timestamptz)")
+		cl.must("CREATE TABLE filler (a text)")
+		cl.must("CREATE MATERIALIZED VIEW v AS SELECT n FROM t WHERE mz_now() < until")
+		cl.must("INSERT INTO t SELECT n, now() + n * interval '1 second' FROM generate_series(1, 30) AS g (n)")
+		fillUp(t, m.disk, cl)
+		var tries atomic.Int64
+		m.disk.Pause(func(op sim.Op, _ string) {
+			if (op == sim.OpCreate || op == sim.OpAllocate) && tries.Add(1) > 1000 {
+				m.disk.SetLimit(1 << 40) // or it would never end
+			}
+		})
+		time.Sleep(10 * time.Second)
+		if n := tries.Load(); n < 10 || n > 50 {
+			t.Errorf("it was tried %d times in 10 s to write a tick", n)
+		}
+		m.disk.SetLimit(1 << 40)
+		time.Sleep(time.Second)
+		late := cl.must("SELECT count(*) FROM t, v WHERE t.n = v.n AND t.until <= now()")
+		same(t, "rows that are overdue", late, "0")
+		time.Sleep(30 * time.Second)
+		same(t, "rows at the end", cl.must("SELECT count(*) FROM v"), "0")
+	})
 }
 
 // randomText is text that does not compress.
