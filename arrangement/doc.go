@@ -8,5 +8,5 @@
 //
 // A key is a prefix of columns, so a prefix of bytes: arranged rows hold the key columns first, and Cursor.Seek
 // finds the rows of a key. Cursors go forward only; probe in sorted order. Start at batch.go, then
-// arrangement.go.
+// arrangement.go; fold.go has how runs become part of the base, fill.go how a first content does, and cursor.go how they are read.
 package arrangement
