@@ -36,5 +36,22 @@ func TestAsOfAhead(t *testing.T) {
 			}
 		}
 		_ = cl.fails(repr.CodeInvalidParameter, "SELECT a FROM t AS OF now() + interval '1 hour'")
+		then := time.UnixMilli(newest()).UTC()
+		for _, text := range []string{then.Format("2006-01-02 15:04:05.000Z07:00"), then.Add(2*time.Hour).Format("2006-01-02 15:04:05.000") + "+02"} {
+			same(t, "as of "+text, cl.must("SELECT a FROM t AS OF '"+text+"'"), "1")
+			cl.must("SUBSCRIBE t AS OF '" + text + "' UP TO '" + text + "'")
+		}
+		cl.must("SET TimeZone = 'America/New_York'") // where that hour is still to come
+		_ = cl.fails(repr.CodeInvalidParameter, "SELECT a FROM t AS OF '"+then.Format("2006-01-02 15:04:05")+"'")
+		for _, text := range []string{"x", "2026-01-01 midnight"} {
+			if err := cl.fails("22007", "SELECT a FROM t AS OF '"+text+"'"); err.Position == 0 {
+				t.Errorf("%s: %+v", text, err)
+			}
+		}
+		for _, q := range []string{"CREATE VIEW v AS SELECT a FROM t AS OF 5", "CREATE OR REPLACE VIEW v AS SELECT a FROM t AS OF now()", "CREATE MATERIALIZED VIEW v AS SELECT a FROM t AS OF 5"} {
+			if err := cl.fails(repr.CodeFeatureNotSupported, q); err.Position != strings.Index(q, "AS OF")+1 {
+				t.Errorf("%s: %+v", q, err)
+			}
+		}
 	})
 }

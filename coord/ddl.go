@@ -237,6 +237,9 @@ func (s *Session) createView(ctx context.Context, st *ast.CreateView) (*Result, 
 
 // viewItem plans a view's query and makes its catalog item, without numbers.
 func (s *Session) viewItem(name ast.Name, kind catalog.Kind, q *ast.Query, columns []ast.Ident) (*catalog.Item, *repr.Error) {
+	if q.AsOf != nil {
+		return nil, unsupported("AS OF in a view, which follows what it reads,", q.AsOf.Pos)
+	}
 	snap := s.c.Catalog()
 	schema, last, err := snap.Target(name.Parts, s.path())
 	if err != nil {

@@ -369,7 +369,7 @@ func (s *Session) asOf(a *ast.AsOf) (repr.Time, *repr.Error) {
 	return s.timeOf(a.Time)
 }
 
-// timeOf evaluates a logical time: a number of milliseconds, or a timestamp.
+// timeOf evaluates a logical time: a number of milliseconds, or a timestamp, which may be text.
 func (s *Session) timeOf(e ast.Expr) (repr.Time, *repr.Error) {
 	env := s.env(s.c.Catalog())
 	env.Eval.LogicalNow = s.logicalNow()
@@ -378,6 +378,12 @@ func (s *Session) timeOf(e ast.Expr) (repr.Time, *repr.Error) {
 		return 0, err
 	}
 	ms, ok := logicalTime(d)
+	if !ok && d.Kind() == repr.KindText {
+		if d, err = plan.ConstExpr(env, e, repr.TypeOf(repr.KindTimestampTZ)); err != nil {
+			return 0, err
+		}
+		ms, ok = logicalTime(d)
+	}
 	if !ok || ms < 0 {
 		return 0, repr.NewError(repr.CodeInvalidParameter, "the time must be a number of milliseconds since 1970, or a timestamp").
 			At(e.Position())

@@ -34,6 +34,9 @@ type sinkRun struct {
 func (r *sinkRun) report(st sinks.State) {
 	r.mu.Lock()
 	changed := r.state.Status != st.Status || r.state.Error != st.Error
+	if st.Status == failedSink { // what it has written stays written
+		st.Records, st.Dropped = max(st.Records, r.state.Records), max(st.Dropped, r.state.Dropped)
+	}
 	r.state = st
 	r.mu.Unlock()
 	if changed {

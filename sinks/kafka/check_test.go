@@ -173,7 +173,7 @@ func TestRowThatHasNoForm(t *testing.T) {
 	r := w.run(cfg)
 	r.send(sinks.Tick{Time: 1, Changes: []sinks.Change{{Row: repr.Append(nil, repr.NumericNaN), Diff: 1}}})
 	e, ok := r.end().(*repr.Error)
-	if !ok || e.Code != repr.CodeNumericOutOfRange || !strings.Contains(e.Message, `cannot write a row to topic "out": field "n"`) {
+	if !ok || e.Code != repr.CodeNumericOutOfRange || !strings.Contains(e.Message, `cannot write a row to topic "out": field "n"`) || !strings.Contains(e.Hint, "has the sink go on") {
 		t.Errorf("got %v", e)
 	}
 }

@@ -211,6 +211,9 @@ func pair(dst []step, group []int, left []int64) []step {
 	}
 }
 
+// goesOn is what has a sink go on that has ended at a row of its view.
+const goesOn = "; then ALTER SINK … RESET (COMMIT INTERVAL) has the sink go on."
+
 func cannotWrite(topic string, err error) *repr.Error {
 	e, ok := errors.AsType[*repr.Error](err)
 	if !ok {
@@ -218,5 +221,8 @@ func cannotWrite(topic string, err error) *repr.Error {
 	}
 	c := *e
 	c.Message = fmt.Sprintf("cannot write a row to topic %q: %s", topic, e.Message)
+	if c.Hint == "" {
+		c.Hint = "Leave such values out of the sink's view" + goesOn
+	}
 	return &c
 }

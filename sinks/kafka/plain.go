@@ -44,7 +44,7 @@ func (s *Sink) record(row []byte, gone bool) (*kgo.Record, error) {
 		}
 		if rec.Key == nil && s.cfg.Envelope == Upsert {
 			return nil, repr.NewError(repr.CodeNullNotAllowed, fmt.Sprintf("cannot write a row to topic %q: its key is NULL", s.cfg.Topic)).
-				WithHint("Leave such rows out of the sink's view, or write keys as JSON.")
+				WithHint("Leave such rows out of the sink's view" + goesOn + " Keys in JSON may be NULL.")
 		}
 	}
 	if gone {
@@ -92,7 +92,7 @@ func (s *Sink) writeUpserts(ctx context.Context, t sinks.Tick) (int64, error) {
 // noValue refuses a row whose only column is NULL: its record would delete the key.
 func (s *Sink) noValue() *repr.Error {
 	return repr.NewError(repr.CodeNullNotAllowed, fmt.Sprintf("cannot write a row to topic %q: its value is NULL, which would delete its key", s.cfg.Topic)).
-		WithHint("Leave such rows out of the sink's view, or write them as JSON.")
+		WithHint("Leave such rows out of the sink's view" + goesOn + " Values in JSON may be NULL.")
 }
 
 // resumeUpserts compares the last record of each key with a snapshot. What a broker has deleted or compacted does not matter: a key

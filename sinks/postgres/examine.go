@@ -92,8 +92,12 @@ func (c *Config) hint(code string) string {
 		return what
 	case code == "42501":
 		return "GRANT the user of the connection what is missing."
+	case code == "3F000":
+		return "Make the schema there, or name another one."
+	case code == "42P01":
+		return "Drop the sink and create it anew to write the table from the beginning."
 	}
-	return "The server says so; when that is mended, drop the sink and create it anew."
+	return "The server says so. When that is mended, or the view gives other rows, ALTER SINK … RESET (COMMIT INTERVAL) has the sink go on."
 }
 
 // Explain puts an error into the words of a user, and says whether retrying is of no use.

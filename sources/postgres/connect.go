@@ -211,7 +211,10 @@ func explain(err error, a Address) *repr.Error {
 	var network net.Error
 	var parsing *pgconn.ConnectError
 	if errors.As(err, &network) || errors.As(err, &parsing) {
-		return repr.NewError(repr.CodeCannotConnect, "cannot reach PostgreSQL at "+a.String()).WithDetail(err.Error()).
+		if parsing != nil { // what stands around its cause names the user and the database once more
+			err = parsing.Unwrap()
+		}
+		return repr.NewError(repr.CodeCannotConnect, "cannot reach PostgreSQL at "+a.String()).WithDetail(strings.Join(strings.Fields(err.Error()), " ")).
 			WithHint("check HOST and PORT, and that the server runs")
 	}
 	return repr.NewError(repr.CodeConnectionFailure, "the connection to PostgreSQL at "+a.String()+" was cut").WithDetail(err.Error())

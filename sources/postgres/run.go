@@ -77,10 +77,10 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 		r.undo()
 		e := explain(err, s.address())
 		if !canMend(e) {
-			r.report(sources.State{Status: statusFailed, Error: e.Message, Hint: e.Hint})
+			r.report(stateOf(statusFailed, e))
 			return e
 		}
-		r.report(sources.State{Status: statusStalled, Error: e.Message, Hint: e.Hint})
+		r.report(stateOf(statusStalled, e))
 		if err := s.cfg.Clock.Sleep(ctx, r.wait); err != nil {
 			break
 		}
@@ -88,6 +88,12 @@ func (s *Source) Run(ctx context.Context, from map[int32]int64, out sources.Even
 	}
 	r.leaveIfTemporary(ctx)
 	return ctx.Err()
+}
+
+// stateOf is the state of a source that an error has stopped. What the network says, such as whether a connection is refused or waited for
+// in vain, is in the detail.
+func stateOf(status string, e *repr.Error) sources.State {
+	return sources.State{Status: status, Error: e.Error(), Hint: e.Hint}
 }
 
 // once connects, brings the tables to the stream, and follows it.

@@ -124,7 +124,7 @@ func (t *table) row(dst []byte, vals []value, old []byte) ([]byte, *repr.Error) 
 			}
 		case was == nil:
 			return dst, repr.NewError(repr.CodeObjectNotReady, "the value of column \""+t.up.Columns[i].Name+"\" of table "+t.up.String()+
-				" did not change and was not sent, and the row before is not known")
+				" did not change and was not sent, and the row before is not known").WithDetail("ALTER SOURCE … RESNAPSHOT reads it.")
 		default:
 			dst = append(dst, was...)
 		}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"strings"
 	"testing"
 
 	"millrace/repr"
@@ -72,5 +73,16 @@ func TestStays(t *testing.T) {
 		if got := stays(c.was, c.now); got != c.want {
 			t.Errorf("from %v to %v: %v", c.was, c.now, got)
 		}
+	}
+}
+
+// TestExplain holds that an address that does not answer is told with the reason, on one line.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	at := Address{Host: "127.0.0.1", Port: 1, User: "u", Database: "d"}
+	_, err := at.connect(t.Context(), false)
+	st := stateOf(statusStalled, explain(err, at))
+	if !strings.HasPrefix(st.Error, "cannot reach PostgreSQL at 127.0.0.1:1/d (") || !strings.Contains(st.Error, "refused") || strings.Contains(st.Error, "\n") || st.Hint == "" {
+		t.Errorf("got %+v", st)
 	}
 }
