@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"io"
 	"os"
 	"slices"
@@ -42,16 +43,16 @@ type definition struct {
 
 // dump writes the catalog and the rows of the tables as SQL.
 func dump(ctx context.Context, args []string) (err error) {
-	fs := flag.NewFlagSet("millrace dump", flag.ContinueOnError)
+	set := flag.NewFlagSet("millrace dump", flag.ContinueOnError)
 	var c config
-	c.flags(fs)
-	offline := fs.Bool("offline", false, "read the data directory; no server may run on it")
-	schemaOnly := fs.Bool("schema-only", false, "no rows")
-	dataOnly := fs.Bool("data-only", false, "only rows")
+	c.flags(set)
+	offline := set.Bool("offline", false, "read the data directory; no server may run on it")
+	schemaOnly := set.Bool("schema-only", false, "no rows")
+	dataOnly := set.Bool("data-only", false, "only rows")
 	d := &dumper{}
-	fs.StringVar(&d.asOf, "as-of", "", "a `time` that can be read, as for AS OF: the newest when it is not given")
-	file := fs.String("file", "", "`file` to write; standard output when it is not given")
-	if err := load(fs, &c, args); err != nil {
+	set.StringVar(&d.asOf, "as-of", "", "a `time` that can be read, as for AS OF: the newest when it is not given")
+	file := set.String("file", "", "`file` to write; standard output when it is not given")
+	if err := load(set, &c, args); err != nil {
 		return err
 	}
 	if *schemaOnly && *dataOnly {
@@ -80,6 +81,9 @@ func dump(ctx context.Context, args []string) (err error) {
 func (d *dumper) connect(ctx context.Context, c *config, offline bool) (done func(), err error) {
 	done = func() {}
 	if offline {
+		if _, err := os.Stat(c.DataDir); errors.Is(err, fs.ErrNotExist) { // it would be made, and the dump of it be empty
+			return done, fmt.Errorf("there is no data directory %s: --data-dir names the one to read", c.DataDir)
+		}
 		d.c, done, err = c.inside(ctx, coord.Options{Dormant: true})
 		return done, err
 	}

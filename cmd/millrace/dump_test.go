@@ -84,6 +84,13 @@ func TestDumpOfARestore(t *testing.T) {
 	sameDump(t, "of the data directory", run(t, "dump", "--offline", "--data-dir", filepath.Join(dir, "second")), first)
 	run(t, "restore", file, "--offline", "--data-dir", filepath.Join(dir, "third"))
 	sameDump(t, "of the third", run(t, "dump", "--offline", "--data-dir", filepath.Join(dir, "third")), first)
+	missing := filepath.Join(dir, "typo")
+	if out, err := millrace("dump", "--offline", "--data-dir", missing).CombinedOutput(); err == nil || !strings.Contains(string(out), "there is no data directory "+missing) {
+		t.Errorf("of a folder that is not there: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(missing); err == nil {
+		t.Error("a dump made a data directory")
+	}
 	schema, data := run(t, "dump", "--schema-only", "--sql-listen", p.sql), run(t, "dump", "--data-only", "--sql-listen", p.sql)
 	if strings.Contains(schema, "FROM stdin") || strings.Contains(data, "CREATE") || len(schema)+len(data) < len(first) {
 		t.Errorf("parts:\n%s\nand\n%s", schema, data)

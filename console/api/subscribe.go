@@ -32,7 +32,7 @@ func readAsked(q *http.Request) (*asked, *repr.Error) {
 		}
 	}
 	if (a.view == "") == (a.subscription == "") {
-		return nil, repr.NewError(repr.CodeInvalidParameter, "name what to follow: view=… or subscription=…")
+		return nil, repr.NewError(repr.CodeInvalidParameter, "name what to follow: either view=… or subscription=…")
 	}
 	if a.snapshot != "" && a.snapshot != "true" && a.snapshot != "false" {
 		return nil, repr.NewError(repr.CodeInvalidParameter, "snapshot must be true or false")
