@@ -102,7 +102,11 @@ func (c *Coordinator) describeTransactions(ctx context.Context, spec sourceSpec)
 		return err
 	}
 	if _, _, e := src.Describe(ctx); e != nil {
-		return asError(e)
+		err := asError(e)
+		if err.Code == repr.CodeUndefinedObject { // everything is there but this: nothing has changed yet
+			err = err.WithHint("The connector makes the topic of TRANSACTION METADATA with the first transaction behind its first content, if it has provide.transaction.metadata=true. " + err.Hint)
+		}
+		return err
 	}
 	return nil
 }

@@ -141,6 +141,10 @@ func TestTransactionsAreWhole(t *testing.T) {
 			l.send(c)
 		}
 	}
+	early := w.ask(`CREATE SOURCE a (id int, money int) FROM KAFKA BROKER '` + w.broker + `' TOPIC 'bank.public.a' FORMAT JSON ENVELOPE DEBEZIUM (TRANSACTION METADATA (TOPIC 'bank.later'))`)
+	if early.Err == nil || early.Err.Code != "42704" || !strings.Contains(early.Err.Hint, "with the first transaction") {
+		t.Errorf("a topic that is not there yet: %+v", early.Err)
+	}
 	for _, table := range []string{"a", "b"} {
 		w.do(`CREATE SOURCE ` + table + ` (id int, money int) FROM KAFKA BROKER '` + w.broker + `' TOPIC 'bank.public.` + table +
 			`' FORMAT JSON ENVELOPE DEBEZIUM (TRANSACTION METADATA (TOPIC 'bank.transaction', COLLECTION 'public.` + table + `'))`)

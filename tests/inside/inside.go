@@ -96,7 +96,7 @@ type Answer struct {
 }
 
 // Error is an error that the server reported.
-type Error struct{ Code, Message string }
+type Error struct{ Code, Message, Hint string }
 
 // Error says it in one line.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
@@ -113,7 +113,7 @@ func (c *Conn) Ask(ctx context.Context, sql string) (*Answer, error) {
 	var said *pgconn.PgError
 	switch {
 	case errors.As(err, &said):
-		return &Answer{Err: &Error{said.Code, said.Message}}, ctx.Err()
+		return &Answer{Err: &Error{said.Code, said.Message, said.Hint}}, ctx.Err()
 	case err != nil:
 		return nil, fmt.Errorf("ask: %w", err)
 	case last == nil:
