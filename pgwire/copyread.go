@@ -124,7 +124,7 @@ func excerpt(b []byte) string {
 
 // row reads the values of a record of text.
 func (r *copyReader) row(record []byte) *repr.Error {
-	err := badEncoding(record)
+	err := pgfmt.CheckText(record)
 	if err != nil {
 		r.record = nil
 		return err.In(r.place())
@@ -157,30 +157,6 @@ func (r *copyReader) row(record []byte) *repr.Error {
 	return nil
 }
 
-// badEncoding is the error of a text that is not UTF-8; nil when it is.
-func badEncoding(b []byte) *repr.Error {
-	at := 0
-	for at < len(b) && b[at] != 0 {
-		c, n := utf8.DecodeRune(b[at:])
-		if c == utf8.RuneError && n == 1 {
-			break
-		}
-		at += n
-	}
-	if at == len(b) {
-		return nil
-	}
-	n := 1 // as long as the first byte says that the character is
-	for lead := b[at]; lead >= 0xc0 && lead < 0xf8 && lead&0x40 != 0 && n < 4; lead <<= 1 {
-		n++
-	}
-	text := "invalid byte sequence for encoding \"UTF8\":"
-	for _, c := range b[at:min(at+n, len(b))] {
-		text += fmt.Sprintf(" 0x%02x", c)
-	}
-	return repr.NewError(repr.CodeInvalidEncoding, text)
-}
-
 // value reads one value.
 func (r *copyReader) value(i int, f copyField) (err *repr.Error) {
 	if f.null {
@@ -190,7 +166,7 @@ func (r *copyReader) value(i int, f copyField) (err *repr.Error) {
 	where := func() string {
 		return fmt.Sprintf("COPY %s, line %d, column %s: \"%s\"", r.in.Table, r.line, r.in.Cols[i].Name, excerpt(f.text))
 	}
-	if err := badEncoding(f.text); err != nil { // escapes may spell any bytes
+	if err := pgfmt.CheckText(f.text); err != nil { // escapes may spell any bytes
 		return err.In(r.place())
 	}
 	if r.values[i], err = pgfmt.ParseText(r.in.Cols[i].Type, string(f.text), r.opts); err != nil {

@@ -45,7 +45,7 @@ func DecodeHex(s string) ([]byte, *repr.Error) {
 			i++
 			continue
 		}
-		hi, ok := hexDigit(s[i])
+		hi, ok := HexDigit(s[i])
 		if !ok {
 			return nil, badHexDigit(s[i:])
 		}
@@ -53,7 +53,7 @@ func DecodeHex(s string) ([]byte, *repr.Error) {
 		if i == len(s) {
 			return nil, repr.NewError(repr.CodeInvalidParameter, "invalid hexadecimal data: odd number of digits")
 		}
-		lo, ok := hexDigit(s[i])
+		lo, ok := HexDigit(s[i])
 		if !ok {
 			return nil, badHexDigit(s[i:])
 		}
@@ -70,7 +70,8 @@ func badHexDigit(s string) *repr.Error {
 	return nil
 }
 
-func hexDigit(c byte) (byte, bool) {
+// HexDigit is the value of a hexadecimal digit.
+func HexDigit(c byte) (byte, bool) {
 	switch {
 	case c >= '0' && c <= '9':
 		return c - '0', true

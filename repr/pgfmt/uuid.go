@@ -26,8 +26,8 @@ func parseUUID(s string) (repr.Datum, *repr.Error) {
 		if i+1 >= len(text) {
 			return repr.Null, invalidSyntax(repr.KindUUID, s)
 		}
-		hi, ok := hexDigit(text[i])
-		lo, ok2 := hexDigit(text[i+1])
+		hi, ok := HexDigit(text[i])
+		lo, ok2 := HexDigit(text[i+1])
 		if !ok || !ok2 {
 			return repr.Null, invalidSyntax(repr.KindUUID, s)
 		}

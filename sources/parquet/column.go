@@ -10,7 +10,6 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"millrace/repr"
-	formatbytes "millrace/repr/format/bytes"
 	"millrace/repr/jsonb"
 	"millrace/repr/pgfmt"
 )
@@ -224,7 +223,7 @@ func bytesColumn(p parquet.Type, of schema.LogicalType) *column {
 	switch t := of.(type) {
 	case schema.StringLogicalType, schema.EnumLogicalType:
 		return texts(p, repr.TypeOf(repr.KindText), func(b []byte) (repr.Datum, *repr.Error) {
-			if err := formatbytes.CheckText(b); err != nil {
+			if err := pgfmt.CheckText(b); err != nil {
 				return repr.Null, err
 			}
 			return repr.Text(string(b)), nil

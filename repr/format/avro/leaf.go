@@ -8,6 +8,7 @@ import (
 	"millrace/repr"
 	"millrace/repr/format/logical"
 	"millrace/repr/jsonb"
+	"millrace/repr/pgfmt"
 )
 
 // leaf compiles a scalar to a column of its natural type.
@@ -152,19 +153,8 @@ func appendText(r *reader, dst, b []byte) []byte {
 }
 
 func checkText(r *reader, b []byte) bool {
-	if bytes.IndexByte(b, 0) >= 0 {
-		r.fail(repr.CodeInvalidEncoding, `invalid byte sequence for encoding "UTF8": 0x00`)
-		return false
-	}
-	if !utf8.Valid(b) {
-		for len(b) > 0 {
-			c, n := utf8.DecodeRune(b)
-			if c == utf8.RuneError && n == 1 {
-				break
-			}
-			b = b[n:]
-		}
-		r.fail(repr.CodeInvalidEncoding, `invalid byte sequence for encoding "UTF8": 0x%02x`, b[0])
+	if bytes.IndexByte(b, 0) >= 0 || !utf8.Valid(b) { // both are quicker than to find out where
+		r.failWith(pgfmt.CheckText(b))
 		return false
 	}
 	return r.err == nil

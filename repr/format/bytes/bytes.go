@@ -1,10 +1,8 @@
 package bytes
 
 import (
-	"fmt"
-	"unicode/utf8"
-
 	"millrace/repr"
+	"millrace/repr/pgfmt"
 )
 
 // Bytes decodes a message to one column, data bytea.
@@ -30,24 +28,8 @@ func (Text) Columns() repr.RowDesc {
 
 // Append packs the message.
 func (Text) Append(dst, message []byte) ([]byte, error) {
-	if err := CheckText(message); err != nil {
+	if err := pgfmt.CheckText(message); err != nil {
 		return dst, err
 	}
 	return repr.Append(dst, repr.TextBytes(message)), nil
-}
-
-// CheckText says whether bytes are a text: UTF-8 without NUL.
-func CheckText(b []byte) *repr.Error {
-	for i := 0; i < len(b); {
-		if c := b[i]; c != 0 && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		c, n := utf8.DecodeRune(b[i:])
-		if c == 0 || c == utf8.RuneError && n == 1 {
-			return repr.NewError(repr.CodeInvalidEncoding, fmt.Sprintf(`invalid byte sequence for encoding "UTF8": 0x%02x`, b[i]))
-		}
-		i += n
-	}
-	return nil
 }

@@ -21,7 +21,7 @@ func TestTakesMessagesAsTheyAre(t *testing.T) {
 		{Text{}, "héllo 😀", "héllo 😀"},
 		{Text{}, "a\x00", `!invalid byte sequence for encoding "UTF8": 0x00`},
 		{Text{}, "a\xffb", `!invalid byte sequence for encoding "UTF8": 0xff`},
-		{Text{}, "\xed\xa0\x80", `!invalid byte sequence for encoding "UTF8": 0xed`},
+		{Text{}, "\xed\xa0\x80", `!invalid byte sequence for encoding "UTF8": 0xed 0xa0 0x80`},
 	} {
 		row, err := c.dec.Append([]byte("x"), []byte(c.in))
 		if err != nil {

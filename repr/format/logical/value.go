@@ -6,6 +6,7 @@ import (
 	"math/big"
 
 	"millrace/repr"
+	"millrace/repr/pgfmt"
 )
 
 // Limits of a decimal.
@@ -57,7 +58,7 @@ func UUID(b []byte) (repr.Datum, *repr.Error) {
 			ok = b[i] == '-'
 			continue
 		}
-		v, isHex := unhex(b[i])
+		v, isHex := pgfmt.HexDigit(b[i])
 		ok = isHex
 		id[digits/2] = id[digits/2]<<4 | v
 		digits++
@@ -66,18 +67,6 @@ func UUID(b []byte) (repr.Datum, *repr.Error) {
 		return repr.Null, repr.NewError(repr.CodeInvalidText, fmt.Sprintf("invalid input syntax for type uuid: %q", Short(b)))
 	}
 	return repr.UUID(id), nil
-}
-
-func unhex(c byte) (byte, bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0', true
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10, true
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
 }
 
 // Bits makes text of 0 and 1 of a bit string of n bits. Debezium sends it as little-endian bytes.
