@@ -20,7 +20,12 @@ type machine struct {
 
 func newMachine(t *testing.T, opts Options) *machine {
 	t.Helper()
-	m := &machine{t: t, disk: sim.NewDisk(1), opts: opts}
+	return newMachineOn(t, sim.NewDisk(1), opts)
+}
+
+func newMachineOn(t *testing.T, d *sim.Disk, opts Options) *machine {
+	t.Helper()
+	m := &machine{t: t, disk: d, opts: opts}
 	m.start()
 	t.Cleanup(func() {
 		if m.c != nil {

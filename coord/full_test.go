@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"millrace/internal/counts"
@@ -82,24 +83,29 @@ func TestFullDisks(t *testing.T) {
 // TestDueOnAFullDisk: rows that fall due while the disk is full wait for the heartbeat, which looks for space, and are gone when there is
 // some. They do not ask for a tick as soon as one is refused.
 func TestDueOnAFullDisk(t *testing.T) {
-	lifeOf(t, Options{TickInterval: 500 * time.Millisecond, RetainHistory: time.Second}, func(t *testing.T, m *machine) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		disk := sim.NewDisk(1)
+		var full atomic.Bool
+		var tries atomic.Int64
+		disk.Pause(func(op sim.Op, _ string) {
+			if full.Load() && (op == sim.OpCreate || op == sim.OpAllocate) && tries.Add(1) > 1000 {
+				disk.SetLimit(1 << 40) // or it would never end
+			}
+		})
+		m := newMachineOn(t, disk, Options{TickInterval: 500 * time.Millisecond, RetainHistory: time.Second})
 		cl := connect(t, m.c)
 		cl.must("CREATE TABLE t (n int, until timestamptz)")
 		cl.must("CREATE TABLE filler (a text)")
 		cl.must("CREATE MATERIALIZED VIEW v AS SELECT n FROM t WHERE mz_now() < until")
 		cl.must("INSERT INTO t SELECT n, now() + n * interval '1 second' FROM generate_series(1, 30) AS g (n)")
-		fillUp(t, m.disk, cl)
-		var tries atomic.Int64
-		m.disk.Pause(func(op sim.Op, _ string) {
-			if (op == sim.OpCreate || op == sim.OpAllocate) && tries.Add(1) > 1000 {
-				m.disk.SetLimit(1 << 40) // or it would never end
-			}
-		})
+		fillUp(t, disk, cl)
+		full.Store(true)
 		time.Sleep(10 * time.Second)
 		if n := tries.Load(); n < 10 || n > 50 {
 			t.Errorf("it was tried %d times in 10 s to write a tick", n)
 		}
-		m.disk.SetLimit(1 << 40)
+		disk.SetLimit(1 << 40)
 		time.Sleep(time.Second)
 		late := cl.must("SELECT count(*) FROM t, v WHERE t.n = v.n AND t.until <= now()")
 		same(t, "rows that are overdue", late, "0")
