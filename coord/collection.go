@@ -28,6 +28,7 @@ type collection struct {
 	lingers *lingering   // of readers that may come back; nil: none may
 	crowd   atomic.Int64 // how many they were at the last tick
 	last    *link        // the newest change that any of them was told of
+	fresh   fresh        // the changes that are kept in encodings
 }
 
 func newCollection(id uint64, name string, since repr.Time) *collection {

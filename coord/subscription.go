@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"millrace/arrangement"
 	"millrace/dataflow"
@@ -20,7 +21,8 @@ type change struct {
 	delta dataflow.Delta
 	sum   int64 // the bytes of all changes of the collection up to and with this one
 
-	mu      sync.Mutex // guards encoded
+	old     atomic.Bool // it is not kept in encodings any more
+	mu      sync.Mutex  // guards encoded
 	encoded map[string]encodedTick
 }
 
@@ -288,6 +290,7 @@ func (c *collection) publish(t repr.Time) {
 		next.sum += next.bytes()
 		l := &link{change: next}
 		c.last.next, c.last = l, l
+		c.fresh.add(next)
 	}
 	var at *contents
 	now := func() *contents {
@@ -413,9 +416,48 @@ func (c *change) in(key string, e *Encoding, rows func() [][]byte) encodedTick {
 	}
 	all := rows()
 	done := encodedTick{rows: len(all), bytes: slices.Clip(e.Tick(nil, c.time, all))}
+	if c.old.Load() {
+		return done
+	}
 	if c.encoded == nil {
 		c.encoded = map[string]encodedTick{}
 	}
 	c.encoded[key] = done
 	return done
+}
+
+// age gives up the encodings: who still has to read the change is behind, and writes it for itself. It does not wait for one who
+// writes it now.
+func (c *change) age() {
+	c.old.Store(true)
+	if c.mu.TryLock() {
+		c.encoded = nil
+		c.mu.Unlock()
+	}
+}
+
+// How many bytes of changes of a collection, and how many changes, are kept in encodings for those who read them at about the same
+// time. What waits for one who is behind is counted, and its encodings, which can be several times as large, are not.
+const (
+	freshBytes   = 4 << 20
+	freshChanges = 4096
+)
+
+// fresh are the newest changes of a collection. It keeps none: those that nobody has to read are garbage.
+type fresh struct {
+	changes []weak.Pointer[change]
+	sums    []int64 // of each the bytes up to and with it
+}
+
+// add takes a new change and ages those that are not among the newest any more.
+func (f *fresh) add(c *change) {
+	n := 0
+	for n < len(f.sums) && (c.sum-f.sums[n] > freshBytes || len(f.sums)-n >= freshChanges) {
+		if old := f.changes[n].Value(); old != nil {
+			old.age()
+		}
+		n++
+	}
+	f.changes = append(slices.Delete(f.changes, 0, n), weak.Make(c))
+	f.sums = append(slices.Delete(f.sums, 0, n), c.sum)
 }
