@@ -210,14 +210,16 @@ func explain(err error, a Address) *repr.Error {
 	}
 	var network net.Error
 	var parsing *pgconn.ConnectError
-	if errors.As(err, &network) || errors.As(err, &parsing) {
-		if parsing != nil { // what stands around its cause names the user and the database once more
-			err = parsing.Unwrap()
-		}
-		return repr.NewError(repr.CodeCannotConnect, "cannot reach PostgreSQL at "+a.String()).WithDetail(strings.Join(strings.Fields(err.Error()), " ")).
-			WithHint("check HOST and PORT, and that the server runs")
+	switch {
+	case errors.As(err, &network): // what stands around it names each try, with and without TLS
+		err = network
+	case errors.As(err, &parsing):
+		err = parsing.Unwrap()
+	default:
+		return repr.NewError(repr.CodeConnectionFailure, "the connection to PostgreSQL at "+a.String()+" was cut").WithDetail(err.Error())
 	}
-	return repr.NewError(repr.CodeConnectionFailure, "the connection to PostgreSQL at "+a.String()+" was cut").WithDetail(err.Error())
+	return repr.NewError(repr.CodeCannotConnect, "cannot reach PostgreSQL at "+a.String()).WithDetail(strings.Join(strings.Fields(err.Error()), " ")).
+		WithHint("check HOST and PORT, and that the server runs")
 }
 
 // canMend says whether trying again may help. A role and its password are among it: they may be put right on the other side.
