@@ -212,7 +212,7 @@ func pair(dst []step, group []int, left []int64) []step {
 }
 
 // goesOn is what has a sink go on that has ended at a row of its view.
-const goesOn = "; then ALTER SINK … RESET (COMMIT INTERVAL) has the sink go on."
+const goesOn = "; then ALTER SINK … SET or RESET (COMMIT INTERVAL) has the sink go on."
 
 func cannotWrite(topic string, err error) *repr.Error {
 	e, ok := errors.AsType[*repr.Error](err)

@@ -97,7 +97,7 @@ func (c *Config) hint(code string) string {
 	case code == "42P01":
 		return "Drop the sink and create it anew to write the table from the beginning."
 	}
-	return "The server says so. When that is mended, or the view gives other rows, ALTER SINK … RESET (COMMIT INTERVAL) has the sink go on."
+	return "The server says so. When that is mended, or the view gives other rows, ALTER SINK … SET or RESET (COMMIT INTERVAL) has the sink go on."
 }
 
 // Explain puts an error into the words of a user, and says whether retrying is of no use.
