@@ -20,10 +20,9 @@ import (
 // keeper follows a subscription of the catalog through all kills. It remembers nothing but what it has acknowledged: what comes
 // behind that has to be all that was not acknowledged, once.
 type keeper struct {
+	follower
 	name, view string
 	random     *rand.Rand
-	stop       context.CancelFunc
-	wait       sync.WaitGroup
 
 	mu      sync.Mutex // guards all below
 	known   kept       // acknowledged, and answered
@@ -46,22 +45,6 @@ type kept struct {
 
 func newKeeper(name, view string, seed uint64) *keeper {
 	return &keeper{name: name, view: view, random: rand.New(rand.NewPCG(seed, 77)), known: kept{content: counts{}}}
-}
-
-func (k *keeper) end() { k.stop(); k.wait.Wait() }
-
-// run follows until it is stopped.
-func (k *keeper) run(t *testing.T, s *server) {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	k.stop = stop
-	t.Cleanup(k.end)
-	k.wait.Go(func() {
-		for ctx.Err() == nil {
-			k.follow(ctx, s)
-			idle(ctx, 20*time.Millisecond)
-		}
-	})
 }
 
 // follow follows one stream until it breaks.

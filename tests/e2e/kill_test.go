@@ -97,10 +97,10 @@ func newKillLoop(t *testing.T, r *servers, seed uint64) *killLoop {
 	for _, view := range []string{"segments", "balance"} {
 		w := newWatch(view)
 		k.watches = append(k.watches, w)
-		w.run(t, k.server)
+		w.run(t, func(ctx context.Context) { w.subscribe(ctx, k.server) })
 	}
 	k.keeper = newKeeper("tallies", "segments", seed)
-	k.keeper.run(t, k.server)
+	k.keeper.run(t, func(ctx context.Context) { k.keeper.follow(ctx, k.server) })
 	k.topic = brokertest.FollowChanges(t, r.stack.KafkaAddr, "kill-out")
 	return k
 }

@@ -24,12 +24,33 @@ func (c counts) add(row string, n int64) {
 	}
 }
 
+// follower follows a server through its lives until it is ended.
+type follower struct {
+	stop context.CancelFunc
+	wait sync.WaitGroup
+}
+
+// run follows one stream after another, each until it breaks.
+func (f *follower) run(t *testing.T, follow func(context.Context)) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	f.stop = stop
+	t.Cleanup(f.end)
+	f.wait.Go(func() {
+		for ctx.Err() == nil {
+			follow(ctx)
+			idle(ctx, 20*time.Millisecond)
+		}
+	})
+}
+
+func (f *follower) end() { f.stop(); f.wait.Wait() }
+
 // watch subscribes to a view, over and over: each subscription begins at the last time that the one before it showed as
 // complete, so that its snapshot is what was there before the crash, and what was shown beyond that must come again.
 type watch struct {
+	follower
 	view string
-	stop context.CancelFunc
-	wait sync.WaitGroup
 
 	mu       sync.Mutex // guards all below
 	done     int64      // everything up to it was shown; 0: nothing was
@@ -50,22 +71,7 @@ func newWatch(view string) *watch {
 	return &watch{view: view, pending: map[int64]counts{}, past: newPast()}
 }
 
-func (w *watch) end() { w.stop(); w.wait.Wait() }
-
-// run subscribes until it is stopped.
-func (w *watch) run(t *testing.T, s *server) {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	w.stop = stop
-	t.Cleanup(w.end)
-	w.wait.Go(func() {
-		for ctx.Err() == nil {
-			w.subscribe(ctx, s)
-			idle(ctx, 20*time.Millisecond)
-		}
-	})
-}
-
+// subscribe follows one subscription until it breaks.
 func (w *watch) subscribe(ctx context.Context, s *server) {
 	c, err := pgconn.Connect(ctx, s.url())
 	if err != nil {
