@@ -80,6 +80,22 @@ func (s *Session) folderSink(st *ast.CreateSink, from *catalog.Item) (sinkSpec, 
 	return spec, nil
 }
 
+// aloneThere refuses a folder into which another sink writes files: who reads all that are there would take the rows of both.
+func (c *Coordinator) aloneThere(spec sinkSpec, st *ast.CreateSink) *repr.Error {
+	into, ok := spec.(*objectSink)
+	if !ok {
+		return nil
+	}
+	for _, it := range c.Catalog().Items() {
+		other, ok := it.Def.(*objectSink)
+		if ok && other.to == into.to && other.place == into.place {
+			return repr.NewError(codeInUse, into.place+" is written by sink \""+it.Name+"\" already").
+				WithHint("name another folder, or drop that sink; a view with UNION ALL brings two into one folder").At(st.Into.Pos)
+		}
+	}
+	return nil
+}
+
 // read takes what both kinds have.
 func (spec *objectSink) read(st *ast.CreateSink, from *catalog.Item) *repr.Error {
 	plain := *st

@@ -62,6 +62,7 @@ func TestSinkIntoAFolder(t *testing.T) {
 	for statement, want := range map[string]string{
 		"CREATE SINK x FROM t INTO FILE '../up'":                 "invalid folder",
 		"CREATE SINK x FROM t INTO FILE '/etc'":                  "invalid folder",
+		"CREATE SINK x FROM t INTO FILE 'orders//all'":           `folder orders/all is written by sink "f" already`,
 		"CREATE SINK x FROM t INTO FILE 'a' (BUCKET 'b')":        "BUCKET",
 		"CREATE SINK x FROM t INTO FILE 'a' FORMAT JSON":         "PARQUET",
 		"CREATE SINK x FROM t INTO FILE 'a' KEY (a)":             "KEY",

@@ -116,6 +116,9 @@ func (s *Session) createSink(ctx context.Context, st *ast.CreateSink) (*Result, 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.c.aloneThere(spec, st); err != nil {
+		return nil, err
+	}
 	it.On, it.CreateSQL, it.Depends, it.Def = from.ID, createText(st), append(spec.world().depends, from.ID), spec
 	it.Statement, it.System = ast.Format(st), systemName(st.Into.Kind)
 	if err := s.reserve(ctx, it); err != nil {
