@@ -61,15 +61,18 @@ func (b *Builder) Held() int64 {
 // Add appends an update; row is copied.
 func (b *Builder) Add(row []byte, diff repr.Diff) {
 	if len(b.b.data)+len(row) > cap(b.b.data) {
-		b.double()
+		b.grow()
 	}
 	b.Keep(append(b.b.data, row...), diff)
 }
 
-// double makes room for as much again where no budget says how much may be held: append would add a quarter at a time, and copy all
-// rows some five times on the way.
-func (b *Builder) double() {
-	if n := cap(b.b.data); n > 0 && b.budget == nil && n < growBytes<<4 {
+// grow makes room for as much again where no budget says how much may be held: append would add a quarter at a time, and copy all
+// rows some five times on the way. With a budget it asks again for what append takes: since it was asked for ahead others may have taken it.
+func (b *Builder) grow() {
+	switch n := cap(b.b.data); {
+	case b.budget != nil && n > growBytes:
+		b.budget.Passing(int64(n + n/4))
+	case b.budget == nil && n > 0 && n < growBytes<<4:
 		b.b.data = slices.Grow(b.b.data, 2*n-len(b.b.data))
 	}
 }

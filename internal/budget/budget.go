@@ -53,6 +53,15 @@ func (b *Budget) watched(n int64) bool {
 	return true
 }
 
+// collected has it found out what is in use, which frees what is not, before n bytes more are. What lasts is not refused them.
+func (b *Budget) collected(n int64) {
+	for x := b; x != nil && n >= watchBytes; x = x.up {
+		if x.fits != nil {
+			x.fits(n)
+		}
+	}
+}
+
 // OnOver has f called when the budget is first exceeded. It is set before the budget is used.
 func (b *Budget) OnOver(f func()) { b.onOver = f }
 
@@ -102,6 +111,7 @@ func (b *Budget) Passing(n int64) bool {
 	}
 	for x := b; x != nil; x = x.up {
 		if x.lasts {
+			b.collected(n)
 			return true
 		}
 		if x.up == nil || x.upMost == 0 {

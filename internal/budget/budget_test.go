@@ -180,3 +180,23 @@ func TestExcessOfAPart(t *testing.T) {
 		t.Errorf("it met %+v", e)
 	}
 }
+
+// TestAMomentsNeedIsLookedInto: room for a moment is looked for in what is really in use, also by what lasts, which is not refused it.
+func TestAMomentsNeedIsLookedInto(t *testing.T) {
+	t.Parallel()
+	server := New("the server", 0)
+	looked := 0
+	server.Watch(func(int64) bool { looked++; return false })
+	lasting := server.Part("rows", 0, 0)
+	lasting.Lasts()
+	b := lasting.Part("a batch", 0, 0)
+	if !b.Passing(watchBytes) || b.Excess() != nil || looked != 1 {
+		t.Errorf("looked %d times: %+v", looked, b.Excess())
+	}
+	if !b.Passing(watchBytes-1) || looked != 1 {
+		t.Errorf("looked %d times, for little too", looked)
+	}
+	if b.Take(watchBytes); looked != 1 {
+		t.Errorf("looked %d times, for what it holds too", looked)
+	}
+}
